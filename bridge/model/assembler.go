@@ -1,0 +1,117 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Assembler folds the deltas of one answer into the parts of a message, in the
+// order in which they began. The zero value is ready; one goroutine uses it.
+type Assembler struct {
+	pieces []piece
+	calls  map[int]int // CallDelta.Index → index in pieces
+	usage  store.Usage
+	done   *Done
+}
+
+type piece struct {
+	kind byte // 't' text, 'r' reasoning, 'c' call, 'o' opaque
+	buf  bytes.Buffer
+	id   string
+	name string
+}
+
+// Add takes the next delta.
+func (a *Assembler) Add(d Delta) {
+	switch d := d.(type) {
+	case TextDelta:
+		a.text('t', d.Text)
+	case ReasoningDelta:
+		a.text('r', d.Text)
+	case CallDelta:
+		i, ok := a.calls[d.Index]
+		if !ok {
+			if a.calls == nil {
+				a.calls = map[int]int{}
+			}
+			i = len(a.pieces)
+			a.calls[d.Index] = i
+			a.pieces = append(a.pieces, piece{kind: 'c'})
+		}
+		p := &a.pieces[i]
+		if p.id == "" {
+			p.id = d.ID
+		}
+		if p.name == "" {
+			p.name = d.Name
+		}
+		p.buf.WriteString(d.Arguments)
+	case OpaqueDelta:
+		a.pieces = append(a.pieces, piece{kind: 'o'})
+		a.pieces[len(a.pieces)-1].buf.Write(d.Data)
+	case UsageDelta:
+		a.usage = d.Usage
+	case Done:
+		a.done = &d
+	}
+}
+
+func (a *Assembler) text(kind byte, s string) {
+	if s == "" {
+		return
+	}
+	if n := len(a.pieces); n == 0 || a.pieces[n-1].kind != kind {
+		a.pieces = append(a.pieces, piece{kind: kind})
+	}
+	a.pieces[len(a.pieces)-1].buf.WriteString(s)
+}
+
+// Done returns how the answer ended, and false while it has not.
+func (a *Assembler) Done() (Done, bool) {
+	if a.done == nil {
+		return Done{}, false
+	}
+	return *a.done, true
+}
+
+// Usage returns what the provider reported so far.
+func (a *Assembler) Usage() store.Usage { return a.usage }
+
+// Parts returns what there is so far. ref tags opaque items. Calls carry the
+// name that the model used; their Server and Tool are left to the caller.
+// Arguments are the JSON value that the model wrote ("{}" for nothing at all);
+// text that is no JSON becomes a JSON string of it.
+func (a *Assembler) Parts(ref store.ModelRef) store.Parts {
+	parts := make(store.Parts, 0, len(a.pieces))
+	for i := range a.pieces {
+		p := &a.pieces[i]
+		switch p.kind {
+		case 't':
+			parts = append(parts, store.Text{Text: p.buf.String()})
+		case 'r':
+			parts = append(parts, store.Reasoning{Text: p.buf.String()})
+		case 'o':
+			parts = append(parts, store.Opaque{Model: ref, Data: bytes.Clone(p.buf.Bytes())})
+		case 'c':
+			parts = append(parts, store.ToolCall{ID: p.id, Name: p.name, Arguments: arguments(p.buf.Bytes())})
+		}
+	}
+	return parts
+}
+
+func arguments(b []byte) json.RawMessage {
+	b = bytes.TrimSpace(b)
+	if len(b) == 0 {
+		return json.RawMessage("{}")
+	}
+	if json.Valid(b) {
+		return bytes.Clone(b)
+	}
+	quoted, err := json.Marshal(string(b))
+	if err != nil {
+		panic("model: a string always encodes: " + err.Error())
+	}
+	return quoted
+}

@@ -1,0 +1,136 @@
+// Package tools says what a tool, a call, a verdict and a result are, and gives
+// tools the names and schemas that models accept.
+//
+// It is vocabulary: every room of the bridge imports it, and it imports package
+// store alone. It decides nothing (bridge/policy does) and runs nothing
+// (bridge/mcphost does).
+//
+//	table := tools.NewTable(list, tools.OpenAI)
+//	for _, f := range table.Functions() { … } // offered to the model
+//	t, ok := table.Lookup(call.Name)          // what the model called
+package tools
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Ref names a tool: the id of its server and the tool's own name there.
+type Ref struct {
+	Server string `json:"server"`
+	Tool   string `json:"tool"`
+}
+
+// String shows the reference to people, as server__tool.
+func (r Ref) String() string { return r.Server + "__" + r.Tool }
+
+// Tool is a tool as its server defined it.
+type Tool struct {
+	Ref
+	ServerName   string // what a person calls the server
+	Title        string
+	Description  string
+	InputSchema  json.RawMessage // a JSON Schema whose root is an object
+	OutputSchema json.RawMessage // nil if the server gives none
+	Claims       Claims
+	// Definition is the whole definition as the server sent it, in canonical
+	// JSON (keys sorted), and Hash its SHA-256 in hex: what is pinned.
+	Definition json.RawMessage
+	Hash       string
+}
+
+// Claims are a server's annotations of a tool. They are claims of the server,
+// not facts; nil where it claims nothing.
+type Claims struct {
+	ReadOnly    *bool `json:"readOnlyHint,omitempty"`
+	Destructive *bool `json:"destructiveHint,omitempty"`
+	Idempotent  *bool `json:"idempotentHint,omitempty"`
+	OpenWorld   *bool `json:"openWorldHint,omitempty"`
+}
+
+// Instructions is what a server tells models about itself. It is pinned like a
+// definition.
+type Instructions struct {
+	Server string
+	Text   string
+	Hash   string
+}
+
+// Client says on whose behalf something is asked.
+type Client string
+
+// The clients.
+const (
+	ClientChat    Client = "chat"    // a conversation, in the window or by drawbridge ask
+	ClientCommand Client = "command" // a person who typed the call
+)
+
+// Invocation is one wish to run a tool.
+type Invocation struct {
+	Client       Client
+	Conversation string // id; empty outside of conversations
+	CallID       string
+	Ref          Ref
+	Arguments    json.RawMessage
+}
+
+// Decision is what the policy says of an invocation.
+type Decision int
+
+// The decisions.
+const (
+	Deny Decision = iota
+	Ask
+	Allow
+)
+
+// Verdict is a decision and, in a sentence, why.
+type Verdict struct {
+	Decision Decision
+	Reason   string
+	// Err says which kind of refusal it is: store.ErrHeld, store.ErrNotFound,
+	// store.ErrDenied. Nil unless Decision is Deny.
+	Err error
+}
+
+// Answer is what a person says when asked.
+type Answer string
+
+// The answers.
+const (
+	AnswerOnce         Answer = "once"
+	AnswerConversation Answer = "conversation"
+	AnswerAlways       Answer = "always"
+	AnswerDeny         Answer = "deny"  // this call
+	AnswerNever        Answer = "never" // this tool, from now on
+)
+
+// Result is what a call gave.
+type Result struct {
+	Content    store.Parts // Text, Image, File
+	Structured json.RawMessage
+	IsError    bool
+	Started    time.Time
+	Elapsed    time.Duration
+}
+
+// ErrorResult returns a result that tells the model what went wrong.
+func ErrorResult(sentence string) Result {
+	return Result{Content: store.Parts{store.Text{Text: sentence}}, IsError: true}
+}
+
+// Part returns the result as the part of a message that answers the call.
+func (r Result) Part(callID string) store.ToolResult {
+	return store.ToolResult{
+		CallID: callID, Content: r.Content, Structured: r.Structured,
+		IsError: r.IsError, Started: r.Started, Elapsed: r.Elapsed,
+	}
+}
+
+// Progress is what a server reports while a call runs.
+type Progress struct {
+	Done, Total float64 // Total is 0 if unknown
+	Message     string
+}

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Transport says how a server is reached.
+type Transport string
+
+// The transports of MCP, and the server that is built in.
+const (
+	TransportStdio   Transport = "stdio"
+	TransportHTTP    Transport = "http" // Streamable HTTP
+	TransportBuiltin Transport = "builtin"
+)
+
+// ServerConfig describes an MCP server as a person configured it. For stdio,
+// Command, Args, Env and Dir count; for HTTP, URL and Headers.
+type ServerConfig struct {
+	// ID is stable over renames and names the server in approvals, switches and
+	// tool names. It equals the name under which the server was added.
+	ID string
+	// Name is the key in mcp.json and what a person reads.
+	Name      string
+	Transport Transport
+	Command   string
+	Args      []string
+	Env       map[string]Value
+	Dir       string // working folder; empty means the person's home
+	URL       string
+	Headers   map[string]Value
+	// Disabled servers are kept but not started.
+	Disabled bool
+}
+
+// Hash identifies everything that a person approves when they approve a
+// server: transport, command, arguments, the names of environment and headers,
+// their literal values and references, folder and URL. The values of secrets
+// are not part of it, so that a token can be renewed. Name and Disabled are
+// not part of it either.
+func (c ServerConfig) Hash() string {
+	type pair struct{ K, V string }
+	pairs := func(m map[string]Value) []pair {
+		out := make([]pair, 0, len(m))
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			out = append(out, pair{k, string(m[k])})
+		}
+		return out
+	}
+	b, err := json.Marshal(struct {
+		Transport Transport
+		Command   string
+		Args      []string
+		Env       []pair
+		Dir, URL  string
+		Headers   []pair
+	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers)})
+	if err != nil {
+		panic("store: strings always encode: " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// Refs returns the secrets that the server's environment and headers refer to.
+func (c ServerConfig) Refs() []SecretRef {
+	var refs []SecretRef
+	for _, m := range []map[string]Value{c.Env, c.Headers} {
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			refs = append(refs, m[k].Refs()...)
+		}
+	}
+	return refs
+}
+
+// Clone returns a copy that shares nothing with c.
+func (c ServerConfig) Clone() ServerConfig {
+	c.Args = slices.Clone(c.Args)
+	c.Env = maps.Clone(c.Env)
+	c.Headers = maps.Clone(c.Headers)
+	return c
+}
+
+var (
+	envName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$") // RFC 9110, section 5.6.2
+)
+
+// Validate says in a sentence what cannot work, without any input or output.
+// The error wraps ErrInvalid.
+func (c ServerConfig) Validate() error {
+	bad := func(format string, a ...any) error {
+		return fmt.Errorf("server %q: %s (%w)", c.Name, fmt.Sprintf(format, a...), ErrInvalid)
+	}
+	if strings.TrimSpace(c.Name) == "" {
+		return fmt.Errorf("the server needs a name (%w)", ErrInvalid)
+	}
+	if len(c.Name) > 200 || strings.ContainsFunc(c.Name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return bad("the name is longer than 200 bytes or contains control characters; choose a shorter plain one")
+	}
+	switch c.Transport {
+	case TransportStdio:
+		if strings.TrimSpace(c.Command) == "" {
+			return bad("the command is missing; type the program that starts the server, for example npx")
+		}
+		for _, s := range append([]string{c.Command, c.Dir}, c.Args...) {
+			if strings.ContainsRune(s, 0) {
+				return bad("the command contains a NUL character, which no system can start")
+			}
+		}
+		for k, v := range c.Env {
+			if !envName.MatchString(k) {
+				return bad("%q is no name for an environment variable; use letters, digits and _", k)
+			}
+			if strings.ContainsRune(string(v), 0) {
+				return bad("the variable %s contains a NUL character", k)
+			}
+		}
+	case TransportHTTP:
+		u, err := url.Parse(c.URL)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+			return bad("%q is no address; it should look like https://example.com/mcp", c.URL)
+		}
+		if u.User != nil {
+			return bad("the address contains a user name or password; put it into a header that is marked secret")
+		}
+		for k, v := range c.Headers {
+			if !headerName.MatchString(k) {
+				return bad("%q is no name for a header", k)
+			}
+			if strings.ContainsAny(string(v), "\r\n\x00") {
+				return bad("the header %s contains a line break", k)
+			}
+		}
+	case TransportBuiltin:
+	default:
+		return bad("the transport %q is not known; use a command (stdio) or an address (Streamable HTTP)", c.Transport)
+	}
+	for _, ref := range c.Refs() {
+		if !ref.MayUse(c.ID) {
+			return bad("it refers to the secret %q, which belongs to something else; type the value again", ref)
+		}
+	}
+	return nil
+}
+
+// Pin is a tool's definition, or a server's instructions, as a person first
+// saw it. Hash is the SHA-256 of the canonical definition in hex.
+type Pin struct {
+	Hash       string
+	Definition json.RawMessage
+}
+
+// ToolAnswer is a standing answer of a person for a tool.
+type ToolAnswer struct {
+	Server, Tool string
+	Answer       string
+}

@@ -1,0 +1,27 @@
+package store
+
+// Settings is what settings.json holds, apart from the servers, which live in
+// mcp.json. The zero value is a new person's settings.
+type Settings struct {
+	Providers []ProviderConfig `json:"providers,omitempty"`
+	// Model is what a new conversation starts with.
+	Model ModelRef `json:"model,omitzero"`
+	// Switches is what a new conversation starts with.
+	Switches Switches `json:"switches,omitzero"`
+	// Folders are those that the person granted to the workbench.
+	Folders []string `json:"folders,omitempty"`
+	// StepLimit is the number of model calls after which a turn asks whether to
+	// go on; 0 means 25.
+	StepLimit int `json:"step_limit,omitempty"`
+	// Window is what the window remembers of itself.
+	Window WindowSettings `json:"window,omitzero"`
+}
+
+// WindowSettings is what the window remembers of itself.
+type WindowSettings struct {
+	Width       float32 `json:"width,omitempty"`
+	Height      float32 `json:"height,omitempty"`
+	Theme       string  `json:"theme,omitempty"` // "light", "dark"; empty follows the system
+	Welcomed    bool    `json:"welcomed,omitempty"`
+	SaidItHides bool    `json:"said_it_hides,omitempty"` // that closing hides it in the tray
+}
