@@ -71,7 +71,7 @@ func (p ProviderConfig) Validate() error {
 			return bad("the header %s contains a line break", k)
 		}
 		for _, ref := range v.Refs() {
-			if strings.Contains(string(ref), "/") && !strings.HasPrefix(string(ref), "provider/"+p.ID+"/") {
+			if owner, ok := ref.ProviderID(); strings.Contains(string(ref), "/") && (!ok || owner != p.ID) {
 				return bad("the header %s refers to the secret %q, which belongs to something else", k, ref)
 			}
 		}

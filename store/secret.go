@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 )
 
 // redacted is what any accidental use of a secret shows.
@@ -55,3 +56,46 @@ func ProviderSecret(entry, what string) SecretRef {
 func ServerSecret(id, kind, name string) SecretRef {
 	return SecretRef("server/" + id + "/" + kind + "/" + name)
 }
+
+// ServerID returns the server that owns the secret, if one does. An id may
+// itself contain slashes; what follows it is always two segments, kind and
+// name, in which there are none.
+func (r SecretRef) ServerID() (string, bool) {
+	rest, ok := strings.CutPrefix(string(r), "server/")
+	for range 2 {
+		i := strings.LastIndexByte(rest, '/')
+		if i < 0 {
+			return "", false
+		}
+		rest = rest[:i]
+	}
+	return rest, ok
+}
+
+// ProviderID returns the provider entry that owns the secret, if one does.
+func (r SecretRef) ProviderID() (string, bool) {
+	rest, ok := strings.CutPrefix(string(r), "provider/")
+	id, _, more := strings.Cut(rest, "/")
+	return id, ok && more
+}
+
+// SecretState says where secrets live now.
+type SecretState struct {
+	Place SecretPlace
+	// Locked says that a password has to be typed first: into the dialog of
+	// the operating system, or the passphrase of the file.
+	Locked bool
+	// Reason says in a sentence why there is no keychain; empty if there is.
+	Reason string
+}
+
+// SecretPlace is where secrets live.
+type SecretPlace string
+
+// The places.
+const (
+	SecretsNowhere    SecretPlace = ""           // no keychain, and nothing chosen instead
+	SecretsKeychain   SecretPlace = "keychain"   // the operating system's
+	SecretsMemory     SecretPlace = "memory"     // for this run only
+	SecretsPassphrase SecretPlace = "passphrase" // a file sealed by a passphrase
+)

@@ -10,6 +10,8 @@ type Settings struct {
 	Switches Switches `json:"switches,omitzero"`
 	// Folders are those that the person granted to the workbench.
 	Folders []string `json:"folders,omitempty"`
+	// WorkbenchOff switches the built-in server off.
+	WorkbenchOff bool `json:"workbench_off,omitempty"`
 	// StepLimit is the number of model calls after which a turn asks whether to
 	// go on; 0 means 25.
 	StepLimit int `json:"step_limit,omitempty"`

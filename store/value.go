@@ -58,5 +58,6 @@ func (r SecretRef) MayUse(serverID string) bool {
 	if !strings.Contains(string(r), "/") {
 		return true
 	}
-	return strings.HasPrefix(string(r), "server/"+serverID+"/")
+	owner, ok := r.ServerID()
+	return ok && owner == serverID
 }

@@ -1,0 +1,146 @@
+// Package setup turns what a person has at hand (a form, a pasted snippet,
+// another app's file) into drafts of servers that can be looked at before
+// anything is kept. It starts nothing, stores nothing and asks nobody: package
+// bridge does that, once the person agreed.
+//
+//	drafts, err := setup.Parse(pasted)
+//	for _, d := range drafts { show(d.Config, d.Notes) }
+package setup
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kballard/go-shellquote"
+
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Draft is a server as it would be added.
+type Draft struct {
+	Config store.ServerConfig
+	// Secrets are the values for references in Config that are to go into the
+	// keychain when the draft is accepted.
+	Secrets map[store.SecretRef]store.Secret
+	// Notes say in sentences what was left out or deserves a look.
+	Notes []string
+}
+
+// MakeSecret moves the value of an environment variable (kind "env") or header
+// (kind "header") out of the configuration into Secrets. Without such a value
+// nothing happens.
+func (d *Draft) MakeSecret(kind, name string) {
+	values := d.Config.Env
+	if kind == "header" {
+		values = d.Config.Headers
+	}
+	v, ok := values[name]
+	if !ok || v.Secret() {
+		return
+	}
+	ref := store.ServerSecret(d.Config.ID, kind, name)
+	if d.Secrets == nil {
+		d.Secrets = map[store.SecretRef]store.Secret{}
+	}
+	d.Secrets[ref] = store.NewSecret(string(v))
+	values[name] = store.RefTo(ref)
+}
+
+// makeLikelySecrets marks every value that looks like a secret, and notes it.
+func (d *Draft) makeLikelySecrets() {
+	for _, kind := range []string{"env", "header"} {
+		values := d.Config.Env
+		if kind == "header" {
+			values = d.Config.Headers
+		}
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			if v := string(values[name]); LikelySecret(name, v) {
+				d.MakeSecret(kind, name)
+				d.Notes = append(d.Notes, fmt.Sprintf("%s looks like a secret; its value goes into the keychain.", name))
+			}
+		}
+	}
+	for _, a := range d.Config.Args {
+		if secretValue.MatchString(a) {
+			d.Notes = append(d.Notes, "An argument looks like a secret. Arguments can be seen by every program of yours; if the server can read it from an environment variable, use that.")
+			break
+		}
+	}
+}
+
+var (
+	secretName   = regexp.MustCompile(`(?i)(token|secret|passw|passphrase|credential|authorization|cookie|bearer|private|api[_-]?key|access[_-]?key|[_-]key$|^key$|[_-]pat$|^pat$)`)
+	publicName   = regexp.MustCompile(`(?i)(_url|_uri|_path|_file|_dir|_id|_name|_host|_port)$`)
+	secretValue  = regexp.MustCompile(`^(Bearer |Basic |token )?(sk-|pk-|rk_|sk_|ghp_|gho_|ghs_|github_pat_|glpat-|xox[abeprs]-|AKIA|AIza|hf_|npm_|pypi-|eyJ[A-Za-z0-9_-]{10,}\.)[A-Za-z0-9_.=-]{10,}`)
+	placeholder  = regexp.MustCompile(`(?i)^(bearer )?(<.*>|\$\{.*\}|\$[A-Z_]+|%[A-Z_]+%|your[-_ ].*|xxx+|\.\.\.|changeme)$`)
+	controlChars = regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f]`)
+)
+
+// LikelySecret reports whether a variable or header of that name and value
+// probably holds a secret. Placeholders of a README do not count.
+func LikelySecret(name, value string) bool {
+	if value == "" || placeholder.MatchString(value) {
+		return false
+	}
+	if secretValue.MatchString(value) {
+		return true
+	}
+	return secretName.MatchString(name) && !publicName.MatchString(name)
+}
+
+// Split takes a command line apart as a shell does, with quotes and
+// backslashes, but without expanding anything. The error is a sentence.
+func Split(line string) ([]string, error) {
+	words, err := shellquote.Split(line)
+	if err != nil {
+		return nil, fmt.Errorf("the command line %q has a quote or backslash without its partner (%w)", line, store.ErrInvalid)
+	}
+	return words, nil
+}
+
+// Join writes a command line that Split takes apart again.
+func Join(words ...string) string { return shellquote.Join(words...) }
+
+// UniqueName returns name, or name with a number that makes it unique.
+func UniqueName(name string, taken func(string) bool) string {
+	if !taken(name) {
+		return name
+	}
+	for i := 2; ; i++ {
+		if n := fmt.Sprintf("%s-%d", name, i); !taken(n) {
+			return n
+		}
+	}
+}
+
+// cleanName makes a key of somebody's file a name that the rest of the program
+// takes, or returns "".
+func cleanName(name string) string {
+	name = strings.TrimSpace(controlChars.ReplaceAllString(name, ""))
+	if len(name) > 100 {
+		name = strings.ToValidUTF8(name[:100], "")
+	}
+	return name
+}
+
+// Rename returns the draft under another name, with its secrets moved along.
+func (d Draft) Rename(name string) Draft {
+	old := d.Config.ID
+	d.Config = d.Config.Clone()
+	d.Config.ID, d.Config.Name = name, name
+	secrets := make(map[store.SecretRef]store.Secret, len(d.Secrets))
+	for kind, values := range map[string]map[string]store.Value{"env": d.Config.Env, "header": d.Config.Headers} {
+		for k, v := range values {
+			was := store.ServerSecret(old, kind, k)
+			if secret, ok := d.Secrets[was]; ok && v == store.RefTo(was) {
+				ref := store.ServerSecret(name, kind, k)
+				secrets[ref], values[k] = secret, store.RefTo(ref)
+			}
+		}
+	}
+	d.Secrets = secrets
+	return d
+}

@@ -1,0 +1,174 @@
+package setup_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/drawbridge-app/drawbridge/bridge/setup"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+func TestParseShapes(t *testing.T) {
+	for name, text := range map[string]string{
+		"mcpServers":  `{"mcpServers": {"files": {"command": "npx", "args": ["-y", "pkg"]}}}`,
+		"servers":     `{"servers": {"files": {"type": "stdio", "command": "npx", "args": ["-y", "pkg"]}}}`,
+		"inner":       `{"files": {"command": "npx", "args": ["-y", "pkg"]}}`,
+		"single":      `{"name": "files", "command": "npx", "args": ["-y", "pkg"]}`,
+		"no braces":   `"files": {"command": "npx", "args": ["-y", "pkg"]}`,
+		"comments":    "{ // mine\n \"mcpServers\": {\"files\": {\"command\": \"npx\", \"args\": [\"-y\", \"pkg\",],},},}",
+		"fenced":      "```json\n{\"mcpServers\": {\"files\": {\"command\": \"npx\", \"args\": [\"-y\", \"pkg\"]}}}\n```",
+		"byte mark":   "\xef\xbb\xbf{\"mcpServers\": {\"files\": {\"command\": \"npx\", \"args\": [\"-y\", \"pkg\"]}}}",
+		"nested mcp":  `{"mcp": {"servers": {"files": {"command": "npx", "args": ["-y", "pkg"]}}}}`,
+		"one line":    `{"mcpServers": {"files": {"command": "npx -y pkg"}}}`,
+		"beside else": `{"theme": "dark", "mcpServers": {"files": {"command": "npx", "args": ["-y", "pkg"]}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			drafts, problems, err := setup.Parse([]byte(text))
+			if err != nil || len(problems) > 0 || len(drafts) != 1 {
+				t.Fatalf("got %v, %v, %v", drafts, problems, err)
+			}
+			c := drafts[0].Config
+			if c.Name != "files" || c.Command != "npx" || strings.Join(c.Args, " ") != "-y pkg" || c.Transport != store.TransportStdio {
+				t.Errorf("got %+v", c)
+			}
+		})
+	}
+}
+
+func TestParseMovesSecretsOut(t *testing.T) {
+	drafts, _, err := setup.Parse([]byte(`{"mcpServers": {
+		"gh": {"command": "gh-mcp", "env": {"GITHUB_TOKEN": "ghp_abcdefghijklmnopqrst", "LOG_LEVEL": "debug", "TOKEN_URL": "https://x.example"}},
+		"web": {"url": "https://mcp.example/mcp", "headers": {"Authorization": "Bearer abcdef", "X-Trace": "1"}}
+	}}`))
+	if err != nil || len(drafts) != 2 {
+		t.Fatalf("got %v, %v", drafts, err)
+	}
+	gh, web := drafts[0], drafts[1]
+	ref := store.ServerSecret("gh", "env", "GITHUB_TOKEN")
+	if gh.Config.Env["GITHUB_TOKEN"] != store.RefTo(ref) || gh.Secrets[ref].Reveal() != "ghp_abcdefghijklmnopqrst" {
+		t.Errorf("the token was not moved: %+v", gh)
+	}
+	if gh.Config.Env["LOG_LEVEL"] != "debug" || gh.Config.Env["TOKEN_URL"] != "https://x.example" {
+		t.Errorf("plain values were moved: %+v", gh.Config.Env)
+	}
+	ref = store.ServerSecret("web", "header", "Authorization")
+	if web.Config.Headers["Authorization"] != store.RefTo(ref) || web.Secrets[ref].Reveal() != "Bearer abcdef" || web.Config.Headers["X-Trace"] != "1" {
+		t.Errorf("the header was not moved: %+v", web)
+	}
+
+	renamed := gh.Rename("gh-2")
+	ref = store.ServerSecret("gh-2", "env", "GITHUB_TOKEN")
+	if renamed.Config.Env["GITHUB_TOKEN"] != store.RefTo(ref) || renamed.Secrets[ref].Reveal() != "ghp_abcdefghijklmnopqrst" || len(renamed.Secrets) != 1 {
+		t.Errorf("renaming lost the token: %+v", renamed)
+	}
+	if gh.Config.Name != "gh" || gh.Config.Env["GITHUB_TOKEN"] == renamed.Config.Env["GITHUB_TOKEN"] {
+		t.Error("renaming changed the draft it was made of")
+	}
+}
+
+func TestParseNeverWaivesQuestions(t *testing.T) {
+	drafts, _, err := setup.Parse([]byte(`{"mcpServers": {"a": {"command": "x", "autoApprove": ["*"], "trust": true, "alwaysAllow": ["y"]}}}`))
+	if err != nil || len(drafts) != 1 {
+		t.Fatalf("got %v, %v", drafts, err)
+	}
+	if notes := strings.Join(drafts[0].Notes, "\n"); strings.Count(notes, "was left out") != 3 {
+		t.Errorf("the waivers are not noted: %q", notes)
+	}
+}
+
+func TestParseKeepsGoodBesideBad(t *testing.T) {
+	drafts, problems, err := setup.Parse([]byte(`{"mcpServers": {
+		"good": {"command": "x"},
+		"nothing": {},
+		"both": {"command": "x", "url": "https://a.example"},
+		"sse": {"type": "sse", "url": "https://a.example"},
+		"args": {"command": "x", "args": "not a list"},
+		"env": {"command": "x", "env": {"A B": "1"}},
+		"url": {"url": "file:///etc/passwd"},
+		"thief": {"command": "x", "env": {"K": "${secret:provider/openai/key}"}}
+	}}`))
+	if err != nil || len(drafts) != 1 || drafts[0].Config.Name != "good" {
+		t.Fatalf("got %v, %v", drafts, err)
+	}
+	if len(problems) != 7 {
+		t.Errorf("got %d problems: %q", len(problems), problems)
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"nothing":      "",
+		"prose":        "run npx -y pkg",
+		"cut short":    `{"mcpServers": {"a": {"command"`,
+		"list":         `[1, 2]`,
+		"no servers":   `{"theme": "dark"}`,
+		"empty object": `{}`,
+		"wrong inner":  `{"mcpServers": 5}`,
+		"too long":     `{"mcpServers": {"a": {"command": "` + strings.Repeat("x", 5<<20) + `"}}}`,
+	} {
+		if drafts, problems, err := setup.Parse([]byte(text)); !errors.Is(err, store.ErrInvalid) {
+			t.Errorf("%s: got %v, %v, %v", name, drafts, problems, err)
+		}
+	}
+}
+
+func TestClaudeDesktop(t *testing.T) {
+	home := t.TempDir()
+	places := setup.Places{GOOS: "linux", Home: home}
+	if _, ok, err := setup.ClaudeDesktop(places); ok || err != nil {
+		t.Fatalf("found something in an empty home: %v", err)
+	}
+	dir := filepath.Join(home, ".config", "Claude")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		if err := os.WriteFile(filepath.Join(dir, "claude_desktop_config.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(`{"globalShortcut": ""}`)
+	if _, ok, err := setup.ClaudeDesktop(places); ok || err != nil {
+		t.Errorf("a file without servers was offered: %v", err)
+	}
+	write(`{"mcpServers": {"memory": {"command": "npx", "args": ["-y", "server-memory"]}}}`)
+	found, ok, err := setup.ClaudeDesktop(places)
+	if err != nil || !ok || len(found.Drafts) != 1 || found.Drafts[0].Config.Name != "memory" {
+		t.Errorf("got %+v, %v, %v", found, ok, err)
+	}
+}
+
+func TestSplit(t *testing.T) {
+	words, err := setup.Split(`npx -y "a b" 'c d' e\ f $HOME`)
+	if err != nil || strings.Join(words, "|") != "npx|-y|a b|c d|e f|$HOME" {
+		t.Errorf("got %q, %v", words, err)
+	}
+	if _, err := setup.Split(`npx "open`); !errors.Is(err, store.ErrInvalid) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"mcpServers": {"files": {"command": "npx", "args": ["-y"], "env": {"API_KEY": "x"}}}}`))
+	f.Add([]byte("```json\n{\"servers\": {}}\n```"))
+	f.Add([]byte(`"a": {"url": "http://x", "headers": {"Authorization": "y"}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		drafts, _, err := setup.Parse(text)
+		if err != nil {
+			return
+		}
+		for _, d := range drafts {
+			if err := d.Config.Validate(); err != nil {
+				t.Errorf("a draft does not hold its own rules: %v", err)
+			}
+			for _, ref := range d.Config.Refs() {
+				if _, ok := d.Secrets[ref]; !ok {
+					t.Errorf("%q refers to %q, which the text did not give", d.Config.Name, ref)
+				}
+			}
+		}
+	})
+}
