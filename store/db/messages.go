@@ -1,0 +1,175 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Append adds messages to a conversation, in order, and is durable when it
+// returns: one transaction, one commit, all or nothing. A message whose id is
+// there already replaces it, which is how a growing message is checkpointed
+// and finished; its conversation, parent and role stay, and a complete message
+// does not begin to stream again. The conversation's Head moves to the last of
+// them, and its UpdatedAt to now.
+//
+// The messages belong to one conversation, and each has a parent in it, or none.
+// The error wraps store.ErrNotFound if there is no such conversation or parent,
+// and store.ErrInvalid if a message does not fit. A cancelled context means
+// that nothing was kept, so give one that lasts for what must not be lost.
+func (d *DB) Append(ctx context.Context, msgs ...store.Message) error {
+	const what = "save the message"
+	if len(msgs) == 0 {
+		return nil
+	}
+	rows := make([][]any, len(msgs))
+	for i, m := range msgs { // encoded before the transaction begins
+		row, err := messageRow(m)
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		if m.ConversationID != msgs[0].ConversationID {
+			return fmt.Errorf("%s: the messages belong to different conversations (%w)", what, store.ErrInvalid)
+		}
+		rows[i] = row
+	}
+	return d.update(ctx, what, func(tx *sql.Tx) error {
+		conversation := msgs[0].ConversationID
+		res, err := tx.ExecContext(ctx, "UPDATE conversations SET head = ?, updated_at = ? WHERE id = ?",
+			msgs[len(msgs)-1].ID, toNanos(d.now()), conversation)
+		if err := oneRow(res, err, noConversation(conversation)); err != nil {
+			return err
+		}
+		for i, m := range msgs {
+			if err := checkParent(ctx, tx, m); err != nil {
+				return err
+			}
+			res, err := tx.ExecContext(ctx, upsertMessage, rows[i]...)
+			err = oneRow(res, err, fmt.Errorf("the message %s is there already and cannot be replaced by this one (%w)", m.ID, store.ErrInvalid))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+const upsertMessage = `
+INSERT INTO messages (id, conversation, parent, role, status, parts, calls, results, provider, model, usage, error, created_at)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
+ON CONFLICT (id) DO UPDATE SET
+	status = excluded.status, parts = excluded.parts, calls = excluded.calls, results = excluded.results,
+	provider = excluded.provider, model = excluded.model, usage = excluded.usage, error = excluded.error,
+	created_at = excluded.created_at
+WHERE conversation = excluded.conversation AND parent IS excluded.parent AND role = excluded.role
+	AND NOT (status = 'complete' AND excluded.status = 'streaming')`
+
+func messageRow(m store.Message) ([]any, error) {
+	if m.ID == "" || m.ConversationID == "" || m.ParentID == m.ID || m.Role == "" || m.Status == "" {
+		return nil, fmt.Errorf("it needs an id, a conversation, a role and a status (%w)", store.ErrInvalid)
+	}
+	parts, err := json.Marshal(m.Parts)
+	if err != nil {
+		return nil, fmt.Errorf("the message %s cannot be encoded (%w): %w", m.ID, store.ErrInvalid, err)
+	}
+	usage, err := json.Marshal(m.Usage)
+	if err != nil {
+		return nil, fmt.Errorf("the usage of message %s: %w", m.ID, err)
+	}
+	parent := sql.NullString{String: m.ParentID, Valid: m.ParentID != ""}
+	return []any{
+		m.ID, m.ConversationID, parent, string(m.Role), string(m.Status), string(parts), len(m.Calls()), len(m.Results()),
+		m.Model.Provider, m.Model.Model, string(usage), m.Error, toNanos(m.CreatedAt),
+	}, nil
+}
+
+func checkParent(ctx context.Context, tx *sql.Tx, m store.Message) error {
+	if m.ParentID == "" {
+		return nil
+	}
+	var conversation string
+	err := tx.QueryRowContext(ctx, "SELECT conversation FROM messages WHERE id = ?", m.ParentID).Scan(&conversation)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("the message %s before it: %w", m.ParentID, store.ErrNotFound)
+	}
+	if err == nil && conversation != m.ConversationID {
+		return fmt.Errorf("the message %s before it belongs to another conversation (%w)", m.ParentID, store.ErrInvalid)
+	}
+	return err
+}
+
+// Chain returns the messages that the conversation shows, from the first to
+// its Head; none for a new conversation. The error wraps store.ErrNotFound if
+// there is no such conversation, and store.ErrNewer if a newer version wrote a
+// message that this one cannot read.
+func (d *DB) Chain(ctx context.Context, conversationID string) ([]store.Message, error) {
+	const what = "read the messages"
+	out, err := d.chain(ctx, conversationID)
+	if err == nil && len(out) == 0 {
+		_, err = loadConversation(ctx, d.read, conversationID)
+	}
+	if err != nil {
+		return nil, d.explain(what, err)
+	}
+	return out, nil
+}
+
+// maxChain bounds the walk, should a damaged file hold a loop of parents.
+const maxChain = 1_000_000
+
+func (d *DB) chain(ctx context.Context, conversationID string) ([]store.Message, error) {
+	rows, err := d.read.QueryContext(ctx, `
+		WITH RECURSIVE chain (seq, parent, depth) AS (
+			SELECT m.seq, m.parent, 0 FROM conversations c JOIN messages m ON m.id = c.head WHERE c.id = ?
+			UNION ALL
+			SELECT m.seq, m.parent, depth + 1 FROM chain JOIN messages m ON m.id = chain.parent WHERE depth < ?
+		)
+		SELECT depth, m.id, m.conversation, m.parent, m.role, m.status, m.parts, m.provider, m.model, m.usage, m.error, m.created_at
+		FROM chain CROSS JOIN messages m ON m.seq = chain.seq`, conversationID, maxChain)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	type node struct {
+		depth int
+		m     store.Message
+	}
+	var nodes []node
+	for rows.Next() {
+		var (
+			n            node
+			parent       sql.NullString
+			parts, usage []byte
+			created      int64
+		)
+		m := &n.m
+		err := rows.Scan(&n.depth, &m.ID, &m.ConversationID, &parent, &m.Role, &m.Status, &parts,
+			&m.Model.Provider, &m.Model.Model, &usage, &m.Error, &created)
+		if err != nil {
+			return nil, err
+		}
+		m.ParentID, m.CreatedAt = parent.String, fromNanos(created)
+		if err := json.Unmarshal(parts, &m.Parts); err != nil {
+			return nil, fmt.Errorf("the message %s: %w", m.ID, err)
+		}
+		if err := json.Unmarshal(usage, &m.Usage); err != nil {
+			return nil, fmt.Errorf("the usage of message %s: %w", m.ID, err)
+		}
+		nodes = append(nodes, n)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(nodes, func(a, b node) int { return cmp.Compare(b.depth, a.depth) })
+	out := make([]store.Message, len(nodes))
+	for i, n := range nodes {
+		out[i] = n.m
+	}
+	return out, nil
+}

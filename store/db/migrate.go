@@ -1,0 +1,100 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// migrations lead from each version of the schema to the next. The version is
+// SQLite's user_version: the number of migrations done. A migration that was
+// released is never changed; a new one is added at the end.
+//
+// Messages have a number of their own beside their id, so that an index for
+// search can refer to rows by number. calls and results count the parts of
+// those kinds, so that what a crash left open is found without reading parts.
+var migrations = []string{
+	`
+CREATE TABLE conversations (
+	id         TEXT PRIMARY KEY,
+	title      TEXT NOT NULL,
+	head       TEXT NOT NULL,
+	provider   TEXT NOT NULL,
+	model      TEXT NOT NULL,
+	system     TEXT NOT NULL,
+	switches   TEXT NOT NULL,
+	created_at INTEGER NOT NULL,
+	updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX conversations_updated ON conversations (updated_at);
+
+CREATE TABLE messages (
+	seq          INTEGER PRIMARY KEY,
+	id           TEXT NOT NULL UNIQUE,
+	conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+	parent       TEXT REFERENCES messages (id),
+	role         TEXT NOT NULL,
+	status       TEXT NOT NULL,
+	parts        TEXT NOT NULL,
+	calls        INTEGER NOT NULL,
+	results      INTEGER NOT NULL,
+	provider     TEXT NOT NULL,
+	model        TEXT NOT NULL,
+	usage        TEXT NOT NULL,
+	error        TEXT NOT NULL,
+	created_at   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX messages_conversation ON messages (conversation);
+CREATE INDEX messages_parent ON messages (parent);
+
+CREATE TABLE server_approvals (
+	server TEXT PRIMARY KEY,
+	hash   TEXT NOT NULL,
+	at     INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE pins (
+	server     TEXT NOT NULL,
+	tool       TEXT NOT NULL,
+	hash       TEXT NOT NULL,
+	definition TEXT NOT NULL,
+	at         INTEGER NOT NULL,
+	PRIMARY KEY (server, tool)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tool_answers (
+	conversation TEXT NOT NULL,
+	server       TEXT NOT NULL,
+	tool         TEXT NOT NULL,
+	answer       TEXT NOT NULL,
+	at           INTEGER NOT NULL,
+	PRIMARY KEY (conversation, server, tool)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tool_answers_server ON tool_answers (server);
+`,
+}
+
+// migrate brings the schema to the newest version, all of it or nothing.
+func (d *DB) migrate(ctx context.Context) error {
+	var found int
+	if err := d.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil {
+		return err
+	}
+	if found == len(migrations) {
+		return nil
+	}
+	if found < 0 || found > len(migrations) {
+		return fmt.Errorf("its version is %d, and this program knows %d at most (%w)", found, len(migrations), store.ErrNewer)
+	}
+	return d.update(ctx, "bring the database to this version", func(tx *sql.Tx) error {
+		for i, m := range migrations[found:] {
+			if _, err := tx.ExecContext(ctx, m); err != nil {
+				return fmt.Errorf("step %d: %w", found+i+1, err)
+			}
+		}
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)))
+		return err
+	})
+}
