@@ -1,0 +1,91 @@
+# Drawbridge is built and tested from here. `make` alone lists what there is.
+
+GO      ?= go
+TAGS    := migrated_fynedo
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+FUZZTIME ?= 10s
+OUT      ?= $(CURDIR)/.ci/out
+FIXTURES := app/testdata/npm
+
+# The window needs cgo, and nothing else does: these build without it on every
+# system that Drawbridge is for.
+PLAIN_TARGETS := linux/amd64 linux/arm64 windows/amd64 darwin/amd64 darwin/arm64
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test bench fuzz soak gallery lint package \
+        deps-build deps-test unit e2e portable
+
+help: ## list the targets (this is the default)
+	@echo "Drawbridge. make run builds and opens it, make test tests all of it."
+	@echo
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
+
+run: build ## install what building needs, build, and open the window
+	./drawbridge
+
+build: deps-build ## build ./drawbridge
+	$(GO) build -tags '$(TAGS)' -o drawbridge ./app
+
+test: deps-test lint portable unit e2e ## install what the tests need, and run every one of them
+
+lint: deps-build ## gofmt, vet and staticcheck, for each way that the program is built
+	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r ls -d 2>/dev/null | xargs -r gofmt -l); \
+		test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted" >&2; exit 1; }
+	$(GO) vet -tags '$(TAGS)' ./...
+	$(GO) vet -tags '$(TAGS) e2e' ./app/e2e/... ./app/e2e/testdata/hello
+	CGO_ENABLED=0 $(GO) vet -tags nowindow ./app
+	$(GO) tool staticcheck -tags '$(TAGS)' ./...
+	$(GO) tool staticcheck -tags '$(TAGS) e2e' ./app/e2e/... ./app/e2e/testdata/hello
+
+portable: ## build bridge and store without cgo for Linux, Windows and macOS, and the program without a window
+	@set -e; for target in $(PLAIN_TARGETS); do \
+		echo "$$target: ./bridge/... ./store/..."; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build ./bridge/... ./store/...; \
+	done
+	CGO_ENABLED=0 $(GO) build -tags nowindow -o /dev/null ./app
+
+unit: deps-build $(FIXTURES)/node_modules/.package-lock.json
+	$(GO) test -race -shuffle=on -timeout 30m -tags '$(TAGS)' ./...
+
+e2e: deps-test build $(FIXTURES)/node_modules/.package-lock.json ## the end-to-end test alone, in a real window on a desktop of its own
+	mkdir -p '$(OUT)/e2e'
+	E2E_OUT='$(OUT)/e2e' E2E_APP='$(CURDIR)/drawbridge' \
+		$(GO) test -tags '$(TAGS) e2e' -count=1 -timeout 30m ./app/e2e/...
+
+bench: deps-test build ## a table of Drawbridge beside its references; fails over a limit
+	@$(GO) build -tags '$(TAGS)' -o '$(OUT)/bin/hello' ./app/e2e/testdata/hello
+	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
+	@'$(OUT)/bin/bench' -app '$(CURDIR)/drawbridge' -hello '$(OUT)/bin/hello' -out '$(OUT)/bench'
+
+fuzz: deps-build ## every fuzz test for FUZZTIME each (10s)
+	@set -e; for package in $$($(GO) list -tags '$(TAGS)' ./...); do \
+		for target in $$($(GO) test -tags '$(TAGS)' -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			$(GO) test -tags '$(TAGS)' -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+		done; \
+	done
+
+soak: deps-test $(FIXTURES)/node_modules/.package-lock.json ## the long tests in their full length (hours)
+	DRAWBRIDGE_SOAK=1 $(GO) test -tags '$(TAGS)' -run Soak -count=1 -timeout 300m -v ./...
+
+gallery: deps-build ## pictures of every page and widget, in .ci/out/gallery
+	mkdir -p '$(OUT)/gallery'
+	DRAWBRIDGE_GALLERY='$(OUT)/gallery' $(GO) test -tags '$(TAGS)' -run Gallery -count=1 ./app/ui/...
+
+package: deps-build ## a release archive and its checksum, in dist/
+	VERSION='$(VERSION)' .ci/package
+
+deps-build:
+	@.ci/deps build
+
+deps-test:
+	@.ci/deps test
+
+# The MCP servers and the stand-in model server that the tests run, as pinned
+# in package-lock.json.
+$(FIXTURES)/node_modules/.package-lock.json: $(FIXTURES)/package.json $(FIXTURES)/package-lock.json
+	@.ci/deps node
+	cd $(FIXTURES) && npm ci --loglevel=error </dev/null
+	@touch $@
