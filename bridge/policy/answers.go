@@ -1,0 +1,236 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// asking is a question that a person has been asked and has not answered.
+type asking struct {
+	done chan struct{} // closed when the question is over
+}
+
+// Permit decides, asks where the decision is tools.Ask, and records the answer.
+// The verdict is tools.Allow or tools.Deny, and never tools.Ask. After the
+// person has answered it looks and decides again: what was switched off, held
+// or refused in the meantime does not run.
+//
+// Of several calls of one tool in one conversation that come at the same time,
+// one asks and the others wait; an answer that holds for more than the one call
+// settles them all, so that nobody is asked the same thing eight times. A nil
+// ask refuses what would have to be asked.
+func (e *Engine) Permit(ctx context.Context, inv tools.Invocation, look Look, ask Ask) tools.Verdict {
+	for {
+		v := e.lookAndDecide(ctx, inv, look)
+		if v.Decision != tools.Ask {
+			return v
+		}
+		if ask == nil {
+			return deny(store.ErrDenied, "The tool %s needs the person's permission, and nobody is there to ask.", inv.Ref)
+		}
+		s := subject{inv.Conversation, inv.Ref}
+		e.mu.Lock()
+		open, busy := e.asking[s]
+		if !busy {
+			open = &asking{done: make(chan struct{})}
+			e.asking[s] = open
+		}
+		e.mu.Unlock()
+		if !busy {
+			return e.ask(ctx, inv, v, look, ask, s, open)
+		}
+		select {
+		case <-open.done:
+		case <-ctx.Done():
+			return stopped(inv.Ref)
+		}
+	}
+}
+
+func (e *Engine) lookAndDecide(ctx context.Context, inv tools.Invocation, look Look) tools.Verdict {
+	conv, tool, err := look(ctx)
+	if err != nil {
+		return unread(inv.Ref, err)
+	}
+	return e.Decide(ctx, inv, conv, tool)
+}
+
+func (e *Engine) ask(ctx context.Context, inv tools.Invocation, v tools.Verdict, look Look, ask Ask, s subject, open *asking) tools.Verdict {
+	defer func() {
+		e.mu.Lock()
+		delete(e.asking, s)
+		e.mu.Unlock()
+		close(open.done)
+	}()
+	a, err := ask(ctx, v)
+	if ctx.Err() != nil {
+		return stopped(inv.Ref)
+	}
+	if err != nil {
+		e.log.Warn("nobody could be asked", "tool", inv.Ref.String(), "error", err)
+		return tools.Verdict{
+			Decision: tools.Deny,
+			Reason:   fmt.Sprintf("The person could not be asked about the tool %s, so it was not run.", inv.Ref),
+			Err:      fmt.Errorf("%w: %w", store.ErrDenied, err),
+		}
+	}
+	if err := e.Record(ctx, inv, a); err != nil {
+		e.log.Error("an answer could not be kept", "tool", inv.Ref.String(), "error", err)
+		return tools.Verdict{
+			Decision: tools.Deny,
+			Reason:   fmt.Sprintf("The person's answer about the tool %s could not be kept, so it was not run. Try again later.", inv.Ref),
+			Err:      fmt.Errorf("%w: %w", store.ErrDenied, err),
+		}
+	}
+	switch a {
+	case tools.AnswerOnce, tools.AnswerConversation, tools.AnswerAlways:
+		if now := e.lookAndDecide(ctx, inv, look); now.Decision == tools.Deny {
+			return now
+		}
+		return tools.Verdict{Decision: tools.Allow, Reason: "The person allowed this call."}
+	case tools.AnswerNever:
+		return deny(store.ErrDenied, "The person does not allow the tool %s at all.", inv.Ref)
+	}
+	return deny(store.ErrDenied, "The person denied this call of %s.", inv.Ref)
+}
+
+func stopped(ref tools.Ref) tools.Verdict {
+	return deny(store.ErrDenied, "The call of %s was stopped before the person answered.", ref)
+}
+
+// Record keeps what a person answered: AnswerConversation for the invocation's
+// conversation, AnswerAlways and AnswerNever everywhere. AnswerOnce and
+// AnswerDeny are about the one call and leave no trace. It is durable when
+// Record returns. An answer that is none of these, and AnswerConversation
+// outside of a conversation, is an error that wraps store.ErrInvalid.
+func (e *Engine) Record(ctx context.Context, inv tools.Invocation, a tools.Answer) error {
+	switch a {
+	case tools.AnswerOnce, tools.AnswerDeny:
+		return nil
+	case tools.AnswerConversation:
+		if inv.Conversation == "" {
+			return fmt.Errorf("an answer for this conversation needs a conversation (%w)", store.ErrInvalid)
+		}
+		return e.setInConversation(ctx, subject{inv.Conversation, inv.Ref}, a)
+	case tools.AnswerAlways, tools.AnswerNever:
+		return e.setStanding(ctx, inv.Ref, a)
+	}
+	return fmt.Errorf("%q is no answer that could be kept (%w)", a, store.ErrInvalid)
+}
+
+// Standing returns the answer that holds for the tool everywhere: AnswerAlways,
+// AnswerNever, or "" for none.
+func (e *Engine) Standing(ctx context.Context, ref tools.Ref) (tools.Answer, error) {
+	e.mu.RLock()
+	standing := e.standing
+	a := standing[ref]
+	e.mu.RUnlock()
+	if standing != nil {
+		return a, nil
+	}
+	e.change.Lock()
+	defer e.change.Unlock()
+	if err := e.loadStanding(ctx); err != nil {
+		return "", err
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.standing[ref], nil
+}
+
+// loadStanding reads the answers that hold everywhere, once. change is held.
+func (e *Engine) loadStanding(ctx context.Context) error {
+	e.mu.RLock()
+	known := e.standing != nil
+	e.mu.RUnlock()
+	if known {
+		return nil
+	}
+	list, err := e.ledger.ToolAnswers(ctx)
+	if err != nil {
+		return fmt.Errorf("the answers about tools could not be read: %w", err)
+	}
+	standing := make(map[tools.Ref]tools.Answer, len(list))
+	for _, a := range list {
+		standing[tools.Ref{Server: a.Server, Tool: a.Tool}] = tools.Answer(a.Answer)
+	}
+	e.mu.Lock()
+	e.standing = standing
+	e.mu.Unlock()
+	return nil
+}
+
+// SetStanding replaces the answer that holds for the tool everywhere:
+// AnswerAlways, AnswerNever, or "" to be asked again. Anything else is an error
+// that wraps store.ErrInvalid.
+func (e *Engine) SetStanding(ctx context.Context, ref tools.Ref, a tools.Answer) error {
+	switch a {
+	case tools.AnswerAlways, tools.AnswerNever, "":
+		return e.setStanding(ctx, ref, a)
+	}
+	return fmt.Errorf("%q is no answer that holds everywhere (%w)", a, store.ErrInvalid)
+}
+
+func (e *Engine) setStanding(ctx context.Context, ref tools.Ref, a tools.Answer) error {
+	e.change.Lock()
+	defer e.change.Unlock()
+	err := e.ledger.SetToolAnswer(ctx, "", ref.Server, ref.Tool, string(a))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case err != nil:
+		// It may or may not be written: what counts is read again.
+		e.standing = nil
+		return fmt.Errorf("the answer for the tool %s could not be kept: %w", ref, err)
+	case e.standing == nil:
+	case a == "":
+		delete(e.standing, ref)
+	default:
+		e.standing[ref] = a
+	}
+	return nil
+}
+
+// inConversation returns the answer for one conversation, from the copy or the
+// ledger.
+func (e *Engine) inConversation(ctx context.Context, s subject) (tools.Answer, error) {
+	e.mu.RLock()
+	a, ok := e.answers[s]
+	e.mu.RUnlock()
+	if ok {
+		return a, nil
+	}
+	e.change.Lock()
+	defer e.change.Unlock()
+	text, err := e.ledger.ToolAnswer(ctx, s.conversation, s.ref.Server, s.ref.Tool)
+	if err != nil {
+		return "", fmt.Errorf("the answers for the tool %s could not be read: %w", s.ref, err)
+	}
+	e.remember(s, tools.Answer(text))
+	return tools.Answer(text), nil
+}
+
+func (e *Engine) setInConversation(ctx context.Context, s subject, a tools.Answer) error {
+	e.change.Lock()
+	defer e.change.Unlock()
+	if err := e.ledger.SetToolAnswer(ctx, s.conversation, s.ref.Server, s.ref.Tool, string(a)); err != nil {
+		e.mu.Lock()
+		delete(e.answers, s)
+		e.mu.Unlock()
+		return fmt.Errorf("the answer for the tool %s could not be kept: %w", s.ref, err)
+	}
+	e.remember(s, a)
+	return nil
+}
+
+func (e *Engine) remember(s subject, a tools.Answer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.answers) >= maxAnswers {
+		clear(e.answers)
+	}
+	e.answers[s] = a
+}
