@@ -1,0 +1,98 @@
+package measure
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+)
+
+// A Row is one line of the table: ours, its reference, and the verdict.
+type Row struct {
+	Name            string
+	Ours, Reference string  // with their unit
+	Ratio           float64 // ours divided by the reference
+	Limit           float64 // what Ratio may be
+	Self, Noise     float64 // of a latency: see Latency; else 0
+	Detail          string  // how it was measured, in a few words
+	Over            bool    // Ratio is over the limit
+}
+
+// Row makes a line of the table of a latency, with the verdict that the
+// package comment describes.
+func (l Latency) Row(name string, limit float64) Row {
+	return Row{
+		Name:      name,
+		Ours:      rounded(l.Ours),
+		Reference: rounded(l.Reference),
+		Ratio:     l.Ratio,
+		Limit:     limit,
+		Self:      l.Self,
+		Noise:     l.Noise,
+		Detail:    fmt.Sprintf("median of %d pairs", l.Pairs),
+		Over:      l.Ratio > limit && l.Ratio > l.Noise+tolerance,
+	}
+}
+
+// Quantity makes a line of the table of something that is no latency, such as
+// memory: it is over its limit as soon as the ratio is. The two values are in
+// the given unit and printed with so many digits behind the point.
+func Quantity(name string, ours, reference float64, unit string, digits int, limit float64, detail string) Row {
+	ratio := ours / reference
+	return Row{
+		Name:      name,
+		Ours:      fmt.Sprintf("%.*f %s", digits, ours, unit),
+		Reference: fmt.Sprintf("%.*f %s", digits, reference, unit),
+		Ratio:     ratio,
+		Limit:     limit,
+		Detail:    detail,
+		Over:      !(ratio <= limit), // also when it is no number
+	}
+}
+
+// rounded prints a duration with about four digits, in a unit that fits.
+func rounded(d time.Duration) string {
+	switch {
+	case d >= time.Second:
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	case d >= time.Millisecond:
+		return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
+	default:
+		return fmt.Sprintf("%.1f µs", float64(d)/float64(time.Microsecond))
+	}
+}
+
+// A Table is what a run of benchmarks prints.
+type Table []Row
+
+// Over tells whether any line is over its limit.
+func (t Table) Over() bool {
+	for _, r := range t {
+		if r.Over {
+			return true
+		}
+	}
+	return false
+}
+
+// WriteTo prints the table in columns.
+func (t Table) WriteTo(w io.Writer) (int64, error) {
+	var text bytes.Buffer
+	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(columns, "what\tours\treference\tratio\tlimit\treference against itself\t\thow")
+	for _, r := range t {
+		self := "–"
+		if r.Self != 0 {
+			self = fmt.Sprintf("%.3f (90%% below %.3f)", r.Self, r.Noise)
+		}
+		verdict := "ok"
+		if r.Over {
+			verdict = "OVER"
+		}
+		fmt.Fprintf(columns, "%s\t%s\t%s\t%.3f\t%.2f\t%s\t%s\t%s\n",
+			r.Name, r.Ours, r.Reference, r.Ratio, r.Limit, self, verdict, r.Detail)
+	}
+	columns.Flush()
+	return text.WriteTo(w)
+}
