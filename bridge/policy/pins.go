@@ -61,27 +61,18 @@ type LeftOut struct {
 func (e *Engine) Review(ctx context.Context, serverID string, listed []tools.Tool, instr *tools.Instructions) (Review, error) {
 	e.change.Lock()
 	defer e.change.Unlock()
+	e.mu.Lock()
+	delete(e.builtin, serverID)
+	e.mu.Unlock()
 	pins, err := e.load(ctx, serverID)
 	if err != nil {
 		return Review{}, err
 	}
 	var r Review
-	usable := r.usable(serverID, listed)
-	if instr != nil && instr.Text == "" {
-		instr = nil
-	}
-	if instr != nil && (instr.Hash == "" || instr.Server != serverID) {
-		r.LeftOut = append(r.LeftOut, LeftOut{Reason: "The server's instructions came without a hash or from another server, so they cannot be compared."})
-		instr = nil
-	}
+	usable, instr := r.usable(serverID, listed, instr)
 
 	if _, seen := pins[instructionsKey]; !seen {
-		first := make(map[string]store.Pin, len(usable)+1)
-		for _, t := range usable {
-			first[t.Tool] = store.Pin{Hash: t.Hash, Definition: t.Definition}
-		}
-		first[instructionsKey] = instructionsPin(instr)
-		if pins, err = e.pin(ctx, serverID, pins, first); err != nil {
+		if pins, err = e.pin(ctx, serverID, pins, pinsFor(usable, instr)); err != nil {
 			return Review{}, err
 		}
 		e.log.Info("definitions pinned", "server", serverID, "tools", len(usable))
@@ -116,9 +107,39 @@ func (e *Engine) Review(ctx context.Context, serverID string, listed []tools.Too
 	return r, nil
 }
 
-// usable returns the tools that can be compared, each name once, and notes the
-// others.
-func (r *Review) usable(serverID string, listed []tools.Tool) []tools.Tool {
+// ReviewBuiltin is Review for a server that is built into this program. Its
+// definitions are the program's own: they change only with it, so they pass
+// without a pin. The caller makes sure that it is such a server.
+func (e *Engine) ReviewBuiltin(serverID string, listed []tools.Tool, instr *tools.Instructions) Review {
+	var r Review
+	r.Passed, r.Instructions = r.usable(serverID, listed, instr)
+	e.mu.Lock()
+	e.builtin[serverID] = pinsFor(r.Passed, r.Instructions)
+	delete(e.held, serverID)
+	e.mu.Unlock()
+	return r
+}
+
+// pinsFor returns the pins of a whole listing.
+func pinsFor(listed []tools.Tool, instr *tools.Instructions) pinned {
+	pins := make(pinned, len(listed)+1)
+	for _, t := range listed {
+		pins[t.Tool] = store.Pin{Hash: t.Hash, Definition: t.Definition}
+	}
+	pins[instructionsKey] = instructionsPin(instr)
+	return pins
+}
+
+// usable returns the tools that can be compared, each name once, and the
+// instructions, if there are any; it notes the others.
+func (r *Review) usable(serverID string, listed []tools.Tool, instr *tools.Instructions) ([]tools.Tool, *tools.Instructions) {
+	if instr != nil && instr.Text == "" {
+		instr = nil
+	}
+	if instr != nil && (instr.Hash == "" || instr.Server != serverID) {
+		r.LeftOut = append(r.LeftOut, LeftOut{Reason: "The server's instructions came without a hash or from another server, so they cannot be compared."})
+		instr = nil
+	}
 	hashes := make(map[string]string, len(listed))
 	unclear := map[string]bool{} // listed twice, differently
 	for _, t := range listed {
@@ -147,7 +168,7 @@ func (r *Review) usable(serverID string, listed []tools.Tool) []tools.Tool {
 			usable = append(usable, t)
 		}
 	}
-	return usable
+	return usable, instr
 }
 
 // ApproveDefinitions records that a person saw the held definitions with these
@@ -240,7 +261,10 @@ func (e *Engine) pin(ctx context.Context, serverID string, old pinned, more map[
 // pinsOf returns the server's pins for a decision.
 func (e *Engine) pinsOf(ctx context.Context, serverID string) (pinned, error) {
 	e.mu.RLock()
-	pins, ok := e.pins[serverID]
+	pins, ok := e.builtin[serverID]
+	if !ok {
+		pins, ok = e.pins[serverID]
+	}
 	e.mu.RUnlock()
 	if ok {
 		return pins, nil

@@ -164,7 +164,7 @@ func TestACommandThatIsApprovedAgainKeepsThePins(t *testing.T) {
 	if got := heldNames(r.Held); got != "read:changed write:new " || len(r.Passed) != 0 {
 		t.Errorf("held %q, passed %q", got, names(r.Passed))
 	}
-	if err := e.ForgetServer(t.Context(), "fs"); err != nil {
+	if err := e.Forget(t.Context(), "fs"); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.MayStart(t.Context(), cfg); !errors.Is(err, store.ErrHeld) {
@@ -217,5 +217,31 @@ func TestLedgerThatFailsLetsNothingPass(t *testing.T) {
 	conv := store.Conversation{ID: "c"}
 	if v := fresh.Decide(t.Context(), chat("c", listed[0]), &conv, &listed[0]); v.Decision != tools.Deny {
 		t.Errorf("decided %v although nothing can be read", v)
+	}
+}
+
+func TestReviewBuiltinPassesWithThisProgramAlone(t *testing.T) {
+	t.Parallel()
+	l := newLedger()
+	e := policy.New(policy.Options{Ledger: l})
+	conv := store.Conversation{ID: "c"}
+	own, theirs := tool("workbench", "time", "1"), tool("workbench", "time", "2")
+	r := e.ReviewBuiltin("workbench", []tools.Tool{own}, instructions("workbench", "Hi."))
+	if len(r.Passed) != 1 || len(r.Held) != 0 || r.Instructions == nil {
+		t.Fatalf("passed %s, held %s", names(r.Passed), heldNames(r.Held))
+	}
+	if v := e.Decide(t.Context(), chat("c", own), &conv, &own); v.Decision != tools.Ask {
+		t.Errorf("decided %v: %s", v.Decision, v.Reason)
+	}
+	if v := e.Decide(t.Context(), chat("c", theirs), &conv, &theirs); !errors.Is(v.Err, store.ErrHeld) {
+		t.Errorf("a definition that is not the program's: %v", v)
+	}
+	if len(l.pins) != 0 {
+		t.Errorf("pinned %v", l.pins)
+	}
+	// Another server takes the name: it is judged by its own pins.
+	review(t, e, "workbench", nil, tool("workbench", "other", "1"))
+	if v := e.Decide(t.Context(), chat("c", own), &conv, &own); !errors.Is(v.Err, store.ErrHeld) {
+		t.Errorf("a server that took the name of a built-in one inherits its trust: %v", v)
 	}
 }

@@ -71,6 +71,7 @@ type Engine struct {
 
 	mu       sync.RWMutex               // protects what follows; never held during input or output
 	pins     map[string]pinned          // by server id
+	builtin  map[string]pinned          // by server id: definitions that are part of this program
 	held     map[string][]Held          // by server id: what the last Review held
 	standing map[tools.Ref]tools.Answer // answers that hold everywhere; nil until they are read
 	answers  map[subject]tools.Answer   // answers for one conversation; "" where there is none
@@ -102,6 +103,7 @@ func New(o Options) *Engine {
 		ledger:  o.Ledger,
 		log:     o.Logger,
 		pins:    map[string]pinned{},
+		builtin: map[string]pinned{},
 		held:    map[string][]Held{},
 		answers: map[subject]tools.Answer{},
 		asking:  map[subject]*asking{},
@@ -139,16 +141,17 @@ func (e *Engine) ApproveServer(ctx context.Context, cfg store.ServerConfig) erro
 	return nil
 }
 
-// ForgetServer forgets everything about a server that was removed: its
+// Forget forgets everything about a server that was removed: its
 // approvals, pins and answers. One that is added later under the same id is a
 // new one.
-func (e *Engine) ForgetServer(ctx context.Context, serverID string) error {
+func (e *Engine) Forget(ctx context.Context, serverID string) error {
 	e.change.Lock()
 	defer e.change.Unlock()
 	err := e.ledger.ForgetServer(ctx, serverID)
 	// The copy goes in any case: after an error it is read again.
 	e.mu.Lock()
 	delete(e.pins, serverID)
+	delete(e.builtin, serverID)
 	delete(e.held, serverID)
 	e.standing = nil
 	for s := range e.answers {
