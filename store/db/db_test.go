@@ -253,6 +253,7 @@ func TestAppendRefuses(t *testing.T) {
 		"two conversations":           {[]store.Message{message("n", "c", "m", store.RoleUser), message("o", "other", "", store.RoleUser)}, store.ErrInvalid},
 		"id of another conversation":  {[]store.Message{message("m", "other", "", store.RoleUser)}, store.ErrInvalid},
 		"another role":                {[]store.Message{message("m", "c", "", store.RoleTool)}, store.ErrInvalid},
+		"another parent":              {[]store.Message{message("n", "c", "m", store.RoleUser), message("n", "c", "", store.RoleUser)}, store.ErrInvalid},
 		"no id":                       {[]store.Message{message("", "c", "m", store.RoleUser)}, store.ErrInvalid},
 		"a nil part":                  {[]store.Message{nilPart}, store.ErrInvalid},
 		"the second of two is broken": {[]store.Message{message("n", "c", "m", store.RoleUser), message("o", "c", "none", store.RoleUser)}, store.ErrNotFound},

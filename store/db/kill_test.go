@@ -207,13 +207,18 @@ func checkKilled(t *testing.T, path string, acked []string) error {
 
 func surviveKills(t *testing.T, cycles int) {
 	t.Helper()
-	total, path := 0, ""
+	var (
+		total int
+		path  string
+		acked []string // all of this file
+	)
 	for i := range cycles {
 		if i%25 == 0 { // so that the file stays small enough to read it all each time
-			path = newSubject(t)
+			path, acked = newSubject(t), nil
 		}
-		acked := killOnce(t, path, false)
-		total += len(acked)
+		now := killOnce(t, path, false)
+		total += len(now)
+		acked = append(acked, now...)
 		if err := checkKilled(t, path, acked); err != nil {
 			t.Fatalf("cycle %d: %v", i, err)
 		}

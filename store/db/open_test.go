@@ -166,8 +166,19 @@ func TestDamageMetLater(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if p := open(t, path).Problems(); len(p) != 0 {
+	d = open(t, path)
+	if p := d.Problems(); len(p) != 0 {
 		t.Errorf("the new one is suspected too: %q", p)
+	}
+	d.suspect()
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if p := open(t, path).Problems(); len(p) != 0 {
+		t.Errorf("a sound one is kept aside: %q", p)
+	}
+	if _, err := os.Stat(d.suspectPath()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a sound one stays suspected: %v", err)
 	}
 }
 
