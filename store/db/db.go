@@ -7,7 +7,7 @@
 // the matter of store/secret. It is what bridge/chat calls its History and
 // bridge/policy its Ledger.
 //
-//	d, err := db.Open(ctx, filepath.Join(home, "history.db"), db.Options{})
+//	d, err := db.Open(ctx, filepath.Join(home, "drawbridge.db"))
 //	if err != nil { … }                     // a sentence for the person
 //	defer d.Close()
 //	for _, p := range d.Problems() { … }    // what was kept aside
@@ -30,15 +30,6 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/store"
 )
-
-// Options are what Open may be told. The zero value is right for the program.
-type Options struct {
-	// Now is the clock; nil means time.Now.
-	Now func() time.Time
-	// Busy is how long to wait for another program that holds the file locked;
-	// 0 means 5 s.
-	Busy time.Duration
-}
 
 // DB is an open database. All methods may be called from any goroutine; they
 // wait for the disk, so never from the one that draws the window.
@@ -63,13 +54,16 @@ const readers = 4
 // error wraps store.ErrNewer. A damaged one is renamed to
 // NAME.damaged-TIMESTAMP, a new one is begun, and Problems says so. Every other
 // failure is an error that says what to do.
-func Open(ctx context.Context, path string, o Options) (*DB, error) {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Busy == 0 {
-		o.Busy = 5 * time.Second
-	}
+func Open(ctx context.Context, path string) (*DB, error) {
+	return openWith(ctx, path, options{now: time.Now, busy: 5 * time.Second})
+}
+
+type options struct {
+	now  func() time.Time
+	busy time.Duration // how long to wait for another program that holds the file locked
+}
+
+func openWith(ctx context.Context, path string, o options) (*DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", path, err)
@@ -77,7 +71,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if err := makeFile(path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	d := &DB{path: path, now: o.Now}
+	d := &DB{path: path, now: o.now}
 	err = d.open(ctx, o)
 	if err == nil || !errors.Is(err, store.ErrDamaged) {
 		if err != nil {
@@ -85,14 +79,14 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 		}
 		return d, nil
 	}
-	aside, kerr := keepAside(path, o.Now())
+	aside, kerr := keepAside(path, o.now())
 	if kerr != nil {
 		return nil, fmt.Errorf("the database %s is damaged, and it could not be renamed to begin a new one: %w", path, kerr)
 	}
 	if err := makeFile(path); err != nil {
 		return nil, fmt.Errorf("begin a new database: %w", err)
 	}
-	fresh := &DB{path: path, now: o.Now, problems: []string{fmt.Sprintf(
+	fresh := &DB{path: path, now: o.now, problems: []string{fmt.Sprintf(
 		"The database of conversations and approvals was damaged. It is kept as %s, and a new one was begun; restore a backup over %s if you have one.",
 		filepath.Base(aside), path)}}
 	if err := fresh.open(ctx, o); err != nil {
@@ -103,7 +97,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 
 // open does everything that can find damage; such an error wraps
 // store.ErrDamaged, and then nothing is left open.
-func (d *DB) open(ctx context.Context, o Options) (err error) {
+func (d *DB) open(ctx context.Context, o options) (err error) {
 	found, err := d.inspect(ctx)
 	if err != nil {
 		return d.explain("open the database", err)
@@ -112,7 +106,7 @@ func (d *DB) open(ctx context.Context, o Options) (err error) {
 		return fmt.Errorf("the database %s is of version %d, and this program knows %d at most; start the newer version of Drawbridge, or move the file away (%w)",
 			d.path, found, len(migrations), store.ErrNewer)
 	}
-	d.write, err = sql.Open("sqlite", dsn(d.path, o.Busy, "_txlock=immediate"))
+	d.write, err = sql.Open("sqlite", dsn(d.path, o.busy, "_txlock=immediate"))
 	if err != nil {
 		return d.explain("open the database", err)
 	}
@@ -129,7 +123,7 @@ func (d *DB) open(ctx context.Context, o Options) (err error) {
 	if err := d.migrate(ctx); err != nil {
 		return d.explain("open the database", err)
 	}
-	d.read, err = sql.Open("sqlite", dsn(d.path, o.Busy, "_pragma=query_only(1)"))
+	d.read, err = sql.Open("sqlite", dsn(d.path, o.busy, "_pragma=query_only(1)"))
 	if err != nil {
 		return d.explain("open the database", err)
 	}

@@ -20,7 +20,7 @@ import (
 
 func open(t *testing.T, path string) *DB {
 	t.Helper()
-	d, err := Open(t.Context(), path, Options{})
+	d, err := Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +390,7 @@ func TestUpdatesDoNotLoseEachOther(t *testing.T) {
 func TestOrderAndDelete(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
-	d, err := Open(t.Context(), filepath.Join(t.TempDir(), "h.db"), Options{Now: func() time.Time { return now }})
+	d, err := openWith(t.Context(), filepath.Join(t.TempDir(), "h.db"), options{now: func() time.Time { return now }, busy: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // that grows and is finished, and then two messages at once.
 func appendForEver(path string, early bool, ack io.Writer) error {
 	ctx := context.Background()
-	d, err := Open(ctx, path, Options{})
+	d, err := Open(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func newSubject(t *testing.T) string {
 // checkKilled opens the database as the next start does, and looks for loss.
 func checkKilled(t *testing.T, path string, acked []string) error {
 	t.Helper()
-	d, err := Open(t.Context(), path, Options{})
+	d, err := Open(t.Context(), path)
 	if err != nil {
 		return err
 	}

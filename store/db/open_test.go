@@ -99,7 +99,7 @@ func TestDamagedIsKeptAside(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			d, err := Open(t.Context(), path, Options{Now: func() time.Time { return at }})
+			d, err := openWith(t.Context(), path, options{now: func() time.Time { return at }, busy: time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -218,7 +218,7 @@ func TestNewerIsUntouched(t *testing.T) {
 			return s
 		}
 		before := sum()
-		d, err := Open(t.Context(), path, Options{})
+		d, err := Open(t.Context(), path)
 		if !errors.Is(err, store.ErrNewer) {
 			t.Errorf("log %v: error %v", inLog, err)
 		}
@@ -246,7 +246,7 @@ func TestMigrationIsWhole(t *testing.T) {
 	if err := errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := Open(t.Context(), path, Options{}); err == nil {
+	if d, err := Open(t.Context(), path); err == nil {
 		_ = d.Close()
 		t.Fatal("a table in the way is no error")
 	}
@@ -265,7 +265,7 @@ func TestFailuresAreSentencesAndPass(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "history.db")
 	filled(t, path)
-	d, err := Open(t.Context(), path, Options{Busy: 20 * time.Millisecond})
+	d, err := openWith(t.Context(), path, options{now: time.Now, busy: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,7 +346,7 @@ func TestOpenFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{filepath.Join(file, "history.db"), dir} {
-		d, err := Open(t.Context(), path, Options{})
+		d, err := Open(t.Context(), path)
 		if err == nil {
 			_ = d.Close()
 			t.Errorf("%s was opened", path)
