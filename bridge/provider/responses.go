@@ -1,0 +1,352 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"strings"
+
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// responsesClient speaks OpenAI's Responses API.
+type responsesClient struct{ *endpoint }
+
+// Stream implements model.Client.
+func (c *responsesClient) Stream(ctx context.Context, req model.Request) iter.Seq2[model.Delta, error] {
+	return func(yield func(model.Delta, error) bool) {
+		optional := []field{fieldInclude}
+		if req.Conversation != "" {
+			optional = append(optional, fieldCacheKey)
+		}
+		c.stream(ctx, "responses", req.Model.Model, optional,
+			func(fields []field) ([]byte, error) { return responsesBody(req, fields) },
+			func(secrets []string) answer { return &responsesAnswer{e: c.endpoint, secrets: secrets} },
+			yield)
+	}
+}
+
+// responsesEvent is what counts of an event.
+type responsesEvent struct {
+	Type         string          `json:"type"`
+	OutputIndex  int             `json:"output_index"`
+	ContentIndex int             `json:"content_index"`
+	SummaryIndex int             `json:"summary_index"`
+	Delta        json.RawMessage `json:"delta"`
+	Text         string          `json:"text"`
+	Refusal      string          `json:"refusal"`
+	Arguments    json.RawMessage `json:"arguments"`
+	Item         json.RawMessage `json:"item"`
+	Response     struct {
+		Output            []json.RawMessage `json:"output"`
+		Error             json.RawMessage   `json:"error"`
+		IncompleteDetails struct {
+			Reason string `json:"reason"`
+		} `json:"incomplete_details"`
+		Usage *struct {
+			InputTokens        int64 `json:"input_tokens"`
+			OutputTokens       int64 `json:"output_tokens"`
+			InputTokensDetails struct {
+				CachedTokens int64 `json:"cached_tokens"`
+			} `json:"input_tokens_details"`
+			OutputTokensDetails struct {
+				ReasoningTokens int64 `json:"reasoning_tokens"`
+			} `json:"output_tokens_details"`
+		} `json:"usage"`
+	} `json:"response"`
+}
+
+// responsesItem is what counts of an output item.
+type responsesItem struct {
+	Type      string          `json:"type"`
+	CallID    string          `json:"call_id"`
+	Name      string          `json:"name"`
+	Arguments json.RawMessage `json:"arguments"`
+	Content   []struct {
+		Type    string `json:"type"`
+		Text    string `json:"text"`
+		Refusal string `json:"refusal"`
+	} `json:"content"`
+	Summary []struct {
+		Text string `json:"text"`
+	} `json:"summary"`
+}
+
+// responsesAnswer reads one answer. It is whole when response.completed or
+// response.incomplete came.
+type responsesAnswer struct {
+	e       *endpoint
+	secrets []string
+	out     []model.Delta
+	size    int
+	items   map[int]*responsesSlot // by output_index
+	calls   int
+	ids     map[string]bool
+	refused bool
+}
+
+// responsesSlot is what was passed on of one output item.
+type responsesSlot struct {
+	text    strings.Builder // of a message
+	thought int             // bytes of reasoning
+	part    int             // the part of the summary that runs
+	call    int             // number of the call among the calls
+	begun   bool            // the call was announced
+	args    strings.Builder
+	done    bool
+}
+
+func (a *responsesAnswer) slot(index int) (*responsesSlot, error) {
+	if s, ok := a.items[index]; ok {
+		return s, nil
+	}
+	if len(a.items) >= maxCalls {
+		return nil, errTooMuch
+	}
+	if a.items == nil {
+		a.items, a.ids = map[int]*responsesSlot{}, map[string]bool{}
+	}
+	s := &responsesSlot{}
+	a.items[index] = s
+	return s, nil
+}
+
+func (a *responsesAnswer) event(data []byte) ([]model.Delta, bool, error) {
+	a.out = a.out[:0]
+	var ev responsesEvent
+	var mistyped *json.UnmarshalTypeError
+	if err := json.Unmarshal(data, &ev); err != nil && !errors.As(err, &mistyped) {
+		if strings.TrimSpace(string(data)) == "[DONE]" {
+			return nil, false, model.ErrCut // some services end with it; ours came before or never
+		}
+		return nil, false, errFormat
+	}
+	final, err := a.handle(&ev, data)
+	if a.size > maxAnswer {
+		err = errTooMuch
+	}
+	return a.out, final && err == nil, err
+}
+
+func (a *responsesAnswer) handle(ev *responsesEvent, data []byte) (final bool, err error) {
+	switch ev.Type {
+	case "response.output_text.delta", "response.refusal.delta",
+		"response.reasoning_summary_text.delta", "response.reasoning_text.delta",
+		"response.function_call_arguments.delta":
+		s, err := a.slot(ev.OutputIndex)
+		if err != nil {
+			return false, err
+		}
+		a.delta(ev, s, looseText(ev.Delta))
+	case "response.output_item.added":
+		return false, a.added(ev)
+	case "response.output_item.done":
+		return false, a.itemDone(ev.OutputIndex, ev.Item)
+	case "response.completed", "response.incomplete":
+		if err := a.missed(ev.Response.Output); err != nil {
+			return false, err
+		}
+		a.finish(ev)
+		return true, nil
+	case "response.failed", "response.cancelled":
+		a.usage(ev)
+		return false, a.e.complaintError(0, readComplaint(ev.Response.Error), a.secrets)
+	case "error":
+		return false, a.e.complaintError(0, readComplaint(data), a.secrets)
+	case "":
+		var s struct{ Error json.RawMessage }
+		if json.Unmarshal(data, &s) == nil && looseText(s.Error) != "" {
+			return false, a.e.complaintError(0, readComplaint(data), a.secrets)
+		}
+	}
+	return false, nil // an event that says nothing to us
+}
+
+func (a *responsesAnswer) delta(ev *responsesEvent, s *responsesSlot, text string) {
+	if text == "" {
+		return
+	}
+	a.size += len(text)
+	switch ev.Type {
+	case "response.output_text.delta":
+		s.text.WriteString(text)
+		a.out = append(a.out, model.TextDelta{Text: text})
+	case "response.refusal.delta":
+		a.refused = true
+		s.text.WriteString(text)
+		a.out = append(a.out, model.TextDelta{Text: text})
+	case "response.reasoning_summary_text.delta", "response.reasoning_text.delta":
+		if part := ev.SummaryIndex + ev.ContentIndex; part != s.part && s.thought > 0 {
+			s.part = part
+			text = "\n\n" + text
+		}
+		s.thought += len(text)
+		a.out = append(a.out, model.ReasoningDelta{Text: text})
+	case "response.function_call_arguments.delta":
+		s.args.WriteString(text)
+		if s.begun {
+			a.out = append(a.out, model.CallDelta{Index: s.call, Arguments: text})
+		}
+	}
+}
+
+// added announces a call as soon as its name is known.
+func (a *responsesAnswer) added(ev *responsesEvent) error {
+	var item responsesItem
+	if err := decodeItem(ev.Item, &item); err != nil {
+		return err
+	}
+	s, err := a.slot(ev.OutputIndex)
+	if err != nil {
+		return err
+	}
+	if item.Type == "function_call" && item.CallID != "" && item.Name != "" && !s.begun && !s.done {
+		s.args.WriteString(looseText(item.Arguments))
+		a.begin(s, item)
+	}
+	return nil
+}
+
+func decodeItem(raw json.RawMessage, item *responsesItem) error {
+	var mistyped *json.UnmarshalTypeError
+	if err := json.Unmarshal(raw, item); err != nil && !errors.As(err, &mistyped) {
+		return errFormat
+	}
+	return nil
+}
+
+// begin announces a call with the arguments known so far.
+func (a *responsesAnswer) begin(s *responsesSlot, item responsesItem) {
+	id := item.CallID
+	if id == "" || a.ids[id] {
+		id = "call_" + store.NewID()
+	}
+	a.ids[id] = true
+	s.begun, s.call = true, a.calls
+	a.calls++
+	a.out = append(a.out, model.CallDelta{Index: s.call, ID: id, Name: item.Name, Arguments: s.args.String()})
+}
+
+// missed takes what the last event tells and no event before it did: all of
+// the output if no item was seen, else the calls that are new.
+func (a *responsesAnswer) missed(output []json.RawMessage) error {
+	seen := len(a.items) > 0
+	for i, raw := range output {
+		if seen {
+			var item responsesItem
+			if err := decodeItem(raw, &item); err != nil {
+				return err
+			}
+			if item.Type != "function_call" || a.ids[item.CallID] {
+				continue
+			}
+		}
+		if err := a.itemDone(-1-i, raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// itemDone takes an item that is whole. What of it was not streamed before
+// follows now. Arguments that were streamed otherwise than they end are an
+// error, since what was passed on cannot be taken back.
+func (a *responsesAnswer) itemDone(index int, raw json.RawMessage) error {
+	s, err := a.slot(index)
+	if err != nil || s.done {
+		return err
+	}
+	s.done = true
+	var item responsesItem
+	if err := decodeItem(raw, &item); err != nil {
+		return err
+	}
+	switch item.Type {
+	case "message":
+		var whole strings.Builder
+		for _, c := range item.Content {
+			if c.Refusal != "" {
+				a.refused = true
+			}
+			whole.WriteString(c.Text + c.Refusal)
+		}
+		if rest, ok := strings.CutPrefix(whole.String(), s.text.String()); ok && rest != "" {
+			a.size += len(rest)
+			a.out = append(a.out, model.TextDelta{Text: rest})
+		}
+	case "function_call":
+		rest, ok := remainder(s.args.String(), looseText(item.Arguments))
+		if !ok {
+			return errFormat
+		}
+		a.size += len(rest)
+		s.args.WriteString(rest)
+		switch {
+		case !s.begun:
+			a.begin(s, item)
+		case rest != "":
+			a.out = append(a.out, model.CallDelta{Index: s.call, Arguments: rest})
+		}
+	case "reasoning":
+		if s.thought == 0 {
+			var texts []string
+			for _, t := range item.Summary {
+				texts = append(texts, t.Text)
+			}
+			if text := strings.Join(texts, "\n\n"); text != "" {
+				a.size += len(text)
+				a.out = append(a.out, model.ReasoningDelta{Text: text})
+			}
+		}
+		a.size += len(raw)
+		a.out = append(a.out, model.OpaqueDelta{Data: raw})
+	}
+	return nil
+}
+
+// remainder returns what of a call's arguments was not streamed, and false if
+// the two are not the same arguments. Services that end a call with its
+// arguments spaced in another way mean the same.
+func remainder(streamed, whole string) (string, bool) {
+	if rest, ok := strings.CutPrefix(whole, streamed); ok {
+		return rest, true
+	}
+	if whole == "" {
+		return "", true
+	}
+	var x, y bytes.Buffer
+	if json.Compact(&x, []byte(streamed)) != nil || json.Compact(&y, []byte(whole)) != nil {
+		return "", false
+	}
+	return "", bytes.Equal(x.Bytes(), y.Bytes())
+}
+
+func (a *responsesAnswer) usage(ev *responsesEvent) {
+	if u := ev.Response.Usage; u != nil {
+		a.out = appendUsage(a.out, store.Usage{
+			Input: u.InputTokens, Cached: u.InputTokensDetails.CachedTokens,
+			Output: u.OutputTokens, Reasoning: u.OutputTokensDetails.ReasoningTokens,
+		})
+	}
+}
+
+func (a *responsesAnswer) finish(ev *responsesEvent) {
+	a.usage(ev)
+	reason := model.StopEnd
+	switch {
+	case ev.Type == "response.incomplete" && ev.Response.IncompleteDetails.Reason == "content_filter":
+		reason = model.StopFilter
+	case ev.Type == "response.incomplete":
+		reason = model.StopLength
+	case a.calls > 0:
+		reason = model.StopCalls
+	case a.refused:
+		reason = model.StopRefusal
+	}
+	a.out = append(a.out, model.Done{Reason: reason})
+}
+
+func (a *responsesAnswer) end() ([]model.Delta, bool) { return nil, false }

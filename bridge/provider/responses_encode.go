@@ -1,0 +1,164 @@
+package provider
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/openai/openai-go/v3/packages/param"
+	"github.com/openai/openai-go/v3/responses"
+
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// responsesBody writes the body of a request to the Responses API. Nothing is
+// kept by the service (store is false), so the encrypted reasoning is asked
+// for and goes back with the next request.
+func responsesBody(req model.Request, fields []field) ([]byte, error) {
+	p := responses.ResponseNewParams{
+		Model: req.Model.Model,
+		Store: param.NewOpt(false),
+		Input: responses.ResponseNewParamsInputUnion{OfInputItemList: responsesInput(req)},
+	}
+	if req.System != "" {
+		p.Instructions = param.NewOpt(req.System)
+	}
+	if slices.Contains(fields, fieldInclude) {
+		p.Include = []responses.ResponseIncludable{responses.ResponseIncludableReasoningEncryptedContent}
+	}
+	if req.Conversation != "" && slices.Contains(fields, fieldCacheKey) {
+		p.PromptCacheKey = param.NewOpt(cut(req.Conversation, 61))
+	}
+	if req.Tools != nil {
+		for _, f := range req.Tools.Functions() {
+			t, err := responsesTool(f)
+			if err != nil {
+				return nil, err
+			}
+			p.Tools = append(p.Tools, t)
+		}
+	}
+	p.SetExtraFields(map[string]any{"stream": true})
+	return p.MarshalJSON()
+}
+
+// responsesTool offers a function with its schema as it is. Strict is said to
+// be off: left out, the API would turn it on and with it make every optional
+// argument required.
+func responsesTool(f tools.Function) (responses.ToolUnionParam, error) {
+	raw, err := json.Marshal(struct {
+		Type        string          `json:"type"`
+		Name        string          `json:"name"`
+		Description string          `json:"description,omitempty"`
+		Parameters  json.RawMessage `json:"parameters"`
+		Strict      bool            `json:"strict"`
+	}{"function", f.Name, f.Description, f.Parameters, false})
+	return param.Override[responses.ToolUnionParam](json.RawMessage(raw)), err
+}
+
+// responsesInput writes a history as the items of the Responses API.
+func responsesInput(req model.Request) responses.ResponseInputParam {
+	out := responses.ResponseInputParam{}
+	for _, m := range req.Messages {
+		switch m.Role {
+		case store.RoleUser:
+			out = append(out, responses.ResponseInputItemParamOfMessage(responsesContent(m.Parts), responses.EasyInputMessageRoleUser))
+		case store.RoleAssistant:
+			out = append(out, responsesAssistant(m, req)...)
+		case store.RoleTool:
+			for _, r := range m.Results() {
+				out = append(out, responsesResult(r))
+			}
+		}
+	}
+	return out
+}
+
+func responsesContent(parts store.Parts) responses.ResponseInputMessageContentListParam {
+	out := responses.ResponseInputMessageContentListParam{}
+	for _, p := range parts {
+		switch p := p.(type) {
+		case store.Text:
+			out = append(out, responses.ResponseInputContentParamOfInputText(p.Text))
+		case store.Image:
+			u, ok := imageURL(p)
+			if !ok {
+				out = append(out, responses.ResponseInputContentParamOfInputText(describeImage(p)))
+				continue
+			}
+			out = append(out, responses.ResponseInputContentUnionParam{OfInputImage: &responses.ResponseInputImageParam{
+				Detail: responses.ResponseInputImageDetailAuto, ImageURL: param.NewOpt(u),
+			}})
+		case store.File:
+			out = append(out, responses.ResponseInputContentParamOfInputText(describeFile(p)))
+		}
+	}
+	return out
+}
+
+// responsesAssistant writes an assistant's message. Its opaque items go back as
+// they came, to the entry and the model that they came from; one that nothing
+// follows any more, because the answer was cut off there, is left out, since
+// the API refuses reasoning without what it led to.
+func responsesAssistant(m store.Message, req model.Request) []responses.ResponseInputItemUnionParam {
+	var out, waiting []responses.ResponseInputItemUnionParam
+	for _, p := range m.Parts {
+		switch p := p.(type) {
+		case store.Text:
+			if p.Text == "" {
+				continue
+			}
+			out = append(append(out, waiting...), responses.ResponseInputItemParamOfMessage(p.Text, responses.EasyInputMessageRoleAssistant))
+			waiting = nil
+		case store.ToolCall:
+			out = append(append(out, waiting...), responses.ResponseInputItemParamOfFunctionCall(
+				wireArguments(p.Arguments), wireID(p.ID), wireName(req.Tools, p)))
+			waiting = nil
+		case store.Opaque:
+			if p.Model == req.Model && isItem(p.Data) {
+				waiting = append(waiting, param.Override[responses.ResponseInputItemUnionParam](p.Data))
+			}
+		}
+	}
+	return out
+}
+
+// isItem reports whether an opaque item is one of this format's.
+func isItem(data json.RawMessage) bool {
+	var item struct{ Type string }
+	return json.Unmarshal(data, &item) == nil && item.Type != ""
+}
+
+// responsesResult writes a result: as plain text, or in parts if there are
+// images among it.
+func responsesResult(r store.ToolResult) responses.ResponseInputItemUnionParam {
+	var images responses.ResponseFunctionCallOutputItemListParam
+	texts := resultTexts(r, func(img store.Image) bool {
+		u, ok := imageURL(img)
+		if ok {
+			images = append(images, responses.ResponseFunctionCallOutputItemUnionParam{
+				OfInputImage: &responses.ResponseInputImageContentParam{
+					ImageURL: param.NewOpt(u), Detail: responses.ResponseInputImageContentDetailAuto,
+				},
+			})
+		}
+		return ok
+	})
+	text := strings.Join(texts, "\n")
+	if text == "" && len(images) == 0 {
+		text = emptyResult
+	}
+	out := responses.ResponseInputItemFunctionCallOutputParam{CallID: param.NewOpt(wireID(r.CallID))}
+	if len(images) == 0 {
+		out.Output.OfString = param.NewOpt(text)
+	} else {
+		list := responses.ResponseFunctionCallOutputItemListParam{}
+		if text != "" {
+			list = append(list, responses.ResponseFunctionCallOutputItemUnionParam{OfInputText: &responses.ResponseInputTextContentParam{Text: text}})
+		}
+		out.Output.OfResponseFunctionCallOutputItemArray = append(list, images...)
+	}
+	return responses.ResponseInputItemUnionParam{OfFunctionCallOutput: &out}
+}

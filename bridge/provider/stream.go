@@ -1,0 +1,242 @@
+package provider
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/openai/openai-go/v3/packages/ssestream"
+
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// What one answer may hold. A service that sends more is not answering.
+const (
+	maxAnswer = 64 << 20  // bytes of text, reasoning, arguments and opaque items
+	maxStream = 512 << 20 // bytes of the whole stream, framing included
+	maxEvent  = 16 << 20  // bytes of one event
+	maxCalls  = 10_000
+)
+
+// errTooMuch ends an answer that passes one of the limits.
+var errTooMuch = errors.New("the answer is larger than any answer should be")
+
+// errFormat says that an event is not what the format allows.
+var errFormat = errors.New("an event is not in the format")
+
+// answer turns the events of one stream into deltas.
+type answer interface {
+	// event takes the data of one event. What it returns holds until the next
+	// call. final says that the format's last event came; an error may be a
+	// *model.Error, or wrap errFormat.
+	event(data []byte) (deltas []model.Delta, final bool, err error)
+	// end is asked once when the stream ended without a final event: whether
+	// the answer is whole all the same, and what is still to be said of it.
+	end() (deltas []model.Delta, whole bool)
+}
+
+// appendUsage passes a provider's count on, unless it says nothing, or nonsense.
+func appendUsage(out []model.Delta, u store.Usage) []model.Delta {
+	if u == (store.Usage{}) || min(u.Input, u.Cached, u.Output, u.Reasoning) < 0 {
+		return out
+	}
+	return append(out, model.UsageDelta{Usage: u})
+}
+
+// stream makes a request and yields the deltas of its answer. body is called
+// with the optional fields that may be used, again when the service refuses
+// one of them.
+func (e *endpoint) stream(ctx context.Context, path, modelID string, optional []field,
+	body func([]field) ([]byte, error), newAnswer func(secrets []string) answer, yield func(model.Delta, error) bool,
+) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	idle := time.AfterFunc(e.o.Idle, func() { cancel(errIdle) })
+	defer idle.Stop()
+
+	var res *http.Response
+	var secrets []string
+	for {
+		fields := e.optional(modelID, optional)
+		b, err := body(fields)
+		if err != nil {
+			yield(nil, e.errorf(model.ErrorRequest, 0, err, "The request could not be written: %s. A tool's schema may be damaged; switch its server off and try again.", clean(err.Error(), 200)))
+			return
+		}
+		res, secrets, err = e.send(ctx, http.MethodPost, path, b)
+		if err == nil {
+			break
+		}
+		if !e.refuse(modelID, fields, err) {
+			yield(nil, err)
+			return
+		}
+	}
+	defer res.Body.Close()
+
+	src := &source{r: res.Body, alive: func() { idle.Reset(e.o.Idle) }}
+	in := bufio.NewReader(src)
+	if err := e.checkStream(res, in, secrets); err != nil {
+		yield(nil, e.streamError(ctx, err, secrets))
+		return
+	}
+	dec := ssestream.NewDecoder(&http.Response{
+		Header: http.Header{"Content-Type": {"text/event-stream"}},
+		Body:   readCloser{in, res.Body},
+	})
+	a := newAnswer(secrets)
+	for dec.Next() {
+		deltas, final, err := a.event(dec.Event().Data)
+		for _, d := range deltas {
+			if !yield(d, nil) {
+				return
+			}
+		}
+		if errors.Is(err, errFormat) && src.ended && !dec.Next() && dec.Err() == nil {
+			err = model.ErrCut // the last event is only half there
+		}
+		if err != nil {
+			yield(nil, e.streamError(ctx, err, secrets))
+			return
+		}
+		if final {
+			return
+		}
+	}
+	if err := dec.Err(); err != nil {
+		yield(nil, e.streamError(ctx, err, secrets))
+		return
+	}
+	deltas, whole := a.end()
+	for _, d := range deltas {
+		if !yield(d, nil) {
+			return
+		}
+	}
+	if !whole {
+		yield(nil, e.streamError(ctx, model.ErrCut, secrets))
+	}
+}
+
+// streamError maps what ended a stream too early. The error wraps
+// model.ErrCut unless it is the context's.
+func (e *endpoint) streamError(ctx context.Context, err error, secrets []string) error {
+	var known *model.Error
+	switch {
+	case errors.As(err, &known):
+		if !errors.Is(known, model.ErrCut) {
+			known.Err = errors.Join(known.Err, model.ErrCut)
+		}
+		return known
+	case context.Cause(ctx) != nil:
+		return e.transportError(ctx, err, secrets)
+	case errors.Is(err, errTooMuch) || errors.Is(err, bufio.ErrTooLong):
+		return e.errorf(model.ErrorProtocol, 0, fmt.Errorf("%w: %w", model.ErrCut, errTooMuch),
+			"%s sent more than an answer can hold, so it was stopped. Check that the address is right.", e.cfg.Title())
+	case errors.Is(err, errFormat):
+		return e.errorf(model.ErrorProtocol, 0, fmt.Errorf("%w: %w", model.ErrCut, err),
+			"%s sent something that is not in the format of its API. Try again, and check that the provider's type is right.", e.cfg.Title())
+	case errors.Is(err, model.ErrCut):
+		return e.errorf(model.ErrorTransport, 0, model.ErrCut, "The answer of %s broke off before its end. Try again.", e.cfg.Title())
+	}
+	return e.errorf(model.ErrorTransport, 0, fmt.Errorf("%w: %s", model.ErrCut, clean(scrub(bareText(err), secrets), 200)),
+		"The connection to %s broke off in the middle of the answer. Try again.", e.cfg.Title())
+}
+
+// checkStream looks at the beginning of an answer that claims success: a web
+// page or a plain JSON document is no stream.
+func (e *endpoint) checkStream(res *http.Response, in *bufio.Reader, secrets []string) error {
+	kind, _, _ := strings.Cut(strings.ToLower(res.Header.Get("Content-Type")), ";")
+	if strings.TrimSpace(kind) == "text/event-stream" {
+		return nil
+	}
+	first, err := in.Peek(1)
+	for err == nil && strings.ContainsAny(string(first), " \t\r\n") {
+		if _, err = in.Discard(1); err == nil {
+			first, err = in.Peek(1)
+		}
+	}
+	if err != nil && err != io.EOF {
+		return err
+	}
+	switch {
+	case strings.Contains(kind, "html"), len(first) == 1 && first[0] == '<':
+		return e.errorf(model.ErrorProtocol, res.StatusCode, nil,
+			"%s answered with a web page instead of a model's answer. The address %s may be wrong; many services want /v1 at its end.", e.cfg.Title(), e.address())
+	case len(first) == 1 && (first[0] == '{' || first[0] == '['):
+		body, _ := io.ReadAll(io.LimitReader(in, maxErrorBody)) // what was read before an error still helps
+		var s struct{ Error json.RawMessage }
+		if json.Unmarshal(body, &s) == nil && looseText(s.Error) != "" {
+			return e.complaintError(0, readComplaint(body), secrets)
+		}
+		return e.errorf(model.ErrorProtocol, res.StatusCode, nil,
+			"%s answered with one JSON document where a stream was asked for. The address %s may be wrong (many services want /v1 at its end), or the service does not stream.", e.cfg.Title(), e.address())
+	case len(first) == 0:
+		return e.errorf(model.ErrorProtocol, res.StatusCode, nil,
+			"%s answered with nothing at all. The address %s may be wrong; many services want /v1 at its end.", e.cfg.Title(), e.address())
+	}
+	return nil
+}
+
+type readCloser struct {
+	io.Reader
+	io.Closer
+}
+
+// source is the body of a stream, held to the limits. At a clean end it adds
+// the empty line that ends the last event, because some services leave it out.
+type source struct {
+	r     io.Reader
+	alive func() // called whenever something came
+	total int
+	event int  // bytes since the last empty line
+	line  int  // bytes since the last line break
+	ended bool // the body ended cleanly
+	tail  string
+}
+
+// Read implements io.Reader.
+func (s *source) Read(p []byte) (int, error) {
+	if s.ended {
+		n := copy(p, s.tail)
+		s.tail = s.tail[n:]
+		if n == 0 {
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+	n, err := s.r.Read(p)
+	if n > 0 {
+		s.alive()
+	}
+	s.total += n
+	for _, c := range p[:n] {
+		switch {
+		case c == '\n' && s.line == 0:
+			s.event = 0
+		case c == '\n':
+			s.line = 0
+		case c != '\r':
+			s.line++
+			s.event++
+		}
+	}
+	if s.total > maxStream || s.event > maxEvent {
+		return 0, errTooMuch
+	}
+	if err == io.EOF {
+		s.ended, s.tail = true, "\n\n"
+		if n == 0 {
+			return s.Read(p)
+		}
+		err = nil
+	}
+	return n, err
+}
