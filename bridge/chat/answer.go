@@ -1,0 +1,289 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// The bounds of one answer. A provider has its own; these hold whatever it is.
+const (
+	maxAnswer      = 64 << 20 // bytes, of everything that the deltas carry
+	deltaCost      = 64       // counted for each delta, for what it costs to keep
+	maxAnswerCalls = 1024     // calls in one answer; of those maxCalls are run
+)
+
+// answer is an assistant's message that grows.
+type answer struct {
+	msg   store.Message
+	parts model.Assembler
+	size  int
+	calls map[int]struct{} // indexes seen
+	done  *model.Done
+}
+
+// add takes a delta. An error says that the answer cannot be taken.
+func (a *answer) add(d model.Delta) error {
+	size := deltaCost
+	switch d := d.(type) {
+	case model.TextDelta:
+		size += len(d.Text)
+	case model.ReasoningDelta:
+		size += len(d.Text)
+	case model.CallDelta:
+		size += len(d.ID) + len(d.Name) + len(d.Arguments)
+		if a.calls == nil {
+			a.calls = map[int]struct{}{}
+		}
+		a.calls[d.Index] = struct{}{}
+		if len(a.calls) > maxAnswerCalls {
+			return &model.Error{Kind: model.ErrorProtocol, Message: fmt.Sprintf(
+				"The model asked for more than %d tool calls in one answer, so the answer was broken off. None of them was run.", maxAnswerCalls)}
+		}
+	case model.OpaqueDelta:
+		size += len(d.Data)
+		if !json.Valid(d.Data) {
+			return &model.Error{Kind: model.ErrorProtocol, Message: "The provider sent an item that is not JSON. Try again."}
+		}
+	case model.Done:
+		a.done = &d
+	}
+	if a.size += size; a.size > maxAnswer {
+		return &model.Error{Kind: model.ErrorProtocol, Message: fmt.Sprintf(
+			"The answer grew beyond %d MB and was broken off. Try again, or use another model.", maxAnswer>>20)}
+	}
+	a.parts.Add(d)
+	return nil
+}
+
+// whole reports whether the answer ended as the model meant it to, so that its
+// calls are whole too.
+func (a *answer) whole() bool {
+	if a.done == nil {
+		return false
+	}
+	switch a.done.Reason {
+	case model.StopLength, model.StopFilter:
+		return false
+	case model.StopRefusal:
+		return len(a.calls) == 0
+	}
+	return true
+}
+
+// answer calls the model once. Its message is in the history afterwards,
+// whatever happened. If it has calls, t.open holds them.
+func (t *turn) answer(req model.Request) (DoneReason, error) {
+	a := &answer{msg: store.Message{
+		ID: store.NewID(), ConversationID: t.conv.ID, ParentID: t.head(), Role: store.RoleAssistant,
+		Status: store.StatusStreaming, Model: req.Model, CreatedAt: t.Now(),
+	}}
+	kept := false
+	defer func() { // the reader left or panicked
+		if !kept {
+			if err := t.keepCut(a, "You stopped this answer."); err != nil {
+				t.Logger.Error("an answer that was stopped could not be kept", "conversation", t.conv.ID, "error", err)
+			}
+		}
+	}()
+	if !t.emit(Started{a.msg}) {
+		return "", errGone
+	}
+	err := t.receive(a, req)
+	if errors.Is(err, errGone) {
+		return "", err
+	}
+	kept = true
+	t.usage = t.usage.Add(a.parts.Usage())
+	if err != nil {
+		why := "You stopped this answer."
+		if !errors.Is(err, errStopped) {
+			why = sentence(err)
+		}
+		if failed := t.keepCut(a, why); failed != nil {
+			return "", errors.Join(failed, err)
+		}
+		t.emit(Finished{a.msg})
+		return "", err
+	}
+	if !a.whole() {
+		reason, why := cutReason(a.done.Reason)
+		if len(a.calls) > 0 {
+			why += " Its tool calls were not run."
+		}
+		if err := t.keepCut(a, why); err != nil {
+			return "", err
+		}
+		if !t.emit(Finished{a.msg}) {
+			return "", errGone
+		}
+		return reason, nil
+	}
+
+	parts, open := t.plan(a.parts.Parts(req.Model), req.Tools)
+	a.msg.Parts, a.msg.Usage, a.msg.Status = parts, a.parts.Usage(), store.StatusComplete
+	if err := t.save(a.msg); err != nil {
+		return "", err
+	}
+	t.chain = append(t.chain, a.msg)
+	if len(open) > 0 {
+		t.open = newOpenCalls(a.msg, open, t.Now())
+	}
+	if !t.emit(Finished{a.msg}) {
+		return "", errGone
+	}
+	if a.done.Reason == model.StopRefusal {
+		return ReasonRefusal, nil
+	}
+	return ReasonEnd, nil
+}
+
+// keepCut keeps what came of an answer as interrupted. Calls may be cut in the
+// middle, so they go.
+func (t *turn) keepCut(a *answer, why string) error {
+	a.msg.Parts, a.msg.Usage = withoutCalls(a.parts.Parts(a.msg.Model)), a.parts.Usage()
+	a.msg.Status, a.msg.Error = store.StatusInterrupted, why
+	if err := t.save(a.msg); err != nil {
+		return err
+	}
+	t.chain = append(t.chain, a.msg)
+	return nil
+}
+
+func cutReason(r model.StopReason) (DoneReason, string) {
+	switch r {
+	case model.StopLength:
+		return ReasonLength, "The answer reached the model's limit of length."
+	case model.StopFilter:
+		return ReasonFilter, "The provider withheld the rest of the answer."
+	}
+	return ReasonRefusal, "The model refused."
+}
+
+// sentence is what a person reads of an error of the model.
+func sentence(err error) string {
+	var e *model.Error
+	if errors.As(err, &e) {
+		return e.Error()
+	}
+	return "The answer broke off: " + err.Error() + "."
+}
+
+// receive reads the answer until its end, hands on the deltas and keeps a
+// checkpoint at most once per Options.Checkpoint.
+func (t *turn) receive(a *answer, req model.Request) error {
+	pieces, stop := t.stream(req)
+	defer func() { stop(a.done != nil) }()
+	timer := time.NewTimer(t.Checkpoint)
+	timer.Stop()
+	defer timer.Stop()
+	waiting := false // a checkpoint is due when the timer fires
+	for a.done == nil {
+		select {
+		case <-t.ctx.Done():
+			return errStopped
+		case p, ok := <-pieces:
+			switch {
+			case t.ctx.Err() != nil:
+				return errStopped
+			case !ok:
+				return &model.Error{Kind: model.ErrorTransport, Message: "The answer broke off before its end. Try again.", Err: model.ErrCut}
+			case p.err != nil:
+				return p.err
+			}
+			if err := a.add(p.delta); err != nil {
+				return err
+			}
+			if !t.emit(Delta{a.msg.ID, p.delta}) {
+				return errGone
+			}
+			if !waiting {
+				waiting = true
+				timer.Reset(t.Checkpoint)
+			}
+		case <-timer.C:
+			waiting = false
+			msg := a.msg
+			msg.Parts, msg.Usage = withoutCalls(a.parts.Parts(msg.Model)), a.parts.Usage()
+			if err := t.save(msg); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// piece is what a stream yields.
+type piece struct {
+	delta model.Delta
+	err   error
+}
+
+// stream calls the model on a goroutine of its own, so that neither a stop nor
+// a checkpoint waits for it. The function ends it and waits, though not for
+// ever; after a whole answer the stream is given a moment to end by itself,
+// which lets the connection be used again.
+func (t *turn) stream(req model.Request) (<-chan piece, func(whole bool)) {
+	ctx, cancel := context.WithCancel(t.ctx)
+	pieces := make(chan piece, 64)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer close(pieces)
+		var failed error
+		defer func() {
+			if failed != nil {
+				select {
+				case pieces <- piece{err: failed}:
+				case <-ctx.Done():
+				}
+			}
+		}()
+		defer t.recovered("the provider's adapter", &failed)
+		done := false
+		for d, err := range t.in.Model.Stream(ctx, req) {
+			if done { // what follows the end does not count
+				if ctx.Err() != nil {
+					return
+				}
+				continue
+			}
+			select {
+			case pieces <- piece{d, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+			_, done = d.(model.Done)
+		}
+	}()
+	return pieces, func(whole bool) {
+		if whole {
+			closed(ended, time.Second)
+		}
+		cancel()
+		if !closed(ended, stopGrace) {
+			t.Logger.Warn("a provider's stream does not end after it was cancelled", "provider", req.Model.Provider)
+		}
+	}
+}
+
+// closed waits for the channel to be closed, at most that long, and reports
+// whether it was.
+func closed(c <-chan struct{}, limit time.Duration) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-c:
+		return true
+	case <-timer.C:
+		return false
+	}
+}

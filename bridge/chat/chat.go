@@ -1,0 +1,218 @@
+// Package chat is the loop: a person's message goes to a model, the tools that
+// the model calls run here, their results go back, until the model is done.
+//
+// A turn begins with a message of the person and ends when the model has
+// nothing more to call. Each step of it is one call of a model and the tools
+// that it asked for. Everything that was announced is in the history first, and
+// whatever ends a turn (stop, an error, a crash, a reader that leaves), each
+// tool call in the history is answered, so that the conversation can go on with
+// any provider.
+//
+// The package speaks no wire format, runs no tool itself and decides nothing:
+// Model, Tools, History and Approver do.
+//
+//	loop := chat.New(chat.Options{History: db, Tools: guard})
+//	for event, err := range loop.Run(ctx, chat.Turn{Conversation: c, Message: m, Model: client, Approver: window}) {
+//		…
+//	}
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// ErrBusy says that a turn runs in this conversation already. Nothing was sent
+// or kept.
+var ErrBusy = errors.New("this conversation is still being answered; stop that answer or wait for its end")
+
+// ErrNothing says that a turn without a message has nothing to go on from: the
+// conversation is empty, or its last answer is whole.
+var ErrNothing = errors.New("there is nothing to continue; the last answer is whole. Write a message")
+
+// History keeps messages. Append is durable when it returns: it inserts the
+// messages, or replaces those whose id is there, all or none, and moves the
+// conversation's head to the last.
+type History interface {
+	Conversation(ctx context.Context, id string) (store.Conversation, error)
+	Chain(ctx context.Context, conversation string) ([]store.Message, error)
+	Append(ctx context.Context, messages ...store.Message) error
+	// Unfinished returns the conversations whose last message still streams, or
+	// has calls that are not all answered.
+	Unfinished(ctx context.Context) ([]store.Conversation, error)
+}
+
+// Model answers. It is what the loop needs of model.Client.
+type Model interface {
+	Stream(ctx context.Context, req model.Request) iter.Seq2[model.Delta, error]
+	Dialect() tools.Dialect
+}
+
+// Tools offers tools and runs them. Its methods are called from several
+// goroutines at once.
+type Tools interface {
+	// Offered returns what the conversation's model may be offered now, the
+	// policy applied.
+	Offered(ctx context.Context, conv store.Conversation) ([]tools.Tool, []tools.Instructions, error)
+	// Call runs one call, if the policy and, where it says so, the person agree.
+	// ask puts the question to the person; it is nil if nobody can be asked.
+	// progress takes what the server reports and never blocks. What went wrong
+	// is in the result. Call returns soon after ctx ends.
+	Call(ctx context.Context, inv tools.Invocation, ask Ask, progress func(tools.Progress)) tools.Result
+}
+
+// Ask puts a question to a person. It returns an error when ctx ends before
+// the answer.
+type Ask func(ctx context.Context, v tools.Verdict) (tools.Answer, error)
+
+// Approver is the person who is asked during a turn. Its methods return when
+// ctx ends.
+type Approver interface {
+	// Approve asks whether a call may run. It is called from several goroutines
+	// at once, after the event CallAsked was handed to the reader. An answer
+	// that is not known counts as tools.AnswerDeny.
+	Approve(ctx context.Context, a Approval) (tools.Answer, error)
+	// Continue asks whether to go on after that many steps. It is called after
+	// the event StepLimit.
+	Continue(ctx context.Context, steps int) (bool, error)
+}
+
+// Approval is a call that a person is asked about.
+type Approval struct {
+	ConversationID string
+	MessageID      string         // the assistant's message that holds the call
+	Call           store.ToolCall // Arguments are a JSON object, exactly what the server would get
+	Tool           tools.Tool     // as it was offered to the model
+	Reason         string         // why there is a question, in a sentence
+}
+
+// Options are what a Loop needs. Zero values mean the defaults that are named.
+type Options struct {
+	History    History          // required
+	Tools      Tools            // required
+	Logger     *slog.Logger     // nil discards
+	Now        func() time.Time // nil is time.Now
+	Parallel   int              // calls of one step that run at once; 0 means 8
+	Checkpoint time.Duration    // how often a growing message is kept; 0 means one second
+	StepLimit  int              // model calls after which a turn asks; 0 means 25
+}
+
+// Loop runs turns. Its methods may be called from any goroutine; turns of
+// different conversations run side by side.
+type Loop struct {
+	o Options
+
+	mu      sync.Mutex // protects running
+	running map[string]struct{}
+}
+
+// New returns a Loop. It panics if something required is missing.
+func New(o Options) *Loop {
+	if o.History == nil || o.Tools == nil {
+		panic("chat: Options.History and Options.Tools are required")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = 8
+	}
+	if o.Checkpoint <= 0 {
+		o.Checkpoint = time.Second
+	}
+	if o.StepLimit <= 0 {
+		o.StepLimit = 25
+	}
+	return &Loop{o: o, running: map[string]struct{}{}}
+}
+
+// Turn is what Run runs.
+type Turn struct {
+	// Conversation as it is now. Its Model, System and Switches count; the
+	// switches are read again before each further step.
+	Conversation store.Conversation
+	// Message is the person's; its Parts count. Without parts the turn goes on
+	// from the head: after an error or a stop it answers the last message again,
+	// and tools that have run are not run again. An interrupted answer is not
+	// continued: the new one takes its place in the chain, with the same parent.
+	Message store.Message
+	// Model is the client of the provider that Conversation.Model names.
+	Model Model
+	// Approver is asked; nil refuses every call that needs an answer, and ends
+	// the turn at the step limit.
+	Approver Approver
+}
+
+// Run runs one turn while its caller ranges over it, once. The last thing it
+// yields is either a TurnDone, or an error with a nil event: a failure of the
+// model (*model.Error in its chain), of the history, or of reading the tools,
+// ErrBusy or ErrNothing. What tools do wrong is no error: it goes back to the
+// model. After an error, a turn without a message tries again.
+//
+// When ctx ends the turn stops soon and yields TurnDone with ReasonStopped.
+// Breaking out of the loop stops it too. In each case the history is whole
+// before the range ends: an answer that was cut off is kept as interrupted, and
+// every call has a result.
+func (l *Loop) Run(ctx context.Context, in Turn) iter.Seq2[Event, error] {
+	var ran atomic.Bool
+	return func(yield func(Event, error) bool) {
+		if ran.Swap(true) {
+			yield(nil, errors.New("chat: a turn is ranged over once"))
+			return
+		}
+		if in.Model == nil || in.Conversation.ID == "" {
+			yield(nil, fmt.Errorf("chat: the turn needs a conversation and a model (%w)", store.ErrInvalid))
+			return
+		}
+		if !l.begin(in.Conversation.ID) {
+			yield(nil, ErrBusy)
+			return
+		}
+		t := &turn{Options: l.o, ctx: ctx, in: in, conv: in.Conversation, yield: yield}
+		reason, err := func() (DoneReason, error) {
+			defer l.end(in.Conversation.ID)
+			return t.run()
+		}()
+		switch {
+		case t.gone:
+			if err != nil && !errors.Is(err, errGone) {
+				l.o.Logger.Error("a turn that nobody reads any more failed", "conversation", in.Conversation.ID, "error", err)
+			}
+		case errors.Is(err, errStopped):
+			yield(TurnDone{Reason: ReasonStopped, Usage: t.usage}, nil)
+		case err != nil:
+			yield(nil, err)
+		default:
+			yield(TurnDone{Reason: reason, Usage: t.usage}, nil)
+		}
+	}
+}
+
+func (l *Loop) begin(conversation string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, busy := l.running[conversation]; busy {
+		return false
+	}
+	l.running[conversation] = struct{}{}
+	return true
+}
+
+func (l *Loop) end(conversation string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.running, conversation)
+}

@@ -1,0 +1,107 @@
+package chat
+
+import (
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Event is what happens in a turn: Appended, Started, Delta, Finished,
+// CallRunning, CallAsked, CallProgress, CallDone, StepLimit or TurnDone. The
+// set is closed. Events come in order, on the goroutine that ranges over the
+// turn; those of calls that run side by side are mixed, those of one call are
+// in order. What an event points to is not changed afterwards; do not change it
+// either.
+//
+// A step is: Started, Delta*, Finished, then for its calls CallRunning,
+// CallAsked, CallProgress and CallDone, then Appended with all their results.
+type Event interface{ event() }
+
+// Appended says that a whole message is in the history for good: the person's,
+// a tool message with the results of all calls before it, or a message that was
+// left open by an earlier failure and is closed now (its id may be known
+// already: it replaces that message).
+type Appended struct{ Message store.Message }
+
+// Started says that the model has been called and an answer begins. The message
+// is empty; it enters the history with the first checkpoint, at most a second
+// after its first delta, or when it is finished. Exactly one Finished follows,
+// unless the history fails or the reader leaves.
+type Started struct{ Message store.Message }
+
+// Delta is a piece of the answer that grows. It is in the history at most a
+// second later (Options.Checkpoint).
+type Delta struct {
+	MessageID string
+	Delta     model.Delta
+}
+
+// Finished says that the assistant's message is in the history, as it stays.
+// Its Status tells whether it is whole; if not, Error says why, in a sentence,
+// and it has no calls. Its calls have the ids and names that the events of
+// calls use, which may differ from those in the deltas: ids that were empty or
+// used before are replaced.
+type Finished struct{ Message store.Message }
+
+// CallRunning says that a call is on its way. It comes once when the call
+// begins, and again after CallAsked if the answer allows it. It does not come
+// for a call that is refused before anything is asked (an unknown tool, broken
+// arguments).
+type CallRunning struct {
+	MessageID string
+	Call      store.ToolCall
+}
+
+// CallAsked says that a person is being asked about a call. Approver.Approve is
+// called right after it.
+type CallAsked struct{ Approval Approval }
+
+// CallProgress is what a server reports while a call runs. Reports that come
+// faster than they are read are dropped.
+type CallProgress struct {
+	MessageID string
+	CallID    string
+	Progress  tools.Progress
+}
+
+// CallDone says that a call has its result. The result is in the history at
+// most a second later, or with the Appended that ends the step. For calls that
+// a stop cut off it does not come; their results are in that Appended.
+type CallDone struct {
+	MessageID string
+	Result    store.ToolResult
+}
+
+// StepLimit says that the turn has made that many calls of the model and asks
+// whether to go on.
+type StepLimit struct{ Steps int }
+
+// TurnDone ends a turn that did not fail. The history holds all of it.
+type TurnDone struct {
+	Reason DoneReason
+	Usage  store.Usage // of all steps together
+}
+
+// DoneReason says why a turn ended.
+type DoneReason string
+
+// The reasons.
+const (
+	ReasonEnd     DoneReason = "end"     // the model has answered
+	ReasonLength  DoneReason = "length"  // its answer reached the limit of output and is kept as interrupted
+	ReasonFilter  DoneReason = "filter"  // the provider withheld the rest; kept as interrupted
+	ReasonRefusal DoneReason = "refusal" // the model refused
+	ReasonStopped DoneReason = "stopped" // the context ended
+	ReasonLimit   DoneReason = "limit"   // the step limit was reached, and nobody said to go on
+)
+
+func (Appended) event()     {}
+func (Started) event()      {}
+func (Delta) event()        {}
+func (Finished) event()     {}
+func (CallRunning) event()  {}
+func (CallAsked) event()    {}
+func (CallProgress) event() {}
+func (CallDone) event()     {}
+func (StepLimit) event()    {}
+func (TurnDone) event()     {}

@@ -1,0 +1,254 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+const (
+	// saveTime bounds a write to the history. Writes go on when the turn is
+	// stopped, so they need a limit of their own.
+	saveTime = 30 * time.Second
+	// stopGrace is how long a stopped turn waits for what it started.
+	stopGrace = 3 * time.Second
+)
+
+var (
+	errGone    = errors.New("chat: the reader left")
+	errStopped = errors.New("chat: the turn was stopped")
+)
+
+// turn is the state of one Run. Only the goroutine that ranges over it touches
+// it.
+type turn struct {
+	Options
+	ctx  context.Context // the caller's; its end stops the turn
+	in   Turn
+	conv store.Conversation
+
+	yield func(Event, error) bool
+	gone  bool // the reader left: yield is never called again
+
+	chain []store.Message     // as it is in the history, up to what is open
+	ids   map[string]struct{} // of the calls in chain
+	open  *openCalls          // calls in chain that are not answered yet
+	usage store.Usage
+}
+
+// run makes the steps. Whatever ends it, it answers the open calls.
+func (t *turn) run() (reason DoneReason, err error) {
+	defer func() {
+		if failed := t.settle(); failed != nil {
+			err = failed
+		}
+	}()
+	if err := t.start(); err != nil {
+		return "", err
+	}
+	limit := t.StepLimit
+	for step := 0; ; step++ {
+		if step == limit {
+			more, err := t.askToContinue(step)
+			if err != nil {
+				return "", err
+			}
+			if !more {
+				return ReasonLimit, nil
+			}
+			limit += t.StepLimit
+		}
+		if t.ctx.Err() != nil {
+			return "", errStopped
+		}
+		if step > 0 {
+			if err := t.refresh(); err != nil {
+				return "", err
+			}
+		}
+		req, err := t.request()
+		if err != nil {
+			return "", err
+		}
+		reason, err := t.answer(req)
+		if err != nil {
+			return "", err
+		}
+		if t.open == nil {
+			return reason, nil
+		}
+		if err := t.runCalls(); err != nil {
+			return "", err
+		}
+	}
+}
+
+// start loads the chain, closes what an earlier failure left open, and adds the
+// person's message.
+func (t *turn) start() error {
+	if t.ctx.Err() != nil {
+		return errStopped
+	}
+	chain, err := t.History.Chain(t.ctx, t.conv.ID)
+	if err != nil {
+		return t.failed("read the conversation", err)
+	}
+	t.chain = chain
+	add := mend(chain, "an earlier failure")
+	t.chain = merge(t.chain, add)
+	if len(t.in.Message.Parts) > 0 {
+		m := t.in.Message
+		m.ConversationID, m.Role, m.Status = t.conv.ID, store.RoleUser, store.StatusComplete
+		m.ParentID = t.head()
+		if m.ID == "" {
+			m.ID = store.NewID()
+		}
+		if m.CreatedAt.IsZero() {
+			m.CreatedAt = t.Now()
+		}
+		add = append(add, m)
+		t.chain = append(t.chain, m)
+	}
+	if len(add) > 0 {
+		if err := t.save(add...); err != nil {
+			return err
+		}
+		for _, m := range add {
+			if !t.emit(Appended{m}) {
+				return errGone
+			}
+		}
+	}
+	// An answer that was cut off is answered anew, in its place.
+	for len(t.chain) > 0 && cutOff(t.chain[len(t.chain)-1]) && len(t.in.Message.Parts) == 0 {
+		t.chain = t.chain[:len(t.chain)-1]
+	}
+	if len(t.chain) == 0 || t.chain[len(t.chain)-1].Role == store.RoleAssistant {
+		return ErrNothing
+	}
+	t.ids = map[string]struct{}{}
+	for _, m := range t.chain {
+		for _, c := range m.Calls() {
+			t.ids[c.ID] = struct{}{}
+		}
+	}
+	return nil
+}
+
+// cutOff reports whether m is an assistant's message that is not whole.
+func cutOff(m store.Message) bool {
+	return m.Role == store.RoleAssistant && m.Status != store.StatusComplete && len(m.Calls()) == 0
+}
+
+func (t *turn) head() string {
+	if len(t.chain) == 0 {
+		return ""
+	}
+	return t.chain[len(t.chain)-1].ID
+}
+
+// refresh reads the switches again: what a person switched off since the last
+// step is offered no more.
+func (t *turn) refresh() error {
+	conv, err := t.History.Conversation(t.ctx, t.conv.ID)
+	if err != nil {
+		return t.failed("read the conversation", err)
+	}
+	t.conv.Switches = conv.Switches
+	return nil
+}
+
+// request says what the next call of the model is.
+func (t *turn) request() (model.Request, error) {
+	offered, instructions, err := t.Tools.Offered(t.ctx, t.conv)
+	if err != nil {
+		return model.Request{}, t.failed("find the tools of this conversation", err)
+	}
+	dialect := t.in.Model.Dialect()
+	table := tools.NewTable(offered, dialect)
+	if n := len(table.Functions()); dialect.MaxTools > 0 && n > dialect.MaxTools {
+		return model.Request{}, &model.Error{Kind: model.ErrorRequest, Message: fmt.Sprintf(
+			"This conversation offers %d tools, and the model takes at most %d. Switch some of them off and try again.", n, dialect.MaxTools)}
+	}
+	return model.Request{
+		Model:        t.conv.Model,
+		System:       prompt(t.conv.System, instructions),
+		Messages:     Repair(t.chain),
+		Tools:        table,
+		Conversation: t.conv.ID,
+	}, nil
+}
+
+// askToContinue asks the person at the step limit.
+func (t *turn) askToContinue(steps int) (bool, error) {
+	if !t.emit(StepLimit{steps}) {
+		return false, errGone
+	}
+	if t.in.Approver == nil {
+		return false, nil
+	}
+	type reply struct {
+		more bool
+		err  error
+	}
+	replies := make(chan reply, 1)
+	go func() {
+		var r reply
+		defer func() { replies <- r }()
+		defer t.recovered("the question whether to go on", &r.err)
+		r.more, r.err = t.in.Approver.Continue(t.ctx, steps)
+	}()
+	select {
+	case r := <-replies:
+		if r.err != nil {
+			return false, t.failed("ask whether to go on", r.err)
+		}
+		return r.more, nil
+	case <-t.ctx.Done():
+		return false, errStopped
+	}
+}
+
+// emit hands an event to the reader and reports whether it is still there. A
+// reader that panics is gone.
+func (t *turn) emit(e Event) bool {
+	if t.gone {
+		return false
+	}
+	t.gone = true
+	t.gone = !t.yield(e, nil)
+	return !t.gone
+}
+
+// save writes to the history, also when the turn has been stopped.
+func (t *turn) save(messages ...store.Message) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), saveTime)
+	defer cancel()
+	if err := t.History.Append(ctx, messages...); err != nil {
+		return fmt.Errorf("save the conversation: %w", err)
+	}
+	return nil
+}
+
+// failed wraps an error with what was being done, unless the turn was stopped.
+func (t *turn) failed(doing string, err error) error {
+	if t.ctx.Err() != nil {
+		return errStopped
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// recovered is deferred where foreign code runs: a panic in it becomes an error
+// and ends neither the program nor the history.
+func (t *turn) recovered(what string, err *error) {
+	if p := recover(); p != nil {
+		t.Logger.Error("a panic was caught", "in", what, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		*err = fmt.Errorf("%s failed inside Drawbridge; the log says more", what)
+	}
+}
