@@ -86,6 +86,18 @@ func (d *Desktop) Window(ctx context.Context, pid int, title string) (w Window, 
 	return w, err
 }
 
+// AnyWindow waits until a process has a visible window, and returns one.
+func (d *Desktop) AnyWindow(ctx context.Context, pid int) (w Window, err error) {
+	err = Until(ctx, startLimit, "a window", func(ctx context.Context) error {
+		windows, err := d.Windows(ctx, pid)
+		for _, one := range windows {
+			w = one
+		}
+		return err
+	})
+	return w, err
+}
+
 // Activate asks the window manager to bring a window to the front.
 func (d *Desktop) Activate(ctx context.Context, w Window) error {
 	_, err := d.xdotool(ctx, "windowactivate", "--sync", strconv.Itoa(int(w)))

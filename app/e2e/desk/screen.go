@@ -128,3 +128,6 @@ func (s *Screen) WaitPainted(ctx context.Context, limit time.Duration, before []
 	}
 	return time.Now(), nil
 }
+
+// Shows tells whether the screen is exactly as in the copy.
+func (s *Screen) Shows(copy []byte) bool { return bytes.Equal(s.pixels, copy) }

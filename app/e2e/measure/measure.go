@@ -85,22 +85,27 @@ func Compare(ctx context.Context, pairs int, ours, reference Sample) (Latency, e
 			took[which] = append(took[which], d)
 		}
 	}
-	ratios, self := quotients(took[0], took[1]), quotients(took[2], took[1])
-	return Latency{
+	l := Latency{
 		Pairs:     pairs,
 		Ours:      Median(took[0]),
 		Reference: Median(slices.Concat(took[1], took[2])),
-		Ratio:     Median(ratios),
-		Self:      Median(self),
-		Noise:     noise(self),
-	}, nil
+	}
+	l.Ratio, l.Self, l.Noise = figures(took[0], took[1], took[2])
+	return l, nil
+}
+
+// figures are those of Latency: the median of ours divided by the reference,
+// of the reference divided by itself, and the noise of the latter.
+func figures[T time.Duration | float64](ours, reference, again []T) (ratio, self, spread float64) {
+	against := quotients(again, reference)
+	return Median(quotients(ours, reference)), Median(against), noise(against)
 }
 
 // orders are all the ways to place ours (0) and the reference (1 and 2) in a
 // round. Over six rounds each comes first, second and third equally often.
 var orders = [...][3]int{{0, 1, 2}, {2, 0, 1}, {1, 2, 0}, {1, 0, 2}, {2, 1, 0}, {0, 2, 1}}
 
-func quotients(a, b []time.Duration) []float64 {
+func quotients[T time.Duration | float64](a, b []T) []float64 {
 	q := make([]float64, len(a))
 	for i := range a {
 		q[i] = float64(a[i]) / float64(b[i])

@@ -156,3 +156,22 @@ func TestTable(t *testing.T) {
 		t.Error("a figure that is no number is within the limit")
 	}
 }
+
+func TestSteady(t *testing.T) {
+	t.Parallel()
+	reference := []float64{1, 1.02, 0.98, 1}
+	again := []float64{1, 1, 1, 1.01}
+	for _, c := range []struct {
+		ours float64
+		over bool
+	}{{0.5, false}, {1, false}, {1.2, true}, {math.NaN(), true}} {
+		ours := []float64{c.ours, c.ours, c.ours, c.ours}
+		row := Steady("x", ours, reference, again, "%", 2, 1, "")
+		if row.Over != c.over {
+			t.Errorf("%v: %+v", c.ours, row)
+		}
+		if row.Self == 0 || row.Noise < row.Self {
+			t.Errorf("%+v", row)
+		}
+	}
+}

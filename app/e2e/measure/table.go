@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 )
@@ -14,7 +15,7 @@ type Row struct {
 	Ours, Reference string  // with their unit
 	Ratio           float64 // ours divided by the reference
 	Limit           float64 // what Ratio may be
-	Self, Noise     float64 // of a latency: see Latency; else 0
+	Self, Noise     float64 // of the reference against itself, see Latency; 0 where it was not measured
 	Detail          string  // how it was measured, in a few words
 	Over            bool    // Ratio is over the limit
 }
@@ -48,6 +49,27 @@ func Quantity(name string, ours, reference float64, unit string, digits int, lim
 		Limit:     limit,
 		Detail:    detail,
 		Over:      !(ratio <= limit), // also when it is no number
+	}
+}
+
+// Steady makes a line of the table of something that was watched at the same
+// time in ours and in two copies of the reference, interval by interval, such
+// as the use of the processor. The three must be of one length, of at least one
+// interval. It is over its limit when the median of the ratios is, and is above
+// the 90th percentile of the reference against itself too: there is no
+// tolerance beyond that noise.
+func Steady(name string, ours, reference, again []float64, unit string, digits int, limit float64, detail string) Row {
+	ratio, self, spread := figures(ours, reference, again)
+	return Row{
+		Name:      name,
+		Ours:      fmt.Sprintf("%.*f %s", digits, Median(ours), unit),
+		Reference: fmt.Sprintf("%.*f %s", digits, Median(slices.Concat(reference, again)), unit),
+		Ratio:     ratio,
+		Limit:     limit,
+		Self:      self,
+		Noise:     spread,
+		Detail:    detail,
+		Over:      !(ratio <= limit || ratio <= spread), // also when it is no number
 	}
 }
 
