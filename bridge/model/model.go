@@ -10,7 +10,7 @@
 //		if err != nil { … }
 //		a.Add(d)
 //	}
-//	msg := a.Message()
+//	parts := a.Parts(ref)
 package model
 
 import (

@@ -3,9 +3,8 @@ package tools
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/drawbridge-app/drawbridge/store"
@@ -15,11 +14,14 @@ import (
 const (
 	MaxArguments      = 10 << 20 // bytes
 	maxArgumentsDepth = 256      // objects and arrays inside each other
+
+	maxArgumentsValues = 500_000 // elements and members
 )
 
 // CheckArguments says in a sentence why raw cannot be the arguments of a call,
 // whatever the tool: they are one JSON object (RFC 8259) of valid UTF-8, of at
-// most MaxArguments bytes, not deeper than 256, in which no name comes twice.
+// most MaxArguments bytes and half a million values, not deeper than 256, in
+// which no name comes twice.
 // The last matters because one reader takes the first of two and the next one
 // the last, so that a person would see other arguments than the server. The
 // error wraps store.ErrInvalid.
@@ -35,50 +37,84 @@ func CheckArguments(raw json.RawMessage) error {
 	return checkNames(raw)
 }
 
-// checkNames walks the tokens of a valid document.
+// checkNames walks a valid document. It reads the bytes themselves, since it
+// runs before every call and what it looks for is simple.
 func checkNames(raw json.RawMessage) error {
 	type level struct {
-		names map[string]struct{} // nil for an array
-		value bool                // the next token is a value
+		object bool
+		name   bool     // the next string is a name
+		names  []string // so far; beyond a few also in seen
+		seen   map[string]struct{}
 	}
-	var open []level
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	for {
-		tok, err := dec.Token()
-		if errors.Is(err, io.EOF) {
-			return nil
+	open := make([]level, 0, 8)
+	values := 0
+	for i := 0; i < len(raw); i++ {
+		var l *level
+		if len(open) > 0 {
+			l = &open[len(open)-1]
 		}
-		if err != nil {
-			return argumentsError("The arguments are not a JSON object: " + err.Error() + ".")
-		}
-		if d, ok := tok.(json.Delim); ok && (d == '}' || d == ']') {
-			open = open[:len(open)-1]
-			continue
-		}
-		if n := len(open); n > 0 && open[n-1].names != nil {
-			l := &open[n-1]
-			if name, ok := tok.(string); ok && !l.value {
-				if _, twice := l.names[name]; twice {
-					return argumentsError(fmt.Sprintf("The arguments name %.80q twice in one object. Name it once.", name))
-				}
-				l.names[name] = struct{}{}
-				l.value = true
-				continue
-			}
-			l.value = false
-		}
-		if d, ok := tok.(json.Delim); ok {
+		switch raw[i] {
+		case '{', '[':
 			if len(open) == maxArgumentsDepth {
 				return argumentsError(fmt.Sprintf("The arguments are nested deeper than %d. Send something flatter.", maxArgumentsDepth))
 			}
-			l := level{}
-			if d == '{' {
-				l.names = map[string]struct{}{}
+			open = append(open, level{object: raw[i] == '{', name: raw[i] == '{'})
+		case '}', ']':
+			open = open[:len(open)-1]
+		case ',':
+			l.name = l.object
+			if values++; values > maxArgumentsValues {
+				return argumentsError(fmt.Sprintf("The arguments hold more than %d values. Send less at once.", maxArgumentsValues))
 			}
-			open = append(open, l)
+		case '"':
+			end, escaped := stringEnd(raw, i)
+			text := raw[i : end+1]
+			i = end
+			if !l.name {
+				continue
+			}
+			l.name = false
+			name := string(text[1 : len(text)-1])
+			if escaped {
+				if err := json.Unmarshal(text, &name); err != nil {
+					return argumentsError("The arguments are not a JSON object: " + err.Error() + ".")
+				}
+			}
+			twice := false
+			if l.seen == nil {
+				twice = slices.Contains(l.names, name)
+			} else {
+				_, twice = l.seen[name]
+			}
+			if twice {
+				return argumentsError(fmt.Sprintf("The arguments name %.80q twice in one object. Name it once.", name))
+			}
+			switch {
+			case l.seen != nil:
+				l.seen[name] = struct{}{}
+			case len(l.names) < 16:
+				l.names = append(l.names, name)
+			default:
+				l.seen = map[string]struct{}{name: {}}
+				for _, n := range l.names {
+					l.seen[n] = struct{}{}
+				}
+			}
 		}
 	}
+	return nil
+}
+
+// stringEnd returns where the string that begins at i ends, and whether it
+// contains an escape.
+func stringEnd(raw []byte, i int) (end int, escaped bool) {
+	for i++; raw[i] != '"'; i++ {
+		if raw[i] == '\\' {
+			escaped = true
+			i++
+		}
+	}
+	return i, escaped
 }
 
 type argumentsError string

@@ -3,6 +3,7 @@ package tools_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -14,6 +15,13 @@ func TestCheckArguments(t *testing.T) {
 	t.Parallel()
 	nested := func(n int) string {
 		return strings.Repeat(`{"a":`, n-1) + "{}" + strings.Repeat("}", n-1)
+	}
+	names := func(n int, end string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `"n%d":%d,`, i, i)
+		}
+		return strings.TrimSuffix(b.String(), ",") + end
 	}
 	for name, test := range map[string]struct{ in, fault string }{
 		"empty object":           {"{}", ""},
@@ -35,6 +43,12 @@ func TestCheckArguments(t *testing.T) {
 		"too deep":               {nested(257), "nested"},
 		"far too deep":           {nested(9000), "nested"},
 		"bad UTF-8":              {"{\"a\":\"\xff\"}", "UTF-8"},
+		"many names":             {`{"a":{` + names(40, "") + `},"b":1}`, ""},
+		"many names, one twice":  {`{` + names(40, `,"n3":0`) + `}`, `"n3" twice`},
+		"one twice, escaped":     {`{` + names(20, `,"\u006e17":0`) + `}`, `"n17" twice`},
+		"a quote in a name":      {`{"a\"":1,"a":{"\\":"\\\"","\"":2}}`, ""},
+		"a brace in a string":    {`{"a":"}{,\"x\":","b":"["}`, ""},
+		"too many values":        {`{"a":[` + strings.Repeat("1,", 500_001) + `1]}`, "more than 500000 values"},
 		"too long":               {`{"a":"` + strings.Repeat("x", tools.MaxArguments) + `"}`, "longer than 10 MB"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -38,9 +39,11 @@ type Table struct {
 
 // NewTable names the tools. The name is server__tool in the characters
 // [A-Za-z0-9_-], with a letter first; where that changed or cut anything, or
-// where two would be equal, a hash of the full reference ends it. So a name
-// depends on the tool alone and not on the order of the list. A tool that is
-// listed twice counts once.
+// where two differ by case at most, a hash of the full reference ends it. A name
+// that looks as if it ended in such a hash gets one as well, so that no tool can
+// take the name that another was given. So names do not depend on the order of
+// the list, and no two are equal. A tool that is listed twice counts once, as it
+// comes first.
 func NewTable(list []Tool, d Dialect) *Table {
 	t := &Table{byName: make(map[string]Tool, len(list)), byRef: make(map[Ref]string, len(list))}
 	plain := map[string]int{}
@@ -55,13 +58,13 @@ func NewTable(list []Tool, d Dialect) *Table {
 			continue
 		}
 		name := plainName(tool.Ref)
-		if name != tool.Ref.String() || len(name) > d.MaxName || plain[strings.ToLower(name)] > 1 {
+		if name != tool.Ref.String() || len(name) > d.MaxName || plain[strings.ToLower(name)] > 1 || looksHashed(name) {
 			name = hashedName(name, tool.Ref, d.MaxName)
 		}
 		t.byRef[tool.Ref] = name
 		t.byName[name] = tool
 		t.functions = append(t.functions, Function{
-			Name: name, Description: describe(tool), Parameters: tool.InputSchema, Ref: tool.Ref,
+			Name: name, Description: describe(tool), Parameters: objectSchema(tool.InputSchema), Ref: tool.Ref,
 		})
 	}
 	slices.SortFunc(t.functions, func(a, b Function) int { return strings.Compare(a.Name, b.Name) })
@@ -100,16 +103,34 @@ func plainName(r Ref) string {
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// hashedName ends the name with 60 bits of a hash over the two parts of the
-// reference, so that neither cutting nor a changed character makes two tools
-// equal.
+// The end of a hashed name: a mark, and 80 bits of the hash in lower-case
+// base32.
+const (
+	hashMark = "_0"
+	hashSize = 16
+	hashTail = len(hashMark) + hashSize
+)
+
+// hashedName ends the name with a hash over the two parts of the reference, so
+// that neither cutting nor a changed character makes two tools equal. A limit
+// too short for it is passed over.
 func hashedName(name string, r Ref, limit int) string {
-	sum := sha256.Sum256([]byte(r.Server + "\x00" + r.Tool))
-	tail := "_" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:12]
-	if keep := limit - len(tail); len(name) > keep {
+	sum := sha256.Sum256([]byte(strconv.Itoa(len(r.Server)) + ":" + r.Server + r.Tool))
+	tail := hashMark + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:hashSize]
+	if keep := max(limit-hashTail, 1); len(name) > keep {
 		name = name[:keep]
 	}
 	return name + tail
+}
+
+// looksHashed reports whether a name ends as hashedName ends one, in either
+// case, since names that differ by case alone count as equal.
+func looksHashed(name string) bool {
+	if len(name) < hashTail {
+		return false
+	}
+	mark, hash := name[len(name)-hashTail:][:len(hashMark)], name[len(name)-hashSize:]
+	return mark == hashMark && strings.Trim(strings.ToLower(hash), "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
 // describe puts the server's name in front, so that a model can tell alike
