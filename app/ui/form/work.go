@@ -1,0 +1,101 @@
+package form
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Runner runs long work beside the window. Do brings a function back to the
+// goroutine of the window; Go runs one elsewhere, with a context that ends with
+// the window, which waits for it.
+type Runner struct {
+	Do func(func())
+	Go func(func(context.Context))
+}
+
+// Run does the work elsewhere and calls done on the goroutine of the window
+// with what it returned. The function that Run returns cancels the work; done
+// is called all the same.
+func (r Runner) Run(work func(context.Context) error, done func(error)) context.CancelFunc {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.Go(func(life context.Context) {
+		defer cancel()
+		stop := context.AfterFunc(life, cancel)
+		defer stop()
+		err := work(ctx)
+		r.Do(func() { done(err) })
+	})
+	return cancel
+}
+
+// Sentence makes of an error what a person reads: it begins with a capital,
+// ends with a full stop and leaves out the marks that only programs compare.
+func Sentence(err error) string {
+	if err == nil {
+		return ""
+	}
+	if errors.Is(err, context.Canceled) {
+		return "It was cancelled."
+	}
+	s := strings.TrimSpace(err.Error())
+	for _, mark := range []error{
+		store.ErrNotFound, store.ErrExists, store.ErrInvalid, store.ErrHeld, store.ErrDenied,
+		store.ErrNoKeychain, store.ErrLocked, store.ErrNewer, store.ErrDamaged, store.ErrClosed,
+	} {
+		s = strings.ReplaceAll(s, " ("+mark.Error()+")", "")
+	}
+	if s == "" {
+		return ""
+	}
+	first, n := utf8.DecodeRuneInString(s)
+	s = string(unicode.ToUpper(first)) + s[n:]
+	if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "!") && !strings.HasSuffix(s, "?") {
+		s += "."
+	}
+	return Visible(s, true)
+}
+
+// Busy says that work runs, and can stop it. It moves only while it is shown.
+type Busy struct {
+	*fyne.Container
+	spin *widget.Activity
+	text *widget.Label
+	stop *Action
+}
+
+// NewBusy returns one that is hidden.
+func NewBusy() *Busy {
+	b := &Busy{spin: widget.NewActivity(), text: widget.NewLabel("")}
+	b.stop = NewAction("Cancel", widget.LowImportance, nil)
+	b.Container = container.NewHBox(b.spin, b.text, b.stop)
+	b.Container.Hide()
+	return b
+}
+
+// Start shows what is being done; cancel may be nil.
+func (b *Busy) Start(text string, cancel func()) {
+	b.text.SetText(text)
+	b.stop.OnTapped = cancel
+	if cancel == nil {
+		b.stop.Hide()
+	} else {
+		b.stop.Show()
+	}
+	b.spin.Start()
+	b.Container.Show()
+}
+
+// Stop hides it.
+func (b *Busy) Stop() {
+	b.spin.Stop()
+	b.Container.Hide()
+}

@@ -1,0 +1,238 @@
+package servers
+
+import (
+	"context"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// logLines is how much of a log a card shows.
+const logLines = 4
+
+// card is one server.
+type card struct {
+	*form.Card
+	page *Page
+	view bridge.ServerView
+
+	dot     *form.Dot
+	spin    *widget.Activity
+	moving  bool
+	name    *widget.Label
+	words   *widget.Label
+	brief   *widget.Label
+	toggle  *form.Switch
+	notice  *fyne.Container
+	because *widget.Label
+	log     *widget.Label
+	failure *widget.Label
+	buttons *fyne.Container
+	power   *form.Action
+	restart *form.Action
+	defs    *form.Action
+	review  *form.Action
+	changes *form.Action
+}
+
+func newCard(p *Page) *card {
+	c := &card{page: p, dot: form.NewDot(theme.ColorNameDisabled), spin: widget.NewActivity()}
+	c.spin.Hide()
+	c.name = form.Bold("")
+	c.name.SizeName = theme.SizeNameSubHeadingText
+	c.name.Truncation = fyne.TextTruncateEllipsis
+	c.words = widget.NewLabel("")
+	c.words.Importance = widget.LowImportance
+	c.brief = widget.NewLabel("")
+	c.brief.TextStyle.Monospace = true
+	c.brief.Truncation = fyne.TextTruncateEllipsis
+	c.brief.Importance = widget.LowImportance
+	c.toggle = form.NewSwitch("", func(on bool) {
+		c.page.run(c.id(), func(ctx context.Context) error { return p.o.Engine.SetServerEnabled(ctx, c.id(), on) })
+	})
+	c.because = form.Failure("")
+	c.log = widget.NewLabel("")
+	c.log.TextStyle.Monospace = true
+	c.log.Truncation = fyne.TextTruncateEllipsis
+	c.log.Importance = widget.LowImportance
+	c.log.SizeName = theme.SizeNameCaptionText
+	c.failure = form.Failure("")
+	c.review = form.NewAction("Review", widget.HighImportance, func() { c.page.review(c.view) })
+	c.changes = form.NewAction("Review definitions", widget.HighImportance, func() { c.page.reviewDefinitions(c.view) })
+	c.defs = form.Quiet("Definitions", theme.ListIcon(), func() { c.page.definitions(c.view) })
+	c.power = form.Quiet("Stop", theme.MediaStopIcon(), c.turn)
+	c.restart = form.Quiet("Restart", theme.ViewRefreshIcon(), func() {
+		c.page.run(c.id(), func(context.Context) error { return p.o.Engine.RestartServer(c.id()) })
+	})
+	log := form.Quiet("Show log", theme.DocumentIcon(), func() { c.page.showLog(c.view) })
+	edit := form.Quiet("Edit", theme.DocumentCreateIcon(), func() { c.page.edit(c.view) })
+	remove := form.Quiet("Remove", theme.DeleteIcon(), func() { c.page.remove(c.view) })
+	c.buttons = container.NewHBox(c.defs, log, c.power, c.restart, layout.NewSpacer(), edit, remove)
+
+	c.notice = form.Column()
+	c.notice.Hide()
+	mark := container.NewCenter(container.NewStack(form.Sized(20, 20, c.dot), c.spin))
+	head := container.NewBorder(nil, nil, mark, container.NewCenter(c.toggle),
+		container.NewBorder(nil, nil, nil, c.words, c.name))
+	c.Card = form.NewCard(container.New(layout.NewCustomPaddedVBoxLayout(2),
+		head, c.brief, c.notice, c.because, c.log, c.failure, c.buttons))
+	return c
+}
+
+func (c *card) id() string { return c.view.Server.ID }
+
+// set shows the state.
+func (c *card) set(v bridge.ServerView) {
+	first := c.view.Server.ID == ""
+	was := c.view
+	c.view = v
+	builtin := v.Server.Transport == store.TransportBuiltin
+	name := form.Visible(v.Server.Name, false)
+	c.name.SetText(name)
+	c.words.SetText(kind(v.Server) + " · " + Words(v))
+	c.brief.SetText(brief(v.Server))
+	c.toggle.Name = "Use " + name
+	c.toggle.Set(!v.Server.Disabled)
+	c.dot.SetTone(tone(v))
+	if first {
+		c.label(name)
+		if builtin {
+			c.brief.TextStyle.Monospace = false
+			c.buttons.Objects = []fyne.CanvasObject{c.defs, c.restart}
+			if c.page.o.OpenSettings != nil {
+				c.buttons.Add(form.Quiet("Folders", theme.FolderIcon(), c.page.o.OpenSettings))
+			}
+		}
+	}
+	form.SetFailure(c.because, "")
+	c.log.Hide()
+	if v.State == mcphost.Failed {
+		form.SetFailure(c.because, sentence(v.Error))
+		if lines := tail(v.Log, logLines); lines != "" {
+			c.log.SetText(lines)
+			c.log.Show()
+		}
+	}
+	c.notices()
+	running := v.State == mcphost.Ready || v.State == mcphost.Starting
+	if running {
+		c.power.SetText("Stop")
+		c.power.SetIcon(theme.MediaStopIcon())
+	} else {
+		c.power.SetText("Start")
+		c.power.SetIcon(theme.MediaPlayIcon())
+	}
+	enable(c.power, running || v.State == mcphost.Failed || v.State == mcphost.Stopped)
+	enable(c.restart, running || v.State == mcphost.Failed)
+	enable(c.defs, len(v.Tools) > 0 || v.Instructions != nil)
+	if was.State != v.State || was.Generation != v.Generation {
+		c.setFailure("")
+	}
+	c.Card.Refresh()
+}
+
+// notices says what waits for the person.
+func (c *card) notices() {
+	c.notice.RemoveAll()
+	ask := func(text string, button *form.Action) {
+		c.notice.Add(form.NewToned(container.NewBorder(nil, nil, nil, container.NewCenter(button), form.Label(text)), theme.ColorNameWarning))
+	}
+	v := c.view
+	if v.State == mcphost.Held {
+		what := "This command has not run yet. Look at it in full, then approve it."
+		if v.Server.Transport == store.TransportHTTP {
+			what = "Nothing was sent to this address yet. Look at it in full, then approve it."
+		}
+		ask(what, c.review)
+	}
+	if n := len(v.Held); n > 0 {
+		what := count(n, "definition") + " changed or came new since you last looked. No model gets them until you have seen them."
+		ask(what, c.changes)
+	}
+	if len(c.notice.Objects) == 0 {
+		c.notice.Hide()
+	} else {
+		c.notice.Show()
+	}
+}
+
+// label tells the buttons of the cards apart.
+func (c *card) label(name string) {
+	for _, o := range append([]fyne.CanvasObject{c.review, c.changes}, c.buttons.Objects...) {
+		if a, ok := o.(*form.Action); ok {
+			a.Name = a.Text + " " + name
+		}
+	}
+	c.power.Name = "Start or stop " + name
+}
+
+// animate moves the spinner while the server starts and can be seen.
+func (c *card) animate(inView bool) {
+	move := inView && c.view.State == mcphost.Starting
+	if move == c.moving {
+		return
+	}
+	c.moving = move
+	if move {
+		c.dot.Hide()
+		c.spin.Show()
+		c.spin.Start()
+	} else {
+		c.spin.Stop()
+		c.spin.Hide()
+		c.dot.Show()
+	}
+}
+
+func (c *card) setFailure(sentence string) {
+	form.SetFailure(c.failure, sentence)
+	c.toggle.Set(!c.view.Server.Disabled)
+	c.Card.Refresh()
+}
+
+func (c *card) turn() {
+	id, running := c.id(), c.view.State == mcphost.Ready || c.view.State == mcphost.Starting
+	c.page.run(id, func(context.Context) error {
+		if running {
+			return c.page.o.Engine.StopServer(id)
+		}
+		return c.page.o.Engine.StartServer(id)
+	})
+}
+
+func enable(a *form.Action, on bool) {
+	if on {
+		a.Enable()
+	} else {
+		a.Disable()
+	}
+}
+
+// tail returns the last lines, as a person may see them.
+func tail(lines []string, n int) string {
+	if len(lines) > n {
+		lines = lines[len(lines)-n:]
+	}
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = form.Visible(l, false)
+	}
+	return strings.Join(out, "\n")
+}
+
+// sentence shows what the host said of a failure.
+func sentence(s string) string {
+	if s == "" {
+		return "It failed, and did not say why. The log may."
+	}
+	return form.Visible(s, true)
+}

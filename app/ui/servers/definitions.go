@@ -1,0 +1,240 @@
+package servers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+	"github.com/rogpeppe/go-internal/diff"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/policy"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+)
+
+// definition is what a model would get of a tool, or of the server itself.
+type definition struct {
+	name string
+	head string // one line about it
+	text string // what a person reads first
+	json string // the whole, as the server sent it
+}
+
+// definitionsOf lists what a server says to models.
+func definitionsOf(v bridge.ServerView) []definition {
+	var out []definition
+	if v.Instructions != nil {
+		quoted, err := json.Marshal(v.Instructions.Text)
+		if err != nil {
+			panic("servers: a string always encodes: " + err.Error())
+		}
+		out = append(out, definition{
+			name: "Instructions", head: "What the server tells every model about itself.",
+			text: v.Instructions.Text, json: string(quoted),
+		})
+	}
+	table := tools.NewTable(v.Tools, tools.OpenAI)
+	for _, t := range v.Tools {
+		d := definition{name: t.Tool, text: t.Description, json: pretty(t.Definition)}
+		if name, ok := table.Name(t.Ref); ok {
+			d.head = "Offered to models as " + name
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// pretty indents JSON and changes nothing else of it.
+func pretty(raw json.RawMessage) string {
+	var b bytes.Buffer
+	if err := json.Indent(&b, raw, "", "  "); err != nil {
+		return string(raw)
+	}
+	return b.String()
+}
+
+// definitions shows each definition of a server in full.
+func (p *Page) definitions(v bridge.ServerView) {
+	all := definitionsOf(v)
+	code := form.NewCode(nil, 200)
+	head := form.Muted("")
+	text := form.NewCode(nil, 84)
+	chosen := 0
+	choose := func(i int) {
+		chosen = i
+		head.SetText(form.Visible(all[i].head, false))
+		text.SetLines(form.Lines(all[i].text))
+		code.SetLines(form.Lines(all[i].json))
+	}
+	list := widget.NewList(
+		func() int { return len(all) },
+		func() fyne.CanvasObject {
+			l := widget.NewLabel("")
+			l.Truncation = fyne.TextTruncateEllipsis
+			return l
+		},
+		func(i widget.ListItemID, o fyne.CanvasObject) {
+			if l, ok := o.(*widget.Label); ok {
+				l.SetText(form.Visible(all[i].name, false))
+			}
+		})
+	list.OnSelected = choose
+	right := container.NewBorder(container.NewVBox(head, text), nil, nil, nil, code)
+	split := container.NewHSplit(list, form.Pad(form.Gap, 0, right))
+	split.Offset = 0.28
+
+	sheet := form.NewSheet(p.o.Window, "", nil)
+	sheet.SetSize(980, 680)
+	sheet.SetFill(fmt.Sprintf("%s: %s", form.Visible(v.Server.Name, false), count(len(v.Tools), "tool")), split)
+	done := form.NewAction("Close", widget.HighImportance, sheet.Close)
+	sheet.SetButtons(form.Button("Copy definition", func() {
+		if chosen < len(all) {
+			p.o.Clipboard.SetContent(all[chosen].json)
+		}
+	}), done)
+	sheet.SetFocus(done)
+	sheet.Show()
+	if len(all) > 0 {
+		list.Select(0)
+	}
+}
+
+// difference shows how held definitions differ from those that were seen.
+func difference(held []policy.Held) []form.Line {
+	var out []form.Line
+	for i, h := range held {
+		if i > 0 {
+			out = append(out, form.Line{})
+		}
+		name := h.Name
+		if name == "" {
+			name = "the server's instructions"
+		}
+		was, is := readable(h.Old), readable(h.New)
+		if h.Old == nil {
+			out = append(out, form.Line{Text: "New: " + name, Tone: theme.ColorNamePrimary})
+			for _, l := range form.Lines(is) {
+				out = append(out, form.Line{Text: "+ " + l.Text, Tone: theme.ColorNameSuccess})
+			}
+			continue
+		}
+		out = append(out, form.Line{Text: "Changed: " + name, Tone: theme.ColorNamePrimary})
+		out = append(out, diffLines(was, is)...)
+	}
+	return out
+}
+
+// readable is a definition with a line for each of its parts; what is no JSON
+// object, like instructions, has a line for each of its own.
+func readable(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return strings.TrimRight(s, "\n") + "\n"
+	}
+	return pretty(raw) + "\n"
+}
+
+// diffLines shows what is different, line by line, with some of what stands
+// around it.
+func diffLines(was, is string) []form.Line {
+	var out []form.Line
+	text := string(diff.Diff("seen", []byte(was), "now", []byte(is)))
+	for i, l := range form.Lines(text) {
+		line := form.Line{Text: l.Text}
+		switch {
+		case i < 3: // which texts are compared
+			continue
+		case strings.HasPrefix(l.Text, "@@"):
+			line.Text, line.Tone = "…", theme.ColorNameSeparator
+		case strings.HasPrefix(l.Text, "+"):
+			line.Text, line.Tone = "+ "+l.Text[1:], theme.ColorNameSuccess
+		case strings.HasPrefix(l.Text, "-"):
+			line.Text, line.Tone = "- "+l.Text[1:], theme.ColorNameError
+		default:
+			line.Text = " " + l.Text
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// reviewDefinitions shows what changed and lets the person accept it.
+func (p *Page) reviewDefinitions(v bridge.ServerView) {
+	held := v.Held
+	seen := make(map[string]string, len(held))
+	for _, h := range held {
+		seen[h.Name] = h.NewHash
+	}
+	sheet := form.NewSheet(p.o.Window, "", nil)
+	sheet.SetSize(900, 660)
+	lead := form.Label("A server can change what it tells a model about its tools. Read what is different: text that gives a model orders is a reason to refuse. Until you approve, the tools below are not offered and cannot be called.")
+	sheet.SetFill("Review "+count(len(held), "definition")+" of "+form.Visible(v.Server.Name, false),
+		container.NewBorder(lead, nil, nil, nil, form.NewCode(difference(held), 240)))
+	busy := form.NewBusy()
+	cancel := form.NewAction("Cancel", widget.MediumImportance, sheet.Close)
+	words := "Approve"
+	if len(held) > 1 {
+		words = fmt.Sprintf("Approve all %d", len(held))
+	}
+	var approve *form.Action
+	approve = form.NewAction(words, widget.HighImportance, func() {
+		approve.Disable()
+		stop := p.o.Runner.Run(func(ctx context.Context) error {
+			return p.o.Engine.ApproveTools(ctx, v.Server.ID, seen)
+		}, func(err error) {
+			busy.Stop()
+			if err != nil {
+				approve.Enable()
+				sheet.Fail(form.Sentence(err))
+				return
+			}
+			sheet.Close()
+		})
+		busy.Start("Approving…", stop)
+	})
+	sheet.SetButtons(busy, cancel, approve)
+	sheet.SetFocus(cancel)
+	sheet.Show()
+}
+
+// showLog shows the last lines that a server wrote.
+func (p *Page) showLog(v bridge.ServerView) {
+	code := form.NewCode(nil, 200)
+	sheet := form.NewSheet(p.o.Window, "", nil)
+	sheet.SetSize(900, 620)
+	empty := form.Muted("It has written nothing yet.")
+	empty.Hide()
+	sheet.SetFill("Log of "+form.Visible(v.Server.Name, false), container.NewBorder(empty, nil, nil, nil, code))
+	var lines []string
+	load := func() {
+		var got []string
+		p.o.Runner.Run(func(context.Context) error {
+			got = p.o.Engine.ServerLog(v.Server.ID)
+			return nil
+		}, func(error) {
+			lines = got
+			if len(lines) == 0 {
+				empty.Show()
+			} else {
+				empty.Hide()
+			}
+			code.SetLines(form.Lines(strings.Join(lines, "\n")))
+			code.ScrollToEnd()
+		})
+	}
+	done := form.NewAction("Close", widget.HighImportance, sheet.Close)
+	sheet.SetButtons(
+		form.Button("Refresh", load),
+		form.Button("Copy", func() { p.o.Clipboard.SetContent(strings.Join(lines, "\n")) }),
+		done)
+	sheet.SetFocus(done)
+	sheet.Show()
+	load()
+}

@@ -1,0 +1,271 @@
+package servers
+
+import (
+	"maps"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"fyne.io/fyne/v2"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge/setup"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// editor is the form of a server: a command with arguments, or a URL. It turns
+// what was typed into a draft, and says beside a field what is wrong with it.
+type editor struct {
+	*fyne.Container
+	transport store.Transport
+	name      *form.Field
+	command   *form.Field
+	args      *form.Field
+	env       *form.Pairs
+	dir       *form.Field
+	address   *form.Field
+	headers   *form.Pairs
+
+	// base is what was there before: its id stays, and so do the secrets that
+	// nobody retyped.
+	base setup.Draft
+	// argsText is how the arguments of base were written into the field; while
+	// the field is untouched they stay exactly as they are.
+	argsText string
+	taken    func(name string) bool
+}
+
+// newEditor returns an empty form.
+func newEditor(transport store.Transport, taken func(string) bool) *editor {
+	e := &editor{transport: transport, taken: taken}
+	e.name = form.NewField("Name", "files", "How it is called here and in the names of its tools.")
+	switch transport {
+	case store.TransportHTTP:
+		e.address = form.NewField("URL", "https://example.com/mcp", "The address of the server's Streamable HTTP endpoint.")
+		e.headers = form.NewPairs("Headers", "Sent with every request. A value marked secret goes to the keychain.", "Add header", setup.LikelySecret)
+		e.Container = form.Groups(e.name, e.address, e.headers)
+	default:
+		e.command = form.NewField("Command", "npx", "The program that starts the server. npx, uvx and the like are found as in your terminal.")
+		e.args = form.NewFieldOf(form.NewLines("Arguments", "-y @modelcontextprotocol/server-everything", 3),
+			"On one line, with quotes as in a shell; or one argument a line, taken as it is.")
+		e.env = form.NewPairs("Environment", "Variables that the server gets. A value marked secret goes to the keychain.", "Add variable", setup.LikelySecret)
+		e.dir = form.NewField("Folder", "your home folder", "Where the program runs. Leave it empty for your home folder.")
+		e.Container = form.Groups(e.name, e.command, e.args, e.env, e.dir)
+	}
+	return e
+}
+
+// fill shows a draft. keptWords says where the secrets are that have no value
+// here.
+func (e *editor) fill(d setup.Draft, keptWords string) {
+	e.base = d
+	c := d.Config
+	e.name.SetText(c.Name)
+	switch e.transport {
+	case store.TransportHTTP:
+		e.address.SetText(c.URL)
+		e.headers.SetKeptWords(keptWords)
+		e.headers.Set(pairsOf(c.Headers))
+	default:
+		e.command.SetText(c.Command)
+		e.argsText = writeArgs(c.Args)
+		e.args.SetText(e.argsText)
+		e.env.SetKeptWords(keptWords)
+		e.env.Set(pairsOf(c.Env))
+		e.dir.SetText(c.Dir)
+	}
+}
+
+func pairsOf(values map[string]store.Value) []form.Pair {
+	var out []form.Pair
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if v := values[name]; v.Secret() {
+			out = append(out, form.Pair{Name: name, Secret: true, Kept: true})
+		} else {
+			out = append(out, form.Pair{Name: name, Value: string(v)})
+		}
+	}
+	return out
+}
+
+// writeArgs writes arguments so that a person reads them easily.
+func writeArgs(args []string) string {
+	plain := !slices.ContainsFunc(args, func(a string) bool {
+		return strings.TrimSpace(a) != a || a == "" || strings.ContainsAny(a, "\n\r")
+	})
+	if plain && len(args) > 1 {
+		return strings.Join(args, "\n")
+	}
+	return setup.Join(args...)
+}
+
+// readArgs takes the field apart: one line as a shell does, several as one
+// argument each.
+func readArgs(text string) ([]string, error) {
+	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
+	if !strings.Contains(text, "\n") {
+		return setup.Split(text)
+	}
+	var out []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			out = append(out, line)
+		}
+	}
+	return out, nil
+}
+
+// draft reads the form. Where something is wrong it says so beside the field
+// and returns false.
+func (e *editor) draft() (setup.Draft, bool) {
+	for _, f := range []*form.Field{e.name, e.command, e.args, e.dir, e.address} {
+		if f != nil {
+			f.SetError("")
+		}
+	}
+	d := setup.Draft{Secrets: map[store.SecretRef]store.Secret{}}
+	c := &d.Config
+	c.Transport = e.transport
+	ok := true
+	wrong := func(f *form.Field, sentence string) { f.SetError(sentence); ok = false }
+
+	if e.transport == store.TransportHTTP {
+		c.URL = strings.TrimSpace(e.address.Text())
+		if u, err := url.Parse(c.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			wrong(e.address, "This is no address. It should look like https://example.com/mcp.")
+		} else if u.User != nil {
+			wrong(e.address, "The address contains a user name or password. Put it into a header that is marked secret.")
+		}
+	} else {
+		c.Command, c.Dir = strings.TrimSpace(e.command.Text()), strings.TrimSpace(e.dir.Text())
+		if text := e.args.Text(); text == e.argsText && e.base.Config.Args != nil {
+			c.Args = slices.Clone(e.base.Config.Args)
+		} else if args, err := readArgs(text); err != nil {
+			wrong(e.args, form.Sentence(err))
+		} else {
+			c.Args = args
+		}
+		if c.Command == "" {
+			wrong(e.command, "The command is missing. Type the program that starts the server, for example npx.")
+		}
+		e.takeLineApart(c)
+	}
+	c.Name = strings.TrimSpace(e.name.Text())
+	if c.Name == "" && e.base.Config.Name == "" {
+		c.Name = suggestName(*c)
+		e.name.SetText(c.Name)
+	}
+	switch {
+	case c.Name == "":
+		wrong(e.name, "Give it a name, for example files.")
+	case e.taken(c.Name):
+		wrong(e.name, "There is a server of this name already. Choose another.")
+	}
+	c.ID = e.base.Config.ID
+	if c.ID == "" {
+		c.ID = c.Name
+	}
+	if e.transport == store.TransportHTTP {
+		c.Headers, ok = e.values(&d, e.headers, "header", e.base.Config.Headers, ok)
+	} else {
+		c.Env, ok = e.values(&d, e.env, "env", e.base.Config.Env, ok)
+	}
+	if !ok {
+		return d, false
+	}
+	if err := c.Validate(); err != nil {
+		wrong(e.name, form.Sentence(err))
+		return d, false
+	}
+	return d, true
+}
+
+// takeLineApart handles a whole command line that was typed or pasted into the
+// field of the command. A program whose path has spaces is left alone.
+func (e *editor) takeLineApart(c *store.ServerConfig) {
+	if len(c.Args) > 0 || !strings.ContainsAny(c.Command, " \t") {
+		return
+	}
+	words, err := setup.Split(c.Command)
+	if err != nil || len(words) < 2 || strings.ContainsAny(words[0], `/\`) {
+		return
+	}
+	c.Command, c.Args = words[0], words[1:]
+	e.command.SetText(c.Command)
+	e.args.SetText(writeArgs(c.Args))
+}
+
+// values reads names and values; secrets go into the draft's Secrets, and one
+// that is kept stays the reference that it was.
+func (e *editor) values(d *setup.Draft, from *form.Pairs, kind string, before map[string]store.Value, ok bool) (map[string]store.Value, bool) {
+	from.SetError("")
+	out := map[string]store.Value{}
+	for _, p := range from.Pairs() {
+		name := strings.TrimSpace(p.Name)
+		_, twice := out[name]
+		switch {
+		case name == "":
+			from.SetError("A value has no name. Type its name, or remove the row.")
+			return nil, false
+		case twice:
+			from.SetError("The name " + name + " is there twice.")
+			return nil, false
+		case p.Kept && before[name].Secret():
+			out[name] = before[name]
+			for _, ref := range before[name].Refs() {
+				if s, typed := e.base.Secrets[ref]; typed {
+					d.Secrets[ref] = s
+				}
+			}
+		case p.Secret && p.Value == "":
+			from.SetError("Type the value of " + name + ".")
+			return nil, false
+		case p.Secret:
+			ref := store.ServerSecret(d.Config.ID, kind, name)
+			d.Secrets[ref] = store.NewSecret(p.Value)
+			out[name] = store.RefTo(ref)
+		case store.Value(p.Value).Secret():
+			from.SetError(name + " refers to a secret by name. Type the value itself and mark it secret.")
+			return nil, false
+		default:
+			out[name] = store.Value(p.Value)
+		}
+	}
+	if len(out) == 0 {
+		return nil, ok
+	}
+	return out, ok
+}
+
+// suggestName takes a name from the package or address, or "".
+func suggestName(c store.ServerConfig) string {
+	name := ""
+	if c.Transport == store.TransportHTTP {
+		if u, err := url.Parse(c.URL); err == nil {
+			name = u.Hostname()
+		}
+		return name
+	}
+	for _, a := range c.Args {
+		if strings.HasPrefix(a, "-") {
+			continue
+		}
+		name = path.Base(strings.ReplaceAll(a, `\`, "/"))
+		break
+	}
+	if name == "" {
+		name = path.Base(strings.ReplaceAll(c.Command, `\`, "/"))
+	}
+	if i := strings.LastIndex(name, "@"); i > 0 {
+		name = name[:i]
+	}
+	for _, fix := range []string{"mcp-server-", "server-", "mcp-"} {
+		name = strings.TrimPrefix(name, fix)
+	}
+	name = strings.TrimSuffix(strings.TrimSuffix(name, "-mcp"), "-server")
+	if name == "." || name == "/" {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,127 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// secretMark stands for a value that is never shown.
+const secretMark = "‹secret›"
+
+// commandView shows everything that a person approves, whole: nothing is cut,
+// and what could not be seen is written out.
+func commandView(c store.ServerConfig) fyne.CanvasObject {
+	box := form.Column()
+	part := func(caption string, o fyne.CanvasObject) { box.Add(form.Column(form.Caption(caption), o)) }
+	if c.Transport == store.TransportHTTP {
+		part("Address", form.NewCard(form.Exact(form.Spaced(c.URL))))
+		part(headline("Headers", len(c.Headers)), valuesView(c.Headers, ": "))
+		return box
+	}
+	part("Command", form.NewCard(form.Exact(form.Spaced(c.Command))))
+	args := form.Column()
+	for i, a := range c.Args {
+		number := widget.NewLabel(fmt.Sprintf("%d", i+1))
+		number.Importance = widget.LowImportance
+		text := form.Spaced(a)
+		if a == "" {
+			text = "‹empty›"
+		}
+		args.Add(container.NewBorder(nil, nil, container.NewVBox(number), nil, form.Exact(text)))
+	}
+	if len(c.Args) == 0 {
+		args.Add(form.Muted("None."))
+	}
+	part(headline("Arguments", len(c.Args)), form.NewCard(args))
+	part(headline("Environment", len(c.Env)), valuesView(c.Env, "="))
+	folder := form.Exact(form.Spaced(c.Dir))
+	if c.Dir == "" {
+		folder = form.Muted("Your home folder.")
+	}
+	part("Folder", form.NewCard(folder))
+	return box
+}
+
+func headline(what string, n int) string {
+	if n == 0 {
+		return what
+	}
+	return fmt.Sprintf("%s (%d)", what, n)
+}
+
+func valuesView(values map[string]store.Value, between string) fyne.CanvasObject {
+	if len(values) == 0 {
+		return form.NewCard(form.Muted("None."))
+	}
+	box := form.Column()
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		box.Add(form.Exact(name + between + form.Spaced(shownValue(values[name]))))
+	}
+	return form.NewCard(box)
+}
+
+// shownValue is the value with a mark in the place of each secret.
+func shownValue(v store.Value) string {
+	s := string(v)
+	for _, ref := range v.Refs() {
+		s = strings.ReplaceAll(s, string(store.RefTo(ref)), secretMark)
+	}
+	return s
+}
+
+// risk says in two sentences what approving means.
+func risk(c store.ServerConfig) string {
+	if c.Transport == store.TransportHTTP {
+		return "Drawbridge will connect to this address and send these headers each time the server starts. Its tools get what a model passes to them."
+	}
+	return "Drawbridge will run this program on your computer, with your rights, each time the server starts. Approve it only if you know where it comes from."
+}
+
+// review shows a held server's command and lets the person approve it.
+func (p *Page) review(v bridge.ServerView) {
+	sheet := form.NewSheet(p.o.Window, "Review "+form.Visible(v.Server.Name, false),
+		form.Groups(form.Label(risk(v.Server)), commandView(v.Server)))
+	sheet.SetSize(720, 640)
+	busy := form.NewBusy()
+	cancel := form.NewAction("Cancel", widget.MediumImportance, sheet.Close)
+	var approve *form.Action
+	approve = form.NewAction("Approve and start", widget.HighImportance, func() {
+		approve.Disable()
+		stop := p.o.Runner.Run(func(ctx context.Context) error {
+			return p.o.Engine.ApproveServer(ctx, v.Server.ID, v.Hash)
+		}, func(err error) {
+			busy.Stop()
+			if err != nil {
+				approve.Enable()
+				sheet.Fail(form.Sentence(err))
+				return
+			}
+			sheet.Close()
+		})
+		busy.Start("Approving…", stop)
+	})
+	sheet.SetButtons(busy, cancel, approve)
+	sheet.SetFocus(cancel)
+	sheet.Show()
+}
+
+// remove asks, then removes.
+func (p *Page) remove(v bridge.ServerView) {
+	name := form.Visible(v.Server.Name, false)
+	form.Confirm(p.o.Window, "Remove "+name+"?",
+		"It is stopped, and its settings, approvals and secrets are forgotten. The program itself stays on your computer.",
+		"Remove", func() {
+			p.run(v.Server.ID, func(ctx context.Context) error { return p.o.Engine.RemoveServer(ctx, v.Server.ID) })
+		})
+}

@@ -1,0 +1,153 @@
+// Package settings is the page of everything that is chosen once: the models'
+// providers and their keys, where secrets live, the folders of the workbench,
+// standing answers about tools, and the appearance.
+//
+// It keeps nothing itself: the engine does. A key goes from its field to the
+// engine and is never shown again. Everything here belongs to the goroutine of
+// the window; what takes time runs through a form.Runner.
+//
+//	page := settings.New(settings.Options{Engine: engine, Window: w, Runner: runner})
+package settings
+
+import (
+	"context"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Engine is what the page needs of package bridge.
+type Engine interface {
+	Settings() store.Settings
+	UpdateSettings(change func(*store.Settings) error) error
+	Problems() []string
+
+	Providers() []store.ProviderConfig
+	SetProvider(ctx context.Context, p store.ProviderConfig, key *store.Secret) error
+	RemoveProvider(ctx context.Context, id string) error
+	Models(ctx context.Context, providerID string) ([]model.Info, error)
+	DetectLocal(ctx context.Context) []store.ProviderConfig
+	DefaultModel() store.ModelRef
+	SetDefaultModel(m store.ModelRef) error
+
+	Secrets(ctx context.Context) ([]store.SecretRef, error)
+	SetSecret(ctx context.Context, ref store.SecretRef, value store.Secret) error
+	SecretState(ctx context.Context) store.SecretState
+	UnlockSecrets(ctx context.Context) error
+	UseMemorySecrets()
+	UsePassphrase(ctx context.Context, passphrase store.Secret) error
+
+	StandingAnswers(ctx context.Context) ([]store.ToolAnswer, error)
+	SetStandingAnswer(ctx context.Context, ref tools.Ref, answer tools.Answer) error
+}
+
+// Options is what a Page is made of. OnTheme may be nil.
+type Options struct {
+	Engine  Engine
+	Window  fyne.Window
+	Runner  form.Runner
+	Version string
+	Home    string
+	// OnTheme is called after another appearance was kept.
+	OnTheme func()
+}
+
+// Page is the page of the settings.
+type Page struct {
+	o         Options
+	scroll    *container.Scroll
+	problems  *fyne.Container
+	providers *providers
+	secrets   *secrets
+	folders   *folders
+	answers   *answers
+	look      *look
+}
+
+const pageWidth = 820
+
+// New makes the page. It asks the engine nothing that takes time before it is
+// shown.
+func New(o Options) *Page {
+	p := &Page{o: o, problems: form.Column()}
+	p.providers = newProviders(o, func() { p.secrets.load() })
+	p.secrets = newSecrets(o, func() { p.providers.load() })
+	p.folders = newFolders(o)
+	p.answers = newAnswers(o)
+	p.look = newLook(o)
+	p.problems.Hide()
+	p.scroll, _ = form.Page(pageWidth,
+		form.Heading("Settings", ""),
+		p.problems,
+		p.providers,
+		p.secrets,
+		p.folders,
+		p.answers,
+		p.look,
+		section("About", "", form.Column(
+			form.Label("Drawbridge "+o.Version),
+			form.Muted("Its files are in "+form.Visible(o.Home, false)))))
+	return p
+}
+
+// section is a titled group of the page.
+func section(title, help string, content fyne.CanvasObject) *fyne.Container {
+	head := form.Bold(title)
+	head.SizeName = theme.SizeNameSubHeadingText
+	box := form.Column(head)
+	if help != "" {
+		box.Add(form.Muted(help))
+	}
+	box.Add(form.NewCard(content))
+	return box
+}
+
+// Object is what is shown.
+func (p *Page) Object() fyne.CanvasObject { return p.scroll }
+
+// Shown reads everything anew.
+func (p *Page) Shown() {
+	p.showProblems()
+	p.providers.load()
+	p.providers.detect()
+	p.secrets.load()
+	p.folders.load()
+	p.answers.load()
+	p.look.load()
+}
+
+// Hidden stops what still runs for the page.
+func (p *Page) Hidden() { p.providers.stop() }
+
+// showProblems shows what was wrong with the files.
+func (p *Page) showProblems() {
+	p.problems.RemoveAll()
+	for _, s := range p.o.Engine.Problems() {
+		p.problems.Add(form.NewToned(form.Label(form.Visible(s, true)), theme.ColorNameWarning))
+	}
+	if len(p.problems.Objects) == 0 {
+		p.problems.Hide()
+	} else {
+		p.problems.Show()
+	}
+}
+
+// line is a row of a list: words at the left, actions at the right.
+func line(left fyne.CanvasObject, actions ...fyne.CanvasObject) fyne.CanvasObject {
+	return container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(actions...)), left)
+}
+
+// caption is a small explanation in one line.
+func caption(text string) *widget.Label {
+	l := widget.NewLabel(text)
+	l.Importance = widget.LowImportance
+	l.Truncation = fyne.TextTruncateEllipsis
+	return l
+}

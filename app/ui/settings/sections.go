@@ -1,0 +1,216 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// folders are those that the workbench may read.
+type folders struct {
+	*fyne.Container
+	o    Options
+	list *fyne.Container
+	path *form.Field
+}
+
+func newFolders(o Options) *folders {
+	f := &folders{o: o, list: form.Column()}
+	f.path = form.NewField("Folder", "/home/you/notes", "")
+	f.path.Entry.OnSubmitted = f.grant
+	choose := form.Button("Choose…", func() {
+		d := dialog.NewFolderOpen(func(u fyne.ListableURI, err error) {
+			switch {
+			case err != nil:
+				f.path.SetError(form.Sentence(err))
+			case u != nil:
+				f.grant(u.Path())
+			}
+		}, o.Window)
+		d.Resize(fyne.NewSize(760, 560))
+		d.Show()
+	})
+	choose.Name = "Choose a folder"
+	add := form.Button("Grant", func() { f.grant(f.path.Text()) })
+	f.Container = section("Workbench folders",
+		"The built-in server may list, read and search files in these folders, and nowhere else. What it reads can go to the model.",
+		form.Column(f.list, container.NewBorder(nil, nil, nil, container.NewVBox(widget.NewLabel(""), container.NewHBox(add, choose)), f.path)))
+	return f
+}
+
+func (f *folders) load() {
+	f.list.RemoveAll()
+	all := f.o.Engine.Settings().Folders
+	if len(all) == 0 {
+		f.list.Add(form.Muted("None yet."))
+	}
+	for _, dir := range all {
+		remove := form.Quiet("Remove", theme.DeleteIcon(), func() {
+			f.change(func(s *store.Settings) error {
+				s.Folders = slices.DeleteFunc(s.Folders, func(d string) bool { return d == dir })
+				return nil
+			})
+		})
+		remove.Name = "Remove " + dir
+		f.list.Add(line(form.Label(form.Visible(dir, false)), remove))
+	}
+	f.Refresh()
+}
+
+// grant adds a folder that exists.
+func (f *folders) grant(dir string) {
+	f.path.SetError("")
+	if !filepath.IsAbs(dir) {
+		f.path.SetError("Type the whole path, for example /home/you/notes.")
+		return
+	}
+	dir = filepath.Clean(dir)
+	f.o.Runner.Run(func(context.Context) error {
+		info, err := os.Stat(dir)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			return fmt.Errorf("there is no folder %s. Check the path", dir)
+		case err != nil:
+			return fmt.Errorf("the folder cannot be looked at: %w", err)
+		case !info.IsDir():
+			return fmt.Errorf("%s is a file. Grant the folder that it is in", dir)
+		}
+		return f.o.Engine.UpdateSettings(func(s *store.Settings) error {
+			if !slices.Contains(s.Folders, dir) {
+				s.Folders = append(s.Folders, dir)
+			}
+			return nil
+		})
+	}, func(err error) {
+		if err != nil {
+			f.path.SetError(form.Sentence(err))
+			return
+		}
+		f.path.SetText("")
+		f.load()
+	})
+}
+
+func (f *folders) change(change func(*store.Settings) error) {
+	f.o.Runner.Run(func(context.Context) error { return f.o.Engine.UpdateSettings(change) }, func(err error) {
+		f.path.SetError(form.Sentence(err))
+		f.load()
+	})
+}
+
+// answers are those that a person gave once for all.
+type answers struct {
+	*fyne.Container
+	o    Options
+	list *fyne.Container
+}
+
+func newAnswers(o Options) *answers {
+	a := &answers{o: o, list: form.Column()}
+	a.Container = section("Standing answers", "Tools that run, or are refused, without asking you again.", a.list)
+	return a
+}
+
+func (a *answers) load() {
+	var all []store.ToolAnswer
+	a.o.Runner.Run(func(ctx context.Context) (err error) {
+		all, err = a.o.Engine.StandingAnswers(ctx)
+		return err
+	}, func(err error) { a.show(all, err) })
+}
+
+func (a *answers) show(all []store.ToolAnswer, err error) {
+	a.list.RemoveAll()
+	switch {
+	case err != nil:
+		a.list.Add(form.Failure(form.Sentence(err)))
+	case len(all) == 0:
+		a.list.Add(form.Muted("None. Choose “Always” or “Never” when a tool asks, and it stands here."))
+	}
+	for _, t := range all {
+		words := "always allowed"
+		if tools.Answer(t.Answer) == tools.AnswerNever {
+			words = "never allowed"
+		}
+		remove := form.Quiet("Remove", theme.DeleteIcon(), func() {
+			a.o.Runner.Run(func(ctx context.Context) error {
+				return a.o.Engine.SetStandingAnswer(ctx, tools.Ref{Server: t.Server, Tool: t.Tool}, "")
+			}, func(err error) {
+				if err != nil {
+					a.show(all, err)
+					return
+				}
+				a.load()
+			})
+		})
+		remove.Name = "Ask again for " + t.Tool
+		a.list.Add(line(form.Label(form.Visible(t.Server+" · "+t.Tool+" · "+words, false)), remove))
+	}
+	a.Refresh()
+}
+
+// look is the appearance.
+type look struct {
+	*fyne.Container
+	o      Options
+	choice *widget.RadioGroup
+	fail   *widget.Label
+	filled bool
+}
+
+// The appearances, in words.
+const (
+	lookSystem = "As the system"
+	lookLight  = "Light"
+	lookDark   = "Dark"
+)
+
+func newLook(o Options) *look {
+	l := &look{o: o, fail: form.Failure("")}
+	l.choice = widget.NewRadioGroup([]string{lookSystem, lookLight, lookDark}, l.choose)
+	l.choice.Horizontal = true
+	l.choice.Required = true
+	l.Container = section("Appearance", "", form.Column(l.choice, l.fail))
+	return l
+}
+
+func (l *look) load() {
+	l.filled = true
+	defer func() { l.filled = false }()
+	switch l.o.Engine.Settings().Window.Theme {
+	case "light":
+		l.choice.SetSelected(lookLight)
+	case "dark":
+		l.choice.SetSelected(lookDark)
+	default:
+		l.choice.SetSelected(lookSystem)
+	}
+}
+
+func (l *look) choose(words string) {
+	if l.filled {
+		return
+	}
+	name := map[string]string{lookLight: "light", lookDark: "dark"}[words]
+	l.o.Runner.Run(func(context.Context) error {
+		return l.o.Engine.UpdateSettings(func(s *store.Settings) error { s.Window.Theme = name; return nil })
+	}, func(err error) {
+		form.SetFailure(l.fail, form.Sentence(err))
+		if err == nil && l.o.OnTheme != nil {
+			l.o.OnTheme()
+		}
+	})
+}

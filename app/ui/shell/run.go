@@ -1,0 +1,178 @@
+package shell
+
+import (
+	"context"
+	"fmt"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Run shows the window and returns when the person has quit, or the context has
+// ended. It must be called on the main goroutine, once. When it returns,
+// nothing of the window runs any more, and the caller may close the engine.
+func (s *Shell) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, s.Quit)
+	defer stop()
+	s.app.Lifecycle().SetOnStarted(s.started)
+	s.window.Show()
+	s.app.Run()
+	s.cancel()
+	s.running.Wait()
+	return s.remember()
+}
+
+// started runs after the first frame; all that reads or asks begins here.
+func (s *Shell) started() {
+	s.running.Go(func() { s.tray.run(s.ctx) })
+	s.running.Go(s.pump)
+	if s.o.DumpSocket != "" {
+		s.running.Go(func() {
+			if err := serveDump(s.ctx, s.o.DumpSocket, s.do, s.app.Driver().AllWindows, s.o.Logger); err != nil {
+				s.o.Logger.Error("the window cannot be described", "error", err)
+			}
+		})
+	}
+	if !s.o.Engine.Settings().Window.Welcomed {
+		s.welcomePerson()
+	}
+}
+
+// pump brings the state of the servers to the tray and the page in view. It
+// hands over one state at a time; those that come meanwhile are folded into
+// the next.
+func (s *Shell) pump() {
+	for views := range s.o.Engine.WatchServers(s.ctx) {
+		s.tray.servers(trayLabels(views))
+		done := make(chan struct{})
+		s.do(func() {
+			defer close(done)
+			s.setServers(views)
+		})
+		select {
+		case <-done:
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// Show brings the window to the front. Any goroutine may call it.
+func (s *Shell) Show() { s.do(s.show) }
+
+// Quit ends Run. Any goroutine may call it.
+func (s *Shell) Quit() { s.do(s.app.Quit) }
+
+func (s *Shell) show() {
+	s.window.Show()
+	s.window.RequestFocus()
+	if s.hidden {
+		s.hidden = false
+		s.tellServers()
+		s.places[s.current].page.Shown()
+	}
+}
+
+func (s *Shell) hide() {
+	if s.hidden {
+		return
+	}
+	s.hidden = true
+	s.places[s.current].page.Hidden()
+	s.window.Hide()
+}
+
+func (s *Shell) newChat() {
+	s.show()
+	s.open(placeChat)
+	if p, ok := s.places[placeChat].page.(ChatPage); ok {
+		p.NewChat()
+	}
+}
+
+// closing decides what closing the window means: with a tray it hides, without
+// one it quits.
+func (s *Shell) closing() {
+	if !s.tray.available() {
+		s.app.Quit()
+		return
+	}
+	if s.o.Engine.Settings().Window.SaidItHides {
+		s.hide()
+		return
+	}
+	s.sayItHides()
+}
+
+// sayItHides tells once, before the window goes, where it goes to. A
+// notification could be missed.
+func (s *Shell) sayItHides() {
+	sheet := form.NewSheet(s.window, "Drawbridge stays in the tray", form.Label(
+		"Your servers keep running while the window is closed. Open it again, or quit, from the Drawbridge icon in the tray."))
+	sheet.SetSize(480, 230)
+	said := func(then func()) func() {
+		return func() {
+			sheet.Close()
+			s.running.Go(func() {
+				err := s.o.Engine.UpdateSettings(func(x *store.Settings) error { x.Window.SaidItHides = true; return nil })
+				if err != nil {
+					s.o.Logger.Error("the settings could not be kept", "error", err)
+				}
+			})
+			then()
+		}
+	}
+	hide := form.NewAction("Close to tray", widget.HighImportance, said(s.hide))
+	sheet.SetButtons(form.NewAction("Quit", widget.MediumImportance, said(s.app.Quit)), hide)
+	sheet.SetFocus(hide)
+	sheet.Show()
+}
+
+// trayLost brings a hidden window back, since nothing else could any more.
+func (s *Shell) trayLost() {
+	if s.hidden {
+		s.show()
+	}
+}
+
+// remember keeps the size of the window.
+func (s *Shell) remember() error {
+	if s.size.Width < leastSize.Width || s.size.Height < leastSize.Height {
+		return nil
+	}
+	was := s.o.Engine.Settings().Window
+	if was.Width == s.size.Width && was.Height == s.size.Height {
+		return nil
+	}
+	err := s.o.Engine.UpdateSettings(func(x *store.Settings) error {
+		x.Window.Width, x.Window.Height = s.size.Width, s.size.Height
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("remember the size of the window: %w", err)
+	}
+	return nil
+}
+
+// shortcuts are the keys that work on every page.
+func (s *Shell) shortcuts() {
+	ctrl := fyne.KeyModifierShortcutDefault
+	add := func(key fyne.KeyName, mod fyne.KeyModifier, f func()) {
+		s.window.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: key, Modifier: mod}, func(fyne.Shortcut) {
+			if s.window.Canvas().Overlays().Top() == nil {
+				f()
+			}
+		})
+	}
+	add(fyne.KeyN, ctrl, s.newChat)
+	add(fyne.KeyO, ctrl|fyne.KeyModifierShift, s.newChat)
+	add(fyne.KeyComma, ctrl, func() { s.open(placeSettings) })
+	add(fyne.Key1, ctrl, func() { s.open(placeChat) })
+	add(fyne.Key2, ctrl, func() { s.open(placeServers) })
+	add(fyne.Key3, ctrl, func() { s.open(placeSettings) })
+	add(fyne.KeyQ, ctrl, s.app.Quit)
+}

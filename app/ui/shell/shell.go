@@ -1,0 +1,303 @@
+// Package shell is the window around the pages: the rail that switches between
+// them, the tray, the first start, and the event pump that brings the engine's
+// news to the goroutine of the window.
+//
+// It is the only place that binds fyne.Do; every page gets a do func(func()).
+// It decides nothing about servers, models or conversations: the pages ask the
+// engine.
+//
+//	s := shell.New(shell.Options{Engine: engine, Chat: newChatPage, …})
+//	owner.OnSecondStart(s.Show)
+//	err := s.Run(ctx) // returns when the person quits
+package shell
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"sync"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/app"
+	"fyne.io/fyne/v2/container"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/servers"
+	"github.com/drawbridge-app/drawbridge/app/ui/settings"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// AppID identifies the program to the desktop.
+const AppID = "app.drawbridge.Drawbridge"
+
+// title of the main window.
+const title = "Drawbridge"
+
+// Engine is what the window and the pages made here need of package bridge.
+type Engine interface {
+	servers.Engine
+	settings.Engine
+	welcomeEngine
+	WatchServers(ctx context.Context) iter.Seq[[]bridge.ServerView]
+	Settings() store.Settings
+	UpdateSettings(change func(*store.Settings) error) error
+}
+
+// Page is one of the places that the rail switches between. Its methods are
+// called on the goroutine of the window.
+type Page interface {
+	// Object is what is shown.
+	Object() fyne.CanvasObject
+	// Shown is called each time the page comes into view, Hidden when it goes.
+	// Between Hidden and Shown a page does nothing by itself.
+	Shown()
+	Hidden()
+}
+
+// ChatPage is the page of the conversations.
+type ChatPage interface {
+	Page
+	// NewChat begins a conversation.
+	NewChat()
+	// SetServers tells how the servers are, at each change while the page is in
+	// view and when it comes into view.
+	SetServers(views []bridge.ServerView)
+}
+
+// Host is what a page gets from the window.
+type Host struct {
+	Window fyne.Window
+	// Runner.Do runs a function on the goroutine of the window, later, and
+	// drops it when the window is gone. Runner.Go runs one elsewhere, with a
+	// context that ends with the window; Run waits for it.
+	Runner form.Runner
+	Logger *slog.Logger
+	// OpenServers and OpenSettings switch to those pages.
+	OpenServers, OpenSettings func()
+}
+
+// Options is what a Shell is made of. Engine and Chat are required.
+type Options struct {
+	Engine Engine
+	// Chat makes the page of the conversations. Of what it does there, nothing
+	// may wait.
+	Chat func(Host) ChatPage
+	// App is the running Fyne app; nil makes one.
+	App fyne.App
+	// Prepare is called once with the app, before the first window: for the
+	// theme and the icon. May be nil.
+	Prepare func(fyne.App, store.Settings)
+	// ApplyTheme is called when the person chose another appearance. May be
+	// nil.
+	ApplyTheme func(fyne.App, store.Settings)
+	// TrayIcon is a PNG for the tray.
+	TrayIcon []byte
+	Version  string
+	Home     string
+	Logger   *slog.Logger
+	// DumpSocket is the path of a Unix socket on which each connection gets one
+	// JSON document that says what is on the screen; empty for none.
+	DumpSocket string
+}
+
+// Shell is the window and what belongs to it.
+type Shell struct {
+	o      Options
+	app    fyne.App
+	window fyne.Window
+	tray   *tray
+
+	ctx     context.Context // ends when the window does
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	// The rest belongs to the goroutine of the window.
+	rail    *rail
+	body    *fyne.Container
+	places  map[place]*spot
+	current place
+	views   []bridge.ServerView
+	known   bool // views hold what the engine said
+	size    fyne.Size
+	hidden  bool
+}
+
+// place names a page.
+type place int
+
+const (
+	placeChat place = iota
+	placeServers
+	placeSettings
+)
+
+// spot is a page and its entry in the rail. The page is made when it is shown
+// first.
+type spot struct {
+	item *railItem
+	make func() Page
+	page Page
+}
+
+// New prepares the window. It must be called on the main goroutine.
+func New(o Options) (*Shell, error) {
+	if o.Engine == nil || o.Chat == nil {
+		return nil, errors.New("shell: Engine and Chat are required")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Shell{o: o, app: o.App}
+	if s.app == nil {
+		s.app = app.NewWithID(AppID)
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	now := o.Engine.Settings()
+	if o.Prepare != nil {
+		o.Prepare(s.app, now)
+	}
+	s.build(now.Window)
+	s.tray = newTray(s.app, o.TrayIcon, trayActions{
+		open:    s.Show,
+		newChat: func() { s.do(s.newChat) },
+		servers: func() { s.do(func() { s.show(); s.open(placeServers) }) },
+		quit:    s.Quit,
+		lost:    func() { s.do(s.trayLost) },
+	}, o.Logger)
+	return s, nil
+}
+
+// do runs f on the goroutine of the window, or not at all once the window is
+// gone.
+func (s *Shell) do(f func()) {
+	fyne.Do(func() {
+		if s.ctx.Err() == nil {
+			f()
+		}
+	})
+}
+
+// runner is how pages do what takes time.
+func (s *Shell) runner() form.Runner {
+	return form.Runner{Do: s.do, Go: func(f func(context.Context)) { s.running.Go(func() { f(s.ctx) }) }}
+}
+
+func (s *Shell) build(remembered store.WindowSettings) {
+	s.window = s.app.NewWindow(title)
+	s.window.SetPadded(false)
+	s.window.SetMaster()
+	host := Host{
+		Window: s.window, Runner: s.runner(), Logger: s.o.Logger,
+		OpenServers:  func() { s.open(placeServers) },
+		OpenSettings: func() { s.open(placeSettings) },
+	}
+	s.places = map[place]*spot{
+		placeChat: {make: func() Page { return s.o.Chat(host) }},
+		placeServers: {make: func() Page {
+			return servers.New(servers.Options{
+				Engine: s.o.Engine, Window: s.window, Runner: s.runner(), Clipboard: s.app.Clipboard(),
+				OpenSettings: host.OpenSettings,
+			})
+		}},
+		placeSettings: {make: func() Page {
+			return settings.New(settings.Options{
+				Engine: s.o.Engine, Window: s.window, Runner: s.runner(),
+				Version: s.o.Version, Home: s.o.Home, OnTheme: s.applyTheme,
+			})
+		}},
+	}
+	s.places[placeChat].item = newRailItem("Chat", chatIcon(), func() { s.open(placeChat) })
+	s.places[placeServers].item = newRailItem("Servers", serversIcon(), func() { s.open(placeServers) })
+	s.places[placeSettings].item = newRailItem("Settings", settingsIcon(), func() { s.open(placeSettings) })
+	s.rail = newRail(s.places[placeChat].item, s.places[placeServers].item, s.places[placeSettings].item)
+	s.body = container.NewStack()
+	s.current = -1
+	s.open(placeChat)
+	s.window.SetContent(container.New(&frame{railWidth, func(size fyne.Size) { s.size = size }}, s.rail, s.body))
+	s.window.Resize(startSize(remembered))
+	s.window.SetCloseIntercept(s.closing)
+	s.shortcuts()
+}
+
+// The size of a window that nobody has sized yet, and the least that is
+// restored.
+var (
+	defaultSize = fyne.NewSize(1100, 720)
+	leastSize   = fyne.NewSize(640, 480)
+)
+
+func startSize(w store.WindowSettings) fyne.Size {
+	if w.Width <= 0 || w.Height <= 0 {
+		return defaultSize
+	}
+	return fyne.NewSize(w.Width, w.Height).Max(leastSize)
+}
+
+// frame lays out the rail and the page, and tells the size of the whole.
+type frame struct {
+	rail    float32
+	resized func(fyne.Size)
+}
+
+func (f *frame) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	f.resized(size)
+	objects[0].Move(fyne.Position{})
+	objects[0].Resize(fyne.NewSize(f.rail, size.Height))
+	objects[1].Move(fyne.NewPos(f.rail, 0))
+	objects[1].Resize(fyne.NewSize(size.Width-f.rail, size.Height))
+}
+
+func (f *frame) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	rail, page := objects[0].MinSize(), objects[1].MinSize()
+	return fyne.NewSize(f.rail+page.Width, max(rail.Height, page.Height))
+}
+
+// open brings a page into view.
+func (s *Shell) open(p place) {
+	if s.current == p {
+		return
+	}
+	if was := s.places[s.current]; was != nil && was.page != nil {
+		was.page.Hidden()
+	}
+	s.current = p
+	now := s.places[p]
+	if now.page == nil {
+		now.page = now.make()
+	}
+	s.rail.choose(now.item)
+	s.body.Objects = []fyne.CanvasObject{now.page.Object()}
+	s.body.Refresh()
+	s.tellServers()
+	now.page.Shown()
+}
+
+// tellServers gives the page in view what is known of the servers.
+func (s *Shell) tellServers() {
+	if !s.known || s.hidden {
+		return
+	}
+	if p, ok := s.places[s.current].page.(interface{ SetServers([]bridge.ServerView) }); ok {
+		p.SetServers(s.views)
+	}
+}
+
+// setServers takes the engine's news.
+func (s *Shell) setServers(views []bridge.ServerView) {
+	s.views, s.known = views, true
+	alert := false
+	for _, v := range views {
+		alert = alert || servers.Attention(v)
+	}
+	item := s.places[placeServers].item
+	item.set(item.chosen, alert)
+	s.tellServers()
+}
+
+func (s *Shell) applyTheme() {
+	if s.o.ApplyTheme != nil {
+		s.o.ApplyTheme(s.app, s.o.Engine.Settings())
+	}
+}

@@ -1,0 +1,288 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/servers"
+	"github.com/drawbridge-app/drawbridge/bridge/setup"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// welcomeEngine is what the first start needs of package bridge.
+type welcomeEngine interface {
+	ImportOffer(ctx context.Context) (setup.Found, bool, error)
+	AddServer(ctx context.Context, d setup.Draft, approve bool) (store.ServerConfig, error)
+	DetectLocal(ctx context.Context) []store.ProviderConfig
+	SetProvider(ctx context.Context, p store.ProviderConfig, key *store.Secret) error
+}
+
+// welcome is what a new person sees: at most three steps, each of which can be
+// skipped. It changes nothing that was not agreed to, and starts nothing.
+type welcome struct {
+	engine welcomeEngine
+	runner form.Runner
+	sheet  *form.Sheet
+	busy   *form.Busy
+	// done is called once when the welcome has ended, with what the person may
+	// want to see next.
+	done         func(next place)
+	openSettings func()
+
+	step   int
+	local  []store.ProviderConfig
+	using  map[string]bool
+	found  setup.Found
+	taking []bool
+	looked bool // the local models and the other apps' files were looked for
+	cannot string
+	held   int // servers that were imported and wait for a review
+}
+
+// steps of the welcome.
+const (
+	stepWhat = iota
+	stepModels
+	stepServers
+	stepEnd
+)
+
+// welcomePerson opens the welcome and looks, meanwhile, for what it can offer.
+func (s *Shell) welcomePerson() {
+	w := &welcome{engine: s.o.Engine, runner: s.runner(), busy: form.NewBusy(), using: map[string]bool{}}
+	w.sheet = form.NewSheet(s.window, "", nil)
+	w.sheet.SetSize(620, 520)
+	w.openSettings = func() { s.open(placeSettings) }
+	w.done = func(next place) {
+		s.running.Go(func() {
+			err := s.o.Engine.UpdateSettings(func(x *store.Settings) error { x.Window.Welcomed = true; return nil })
+			if err != nil {
+				s.o.Logger.Error("the settings could not be kept", "error", err)
+			}
+		})
+		s.open(next)
+	}
+	w.start()
+}
+
+func (w *welcome) start() {
+	w.sheet.OnClose(func() {
+		next := placeChat
+		if w.held > 0 {
+			next = placeServers
+		}
+		w.done(next)
+	})
+	w.show()
+	w.sheet.Show()
+	w.runner.Run(w.look, func(err error) {
+		w.looked = true
+		if err != nil {
+			w.cannot = form.Sentence(err)
+		}
+		if w.sheet.IsOpen() && w.step != stepWhat {
+			w.show()
+		}
+	})
+}
+
+// look finds local models and the servers of other apps.
+func (w *welcome) look(ctx context.Context) error {
+	local := w.engine.DetectLocal(ctx)
+	found, _, err := w.engine.ImportOffer(ctx)
+	w.runner.Do(func() {
+		w.local, w.found = local, found
+		w.taking = make([]bool, len(found.Drafts))
+		for i := range w.taking {
+			w.taking[i] = true
+		}
+		for _, p := range local {
+			w.using[p.ID] = true
+		}
+	})
+	return err
+}
+
+func (w *welcome) show() {
+	var title, words string
+	var content fyne.CanvasObject
+	switch w.step {
+	case stepWhat:
+		title, content = "Welcome to Drawbridge", w.what()
+		words = "Next"
+	case stepModels:
+		title, content = "Where answers come from", w.models()
+		words = "Next"
+		if w.anyUsed() {
+			words = "Use and go on"
+		}
+	default:
+		title, content = "Your MCP servers", w.servers()
+		words = "Start"
+		if w.anyTaken() {
+			words = "Import and start"
+		}
+	}
+	w.sheet.SetContent(title, content)
+	count := widget.NewLabel(fmt.Sprintf("%d of %d", w.step+1, stepEnd))
+	count.Importance = widget.LowImportance
+	next := form.NewAction(words, widget.HighImportance, w.next)
+	w.sheet.SetButtons(count, w.busy, form.NewAction("Skip", widget.LowImportance, w.sheet.Close), next)
+	w.sheet.SetFocus(next)
+}
+
+// next does what the step offers, then goes on.
+func (w *welcome) next() {
+	var work func(context.Context) error
+	switch {
+	case w.step == stepModels && w.anyUsed():
+		work = w.useLocal
+	case w.step == stepServers && w.anyTaken():
+		work = w.importServers
+	default:
+		w.advance()
+		return
+	}
+	w.busy.Start("Saving…", w.runner.Run(work, func(err error) {
+		w.busy.Stop()
+		if err != nil {
+			w.show()
+			w.sheet.Fail(form.Sentence(err))
+			return
+		}
+		w.advance()
+	}))
+}
+
+func (w *welcome) advance() {
+	w.step++
+	if w.step == stepEnd {
+		w.sheet.Close()
+		return
+	}
+	w.show()
+}
+
+// what says in three sentences what the program is.
+func (w *welcome) what() fyne.CanvasObject {
+	point := func(icon fyne.Resource, title, text string) fyne.CanvasObject {
+		mark := container.NewVBox(form.Sized(28, 34, widget.NewIcon(theme.NewPrimaryThemedResource(icon))))
+		return container.NewBorder(nil, nil, mark, nil, form.Column(form.Bold(title), form.Muted(text)))
+	}
+	return form.Groups(
+		form.Label("Chat with a model that can use the tools on this computer, while nothing of it is opened to the outside."),
+		point(serversIcon(), "Your servers run here", "Drawbridge starts the MCP servers that you add, and runs each tool call itself."),
+		point(theme.VisibilityIcon(), "You see and decide", "The exact command before it first runs, each tool before it is first called, and which tools a conversation may use."),
+		point(chatIcon(), "It works at once", "A rehearsal model and a small workbench of tools are built in. No key, account or network is needed to try it."))
+}
+
+func (w *welcome) models() fyne.CanvasObject {
+	box := form.Groups(form.Label("The rehearsal model is ready. It is no AI: it calls the tool that you name, so that you can try everything."))
+	switch {
+	case !w.looked:
+		box.Add(form.Muted("Looking for model servers on this computer…"))
+	case len(w.local) == 0:
+		box.Add(form.Muted("No model server was found on this computer (Ollama, LM Studio, llama.cpp)."))
+	default:
+		box.Add(form.Bold("Found on this computer"))
+		for _, p := range w.local {
+			check := widget.NewCheck(p.Title()+" at "+p.BaseURL, nil)
+			check.SetChecked(w.using[p.ID])
+			check.OnChanged = func(on bool) { w.using[p.ID] = on; w.show() }
+			box.Add(form.NewCard(check))
+		}
+	}
+	box.Add(form.Label("OpenAI, or any service that speaks its format, is added in the settings with its key."))
+	box.Add(container.NewHBox(form.Button("Open the settings", func() {
+		w.sheet.Close()
+		w.openSettings()
+	})))
+	return box
+}
+
+func (w *welcome) servers() fyne.CanvasObject {
+	box := form.Groups(form.Label("The workbench is ready: the time anywhere, and files in the folders that you grant. More servers are added on the Servers page."))
+	if w.cannot != "" {
+		box.Add(form.Failure(w.cannot))
+	}
+	switch {
+	case !w.looked:
+		box.Add(form.Muted("Looking for servers of other apps…"))
+	case len(w.found.Drafts) > 0:
+		box.Add(form.Bold(w.found.App + " has servers that you can use here"))
+		box.Add(form.Muted("From " + form.Visible(w.found.Path, false) + ". That file is only read. Nothing starts before you have reviewed it."))
+		for i, d := range w.found.Drafts {
+			box.Add(w.draft(i, d))
+		}
+	}
+	for _, s := range w.found.Problems {
+		box.Add(form.Muted(form.Visible(s, true)))
+	}
+	return box
+}
+
+// draft is a server that can be imported, with its whole command.
+func (w *welcome) draft(i int, d setup.Draft) fyne.CanvasObject {
+	check := widget.NewCheck(form.Visible(d.Config.Name, false), nil)
+	check.SetChecked(w.taking[i])
+	check.OnChanged = func(on bool) { w.taking[i] = on; w.show() }
+	box := form.Column(check, form.Exact(servers.WholeCommand(d.Config)))
+	for _, n := range d.Notes {
+		box.Add(form.Muted(form.Visible(n, true)))
+	}
+	return form.NewCard(box)
+}
+
+func (w *welcome) anyUsed() bool {
+	for _, p := range w.local {
+		if w.using[p.ID] {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *welcome) anyTaken() bool {
+	for _, on := range w.taking {
+		if on {
+			return true
+		}
+	}
+	return false
+}
+
+// useLocal keeps the local models that are checked.
+func (w *welcome) useLocal(ctx context.Context) error {
+	var errs []error
+	for _, p := range w.local {
+		if w.using[p.ID] {
+			errs = append(errs, w.engine.SetProvider(ctx, p, nil))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// importServers keeps the servers that are checked; each waits for its review.
+// One that is kept is not offered again when a later one fails.
+func (w *welcome) importServers(ctx context.Context) error {
+	for i, d := range w.found.Drafts {
+		if !w.taking[i] {
+			continue
+		}
+		if _, err := w.engine.AddServer(ctx, d, false); err != nil {
+			return err
+		}
+		w.runner.Do(func() {
+			w.taking[i] = false
+			w.held++
+		})
+	}
+	return nil
+}

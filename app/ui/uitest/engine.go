@@ -1,0 +1,372 @@
+// Package uitest has what the tests of the pages share: an engine that is a
+// small model of the real one, a runner that works at once, and the gallery,
+// pictures of pages for people to look at.
+//
+// It is for tests only; nothing of the program imports it.
+//
+//	e := uitest.NewEngine()
+//	page := servers.New(servers.Options{Engine: e, Runner: uitest.Inline(), …})
+package uitest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/policy"
+	"github.com/drawbridge-app/drawbridge/bridge/setup"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Inline returns a runner that does everything at once, on the goroutine that
+// asks.
+func Inline() form.Runner {
+	return form.Runner{
+		Do: func(f func()) { f() },
+		Go: func(f func(context.Context)) { f(context.Background()) },
+	}
+}
+
+// Engine answers as package bridge does, from memory. Tests set its fields
+// before the page uses it; its methods may be called from any goroutine.
+type Engine struct {
+	mu    sync.Mutex // protects all fields
+	Views []bridge.ServerView
+	Logs  map[string][]string
+	Offer setup.Found
+	Local []store.ProviderConfig
+	State store.SecretState
+	Said  []string // problems
+	Keep  store.Settings
+	Given []store.ToolAnswer
+	Keys  map[store.SecretRef]store.Secret
+	Lists map[string][]model.Info
+	// Err is what the next call that can fail returns, once.
+	Err error
+	// Calls are the changes that were asked for, in words.
+	Calls []string
+
+	changed chan struct{}
+}
+
+// NewEngine returns one with the workbench alone.
+func NewEngine() *Engine {
+	return &Engine{
+		Views:   []bridge.ServerView{Workbench()},
+		Logs:    map[string][]string{},
+		Keys:    map[store.SecretRef]store.Secret{},
+		Lists:   map[string][]model.Info{},
+		State:   store.SecretState{Place: store.SecretsKeychain},
+		changed: make(chan struct{}),
+	}
+}
+
+// Workbench returns the view of the built-in server.
+func Workbench() bridge.ServerView {
+	c := store.ServerConfig{ID: "workbench", Name: "workbench", Transport: store.TransportBuiltin, Command: "workbench"}
+	list := []tools.Tool{
+		Tool("workbench", "time", "Tells the time in any zone."),
+		Tool("workbench", "list", "Lists a granted folder."),
+		Tool("workbench", "read", "Reads a file in a granted folder."),
+		Tool("workbench", "search", "Searches the granted folders for a text."),
+	}
+	return bridge.ServerView{Status: mcphost.Status{Server: c, State: mcphost.Ready, Tools: list, Took: 3 * time.Millisecond}, Hash: c.Hash(), Passed: list}
+}
+
+// Tool returns a tool with a definition.
+func Tool(server, name, description string) tools.Tool {
+	schema := json.RawMessage(`{"type":"object","properties":{"path":{"type":"string","description":"A path in a granted folder."},"limit":{"type":"integer","minimum":1}},"required":["path"]}`)
+	definition, err := json.Marshal(map[string]any{"name": name, "description": description, "inputSchema": schema})
+	if err != nil {
+		panic(err)
+	}
+	return tools.Tool{Ref: tools.Ref{Server: server, Tool: name}, ServerName: server, Description: description, InputSchema: schema, Definition: definition, Hash: "hash-of-" + name}
+}
+
+// Stdio returns a view of a server that a command starts.
+func Stdio(name string, state mcphost.State, command string, args ...string) bridge.ServerView {
+	c := store.ServerConfig{ID: name, Name: name, Transport: store.TransportStdio, Command: command, Args: args}
+	return bridge.ServerView{Status: mcphost.Status{Server: c, State: state}, Hash: c.Hash()}
+}
+
+// Held returns a definition that waits to be seen.
+func Held(name, was, is string) policy.Held {
+	h := policy.Held{Name: name, New: json.RawMessage(is), NewHash: "new-" + name}
+	if was != "" {
+		h.Old, h.OldHash = json.RawMessage(was), "old-"+name
+	}
+	return h
+}
+
+// did notes a call and returns the error that was set for it.
+func (e *Engine) did(format string, a ...any) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.Calls = append(e.Calls, fmt.Sprintf(format, a...))
+	err := e.Err
+	e.Err = nil
+	return err
+}
+
+// Did returns the calls so far.
+func (e *Engine) Did() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.Calls)
+}
+
+// SetViews changes the servers and tells whoever watches.
+func (e *Engine) SetViews(views ...bridge.ServerView) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.Views = views
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+// WatchServers yields the servers at each change.
+func (e *Engine) WatchServers(ctx context.Context) iter.Seq[[]bridge.ServerView] {
+	return func(yield func([]bridge.ServerView) bool) {
+		for {
+			e.mu.Lock()
+			views, changed := slices.Clone(e.Views), e.changed
+			e.mu.Unlock()
+			if !yield(views) {
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// Drafts reads pasted servers.
+func (e *Engine) Drafts(text []byte) ([]setup.Draft, []string, error) { return setup.Parse(text) }
+
+// ImportOffer returns Offer.
+func (e *Engine) ImportOffer(context.Context) (setup.Found, bool, error) {
+	return e.Offer, len(e.Offer.Drafts) > 0, e.did("import offer")
+}
+
+// AddServer adds a view.
+func (e *Engine) AddServer(_ context.Context, d setup.Draft, approve bool) (store.ServerConfig, error) {
+	if err := e.did("add %s %s %q env=%v headers=%v secrets=%d approve=%t", d.Config.Name, d.Config.Command+d.Config.URL, d.Config.Args, d.Config.Env, d.Config.Headers, len(d.Secrets), approve); err != nil {
+		return store.ServerConfig{}, err
+	}
+	state := mcphost.Held
+	if approve {
+		state = mcphost.Starting
+	}
+	v := bridge.ServerView{Status: mcphost.Status{Server: d.Config, State: state}, Hash: d.Config.Hash()}
+	e.SetViews(append(slices.Clone(e.Views), v)...)
+	return d.Config, nil
+}
+
+// UpdateServer notes the call.
+func (e *Engine) UpdateServer(_ context.Context, id string, d setup.Draft, approve bool) error {
+	return e.did("update %s: %s %s %q env=%v secrets=%d approve=%t", id, d.Config.Name, d.Config.Command+d.Config.URL, d.Config.Args, d.Config.Env, len(d.Secrets), approve)
+}
+
+// RemoveServer notes the call.
+func (e *Engine) RemoveServer(_ context.Context, id string) error { return e.did("remove %s", id) }
+
+// ApproveServer notes the call.
+func (e *Engine) ApproveServer(_ context.Context, id, hash string) error {
+	return e.did("approve %s %s", id, hash)
+}
+
+// ApproveTools notes the call.
+func (e *Engine) ApproveTools(_ context.Context, id string, seen map[string]string) error {
+	return e.did("approve tools of %s: %v", id, seen)
+}
+
+// SetServerEnabled notes the call.
+func (e *Engine) SetServerEnabled(_ context.Context, id string, on bool) error {
+	return e.did("enable %s %t", id, on)
+}
+
+// StartServer notes the call.
+func (e *Engine) StartServer(id string) error { return e.did("start %s", id) }
+
+// StopServer notes the call.
+func (e *Engine) StopServer(id string) error { return e.did("stop %s", id) }
+
+// RestartServer notes the call.
+func (e *Engine) RestartServer(id string) error { return e.did("restart %s", id) }
+
+// ServerLog returns from Logs.
+func (e *Engine) ServerLog(id string) []string { return e.Logs[id] }
+
+// Settings returns Keep.
+func (e *Engine) Settings() store.Settings {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.Keep
+}
+
+// UpdateSettings changes Keep.
+func (e *Engine) UpdateSettings(change func(*store.Settings) error) error {
+	if err := e.did("settings"); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return change(&e.Keep)
+}
+
+// Problems returns Said.
+func (e *Engine) Problems() []string { return e.Said }
+
+// Providers returns those of Keep, and the built-in one.
+func (e *Engine) Providers() []store.ProviderConfig {
+	return append(slices.Clone(e.Settings().Providers),
+		store.ProviderConfig{ID: "rehearsal", Name: "Rehearsal (no AI)", Kind: store.ProviderRehearsal, Model: "rehearsal", NoKey: true})
+}
+
+// SetProvider keeps an entry.
+func (e *Engine) SetProvider(_ context.Context, p store.ProviderConfig, key *store.Secret) error {
+	if err := e.did("provider %s %s %s model=%s key=%t", p.ID, p.Kind, p.BaseURL, p.Model, key != nil); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if key != nil {
+		e.Keys[store.ProviderSecret(p.ID, "key")] = *key
+	}
+	if i := slices.IndexFunc(e.Keep.Providers, func(o store.ProviderConfig) bool { return o.ID == p.ID }); i >= 0 {
+		e.Keep.Providers[i] = p
+		return nil
+	}
+	e.Keep.Providers = append(e.Keep.Providers, p)
+	return nil
+}
+
+// RemoveProvider forgets an entry.
+func (e *Engine) RemoveProvider(_ context.Context, id string) error {
+	if err := e.did("remove provider %s", id); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.Keep.Providers = slices.DeleteFunc(e.Keep.Providers, func(o store.ProviderConfig) bool { return o.ID == id })
+	return nil
+}
+
+// Models returns from Lists.
+func (e *Engine) Models(_ context.Context, id string) ([]model.Info, error) {
+	if err := e.did("models of %s", id); err != nil {
+		return nil, err
+	}
+	if e.Lists[id] == nil {
+		return nil, errors.New("the provider does not answer at that address. Check that it runs")
+	}
+	return e.Lists[id], nil
+}
+
+// DetectLocal returns Local.
+func (e *Engine) DetectLocal(context.Context) []store.ProviderConfig { return e.Local }
+
+// DefaultModel returns the one in Keep, or rehearsal.
+func (e *Engine) DefaultModel() store.ModelRef {
+	if m := e.Settings().Model; !m.Zero() {
+		return m
+	}
+	return store.ModelRef{Provider: "rehearsal", Model: "rehearsal"}
+}
+
+// SetDefaultModel changes Keep.
+func (e *Engine) SetDefaultModel(m store.ModelRef) error {
+	return e.UpdateSettings(func(s *store.Settings) error { s.Model = m; return nil })
+}
+
+// Secrets lists Keys.
+func (e *Engine) Secrets(context.Context) ([]store.SecretRef, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []store.SecretRef
+	for ref := range e.Keys {
+		out = append(out, ref)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// SetSecret changes Keys.
+func (e *Engine) SetSecret(_ context.Context, ref store.SecretRef, value store.Secret) error {
+	if err := e.did("secret %s", ref); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.Keys[ref] = value
+	return nil
+}
+
+// SecretState returns State.
+func (e *Engine) SecretState(context.Context) store.SecretState {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.State
+}
+
+// UnlockSecrets unlocks State.
+func (e *Engine) UnlockSecrets(context.Context) error {
+	if err := e.did("unlock"); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.State.Locked = false
+	return nil
+}
+
+// UseMemorySecrets changes State.
+func (e *Engine) UseMemorySecrets() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.Calls = append(e.Calls, "use memory")
+	e.State.Place = store.SecretsMemory
+}
+
+// UsePassphrase changes State.
+func (e *Engine) UsePassphrase(_ context.Context, p store.Secret) error {
+	if err := e.did("use passphrase of %d letters", len(p.Reveal())); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.State = store.SecretState{Place: store.SecretsPassphrase}
+	return nil
+}
+
+// StandingAnswers returns Given.
+func (e *Engine) StandingAnswers(context.Context) ([]store.ToolAnswer, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.Given), nil
+}
+
+// SetStandingAnswer removes from Given.
+func (e *Engine) SetStandingAnswer(_ context.Context, ref tools.Ref, answer tools.Answer) error {
+	if err := e.did("answer %s %q", strings.TrimSpace(ref.String()), answer); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.Given = slices.DeleteFunc(e.Given, func(t store.ToolAnswer) bool { return t.Server == ref.Server && t.Tool == ref.Tool })
+	return nil
+}
