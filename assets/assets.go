@@ -1,0 +1,64 @@
+// Package assets holds the pictures of Drawbridge: its icons, drawn for it as
+// one family of outlines on a grid of 24, and the sign of the program.
+//
+// It embeds files and decodes nothing. The icons are black shapes without
+// strokes, so that a theme can give them any colour; app/ui/theme does.
+//
+//	svg, err := assets.Icon("send")
+//	window.SetIcon(fyne.NewStaticResource("drawbridge.png", assets.AppPNG()))
+package assets
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+//go:embed icons/*.svg app/*
+var files embed.FS
+
+// Icon returns the SVG of an icon by its name, such as "send". The error wraps
+// fs.ErrNotExist if there is none.
+func Icon(name string) ([]byte, error) {
+	b, err := files.ReadFile("icons/" + name + ".svg")
+	if err != nil {
+		return nil, fmt.Errorf("icon %q: %w", name, err)
+	}
+	return b, nil
+}
+
+// Icons returns the names of all icons, sorted.
+func Icons() []string {
+	entries, err := files.ReadDir("icons")
+	if err != nil {
+		panic("assets: the embedded icons cannot be listed: " + err.Error())
+	}
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".svg"))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// AppSVG returns the sign of the program.
+func AppSVG() []byte { return file("app/drawbridge.svg") }
+
+// AppPNG returns the sign of the program, 512 pixels wide.
+func AppPNG() []byte { return file("app/drawbridge.png") }
+
+// TrayPNG returns the icon of the tray, 64 pixels wide.
+func TrayPNG() []byte { return file("app/tray.png") }
+
+// TrayWorkingPNG returns the icon of the tray while an answer is being written
+// or a tool runs, 64 pixels wide.
+func TrayWorkingPNG() []byte { return file("app/tray-working.png") }
+
+func file(name string) []byte {
+	b, err := files.ReadFile(name)
+	if err != nil {
+		panic("assets: " + name + " is not embedded: " + err.Error())
+	}
+	return b
+}
