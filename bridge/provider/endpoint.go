@@ -59,22 +59,13 @@ func newEndpoint(cfg store.ProviderConfig, o Options) (*endpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("provider %q: %q is no address (%w)", cfg.ID, cfg.BaseURL, store.ErrInvalid)
 	}
-	client := http.Client{Transport: defaultTransport()}
+	var client http.Client // the zero value shares the connections of all zero clients
 	if o.HTTP != nil {
 		client = *o.HTTP
 	}
 	e := &endpoint{cfg: cfg, o: o, base: base, http: &client, refused: map[string]map[field]bool{}}
 	client.CheckRedirect = e.checkRedirect
 	return e, nil
-}
-
-// defaultTransport is the standard one without its limit on idle connections
-// to one host being in the way, and of the endpoint alone.
-func defaultTransport() http.RoundTripper {
-	if t, ok := http.DefaultTransport.(*http.Transport); ok {
-		return t.Clone()
-	}
-	return http.DefaultTransport
 }
 
 // Dialect returns what OpenAI's APIs take; compatible services are held to the
@@ -104,14 +95,17 @@ func (e *endpoint) credentials(ctx context.Context) ([]option.RequestOption, []s
 	var secrets []string
 	signed := false
 	for _, name := range slices.Sorted(maps.Keys(e.cfg.Headers)) {
+		var asked store.SecretRef
 		v, err := e.cfg.Headers[name].Expand(func(ref store.SecretRef) (store.Secret, error) {
-			if e.o.Secret == nil {
-				return store.Secret{}, store.ErrNotFound
+			asked = ref
+			s, err := e.secret(ctx, ref)
+			if err == nil && s.Empty() {
+				err = store.ErrNotFound
 			}
-			return e.o.Secret(ctx, ref)
+			return s, err
 		})
 		if err != nil {
-			return nil, nil, e.keyError(ctx, fmt.Sprintf("the secret of the header %s", name), err)
+			return nil, nil, e.keyError(ctx, "the secret of the header "+name, asked, err)
 		}
 		value := strings.TrimSpace(v.Reveal())
 		if hasControl(value) {
@@ -129,17 +123,20 @@ func (e *endpoint) credentials(ctx context.Context) ([]option.RequestOption, []s
 	if e.cfg.NoKey || signed {
 		return opts, secrets, nil
 	}
-	var key store.Secret
-	var err error = store.ErrNotFound
-	if e.o.Key != nil {
-		key, err = e.o.Key(ctx)
+	ref := store.ProviderSecret(e.cfg.ID, "key")
+	ask := e.o.Key
+	if ask == nil {
+		ask = func(ctx context.Context) (store.Secret, error) {
+			return e.secret(ctx, ref)
+		}
 	}
+	key, err := ask(ctx)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, nil, e.keyError(ctx, "the key", err)
+		return nil, nil, e.keyError(ctx, "the key", ref, err)
 	}
 	value := strings.TrimSpace(key.Reveal())
 	if value == "" {
-		return nil, nil, e.keyError(ctx, "the key", store.ErrNotFound)
+		return nil, nil, e.keyError(ctx, "the key", ref, store.ErrNotFound)
 	}
 	if hasControl(value) {
 		return nil, nil, e.errorf(model.ErrorAuth, 0, nil, "The key for %s contains a line break or another control character; store it again.", e.cfg.Title())
@@ -147,16 +144,23 @@ func (e *endpoint) credentials(ctx context.Context) ([]option.RequestOption, []s
 	return append(opts, option.WithAPIKey(value)), append(secrets, value), nil
 }
 
+func (e *endpoint) secret(ctx context.Context, ref store.SecretRef) (store.Secret, error) {
+	if e.o.Secret == nil {
+		return store.Secret{}, store.ErrNotFound
+	}
+	return e.o.Secret(ctx, ref)
+}
+
 // keyError says what to do about a secret that could not be had.
-func (e *endpoint) keyError(ctx context.Context, what string, err error) error {
+func (e *endpoint) keyError(ctx context.Context, what string, ref store.SecretRef, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	title := e.cfg.Title()
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return e.errorf(model.ErrorAuth, 0, err, "For %s, %s is missing. Type it under Settings, Providers, or run: drawbridge secret set %s",
-			title, what, store.ProviderSecret(e.cfg.ID, "key"))
+		return e.errorf(model.ErrorAuth, 0, err, "For %s, %s is missing. Type it under Settings, Providers, or run: drawbridge secret set %s.",
+			title, what, ref)
 	case errors.Is(err, store.ErrLocked):
 		return e.errorf(model.ErrorAuth, 0, err, "For %s, %s is in a keychain that is locked. Unlock it and try again.", title, what)
 	case errors.Is(err, store.ErrNoKeychain):

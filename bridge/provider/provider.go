@@ -11,7 +11,7 @@
 // environment changes its address, its key or its headers, and the key goes to
 // the configured origin alone: a redirect to another origin is an error.
 //
-//	client, err := provider.New(cfg, provider.Options{Key: key, Secret: secrets.Get})
+//	client, err := provider.New(cfg, provider.Options{Secret: secrets.Get})
 //	for d, err := range client.Stream(ctx, model.Request{…}) { … }
 package provider
 
@@ -29,15 +29,17 @@ import (
 // Options is what an adapter needs from outside. The zero value works for
 // rehearsal, and for a service that wants no key.
 type Options struct {
-	// Key gives the entry's key when a request needs it. It is asked before
-	// each request, never for an entry with NoKey, and its error ends the call.
+	// Secret gives the secrets of the entry when a request needs them: those to
+	// which its headers refer, and its key, which is
+	// store.ProviderSecret(ID, "key"). It is asked before each request, for the
+	// key never where the entry has NoKey, and its error ends the call.
 	// store.ErrNotFound, or an empty secret, means that there is none.
-	Key func(context.Context) (store.Secret, error)
-	// Secret gives the secrets to which the entry's headers refer.
 	Secret func(context.Context, store.SecretRef) (store.Secret, error)
-	// HTTP makes the connections. Nil means a client of the adapter's own that
-	// follows the proxy settings of the environment. It is copied, and its
-	// policy on redirects is replaced.
+	// Key, if not nil, is asked for the key instead.
+	Key func(context.Context) (store.Secret, error)
+	// HTTP makes the connections. Nil means the standard way, which follows the
+	// proxy settings of the environment. It is copied, and its policy on
+	// redirects is replaced.
 	HTTP *http.Client
 	// Logger takes one line a request, without its content. Nil logs nothing.
 	Logger *slog.Logger
