@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // The bounds of one answer. A provider has its own; these hold whatever it is.
 const (
 	maxAnswer      = 64 << 20 // bytes, of everything that the deltas carry
-	deltaCost      = 64       // counted for each delta, for what it costs to keep
+	deltaCost      = 128      // counted for each delta, for what it costs to keep
 	maxAnswerCalls = 1024     // calls in one answer; of those maxCalls are run
+	maxAnswerParts = 10_000   // texts, reasonings and items in one answer
 )
 
 // answer is an assistant's message that grows.
@@ -23,42 +25,64 @@ type answer struct {
 	msg   store.Message
 	parts model.Assembler
 	size  int
-	calls map[int]struct{} // indexes seen
+	calls map[int]int // bytes of arguments, by index
+	runs  int         // parts other than calls that have begun
+	last  byte        // kind of the last of them
 	done  *model.Done
 }
 
 // add takes a delta. An error says that the answer cannot be taken.
 func (a *answer) add(d model.Delta) error {
-	size := deltaCost
+	size, part := deltaCost, d
 	switch d := d.(type) {
 	case model.TextDelta:
 		size += len(d.Text)
+		a.run('t')
 	case model.ReasoningDelta:
 		size += len(d.Text)
+		a.run('r')
 	case model.CallDelta:
 		size += len(d.ID) + len(d.Name) + len(d.Arguments)
 		if a.calls == nil {
-			a.calls = map[int]struct{}{}
+			a.calls = map[int]int{}
 		}
-		a.calls[d.Index] = struct{}{}
+		had := a.calls[d.Index]
+		a.calls[d.Index] = had + len(d.Arguments)
+		a.last = 'c'
+		if had > tools.MaxArguments { // refused already; the rest is not kept
+			part = model.CallDelta{Index: d.Index, ID: d.ID, Name: d.Name}
+		}
 		if len(a.calls) > maxAnswerCalls {
 			return &model.Error{Kind: model.ErrorProtocol, Message: fmt.Sprintf(
 				"The model asked for more than %d tool calls in one answer, so the answer was broken off. None of them was run.", maxAnswerCalls)}
 		}
 	case model.OpaqueDelta:
 		size += len(d.Data)
+		a.run('o')
 		if !json.Valid(d.Data) {
 			return &model.Error{Kind: model.ErrorProtocol, Message: "The provider sent an item that is not JSON. Try again."}
 		}
 	case model.Done:
 		a.done = &d
 	}
+	if a.runs > maxAnswerParts {
+		return &model.Error{Kind: model.ErrorProtocol, Message: fmt.Sprintf(
+			"The answer came in more than %d separate parts and was broken off. Try again, or use another model.", maxAnswerParts)}
+	}
 	if a.size += size; a.size > maxAnswer {
 		return &model.Error{Kind: model.ErrorProtocol, Message: fmt.Sprintf(
 			"The answer grew beyond %d MB and was broken off. Try again, or use another model.", maxAnswer>>20)}
 	}
-	a.parts.Add(d)
+	a.parts.Add(part)
 	return nil
+}
+
+// run counts the parts other than calls. Texts that follow each other are one.
+func (a *answer) run(kind byte) {
+	if kind != a.last || kind == 'o' {
+		a.runs++
+	}
+	a.last = kind
 }
 
 // whole reports whether the answer ended as the model meant it to, so that its

@@ -26,7 +26,9 @@ type history struct {
 	mu       sync.Mutex
 	conv     map[string]store.Conversation
 	messages map[string][]byte
-	writes   int
+	// plain keeps messages as they are, for tests with huge ones.
+	plain  map[string]store.Message
+	writes int
 	// fail says whether the n-th Append, counted from 1, fails.
 	fail func(n int) bool
 	// kept is called after each Append that did not fail.
@@ -80,6 +82,9 @@ func (h *history) Chain(ctx context.Context, id string) ([]store.Message, error)
 }
 
 func (h *history) get(id string) store.Message {
+	if m, ok := h.plain[id]; ok {
+		return m
+	}
 	var m store.Message
 	if err := json.Unmarshal(h.messages[id], &m); err != nil {
 		panic(fmt.Sprintf("message %q: %v", id, err))
@@ -88,7 +93,7 @@ func (h *history) get(id string) store.Message {
 }
 
 func (h *history) Append(ctx context.Context, msgs ...store.Message) error {
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil || len(msgs) == 0 {
 		return err
 	}
 	h.mu.Lock()
@@ -97,8 +102,13 @@ func (h *history) Append(ctx context.Context, msgs ...store.Message) error {
 	if h.fail != nil && h.fail(h.writes) {
 		return errDisk
 	}
+	last := msgs[len(msgs)-1]
 	encoded := map[string][]byte{}
 	for _, m := range msgs {
+		if h.plain != nil {
+			h.plain[m.ID] = m
+			continue
+		}
 		if old, ok := h.messages[m.ID]; ok {
 			var o store.Message
 			if err := json.Unmarshal(old, &o); err != nil {
@@ -118,11 +128,9 @@ func (h *history) Append(ctx context.Context, msgs ...store.Message) error {
 		encoded[m.ID] = b
 	}
 	maps.Copy(h.messages, encoded)
-	if n := len(msgs); n > 0 {
-		c := h.conv[msgs[n-1].ConversationID]
-		c.Head = msgs[n-1].ID
-		h.conv[c.ID] = c
-	}
+	c := h.conv[last.ConversationID]
+	c.Head = last.ID
+	h.conv[c.ID] = c
 	if h.kept != nil {
 		h.kept(msgs)
 	}
