@@ -50,7 +50,7 @@ func (d *Desktop) output(ctx context.Context, name string, args ...string) (stri
 // Windows are the visible windows of a process that have a title, by title.
 // The error wraps ErrNoWindow where there is none.
 func (d *Desktop) Windows(ctx context.Context, pid int) (map[string]Window, error) {
-	found, err := d.xdotool(ctx, "search", "--onlyvisible", "--pid", strconv.Itoa(pid), "--name", ".")
+	found, err := d.xdotool(ctx, "search", "--onlyvisible", "--all", "--pid", strconv.Itoa(pid), "--name", ".")
 	if err != nil {
 		// It fails in the same way when there is none.
 		return nil, fmt.Errorf("process %d: %w (%w)", pid, ErrNoWindow, err)
