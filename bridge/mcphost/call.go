@@ -1,0 +1,125 @@
+package mcphost
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Call runs a tool and returns its result, also one in which the tool or the
+// server says that it failed. The error is a sentence and says that there is no
+// result: the server does not run, has no such tool (store.ErrNotFound), ended,
+// took too long, or ctx ended. A request is never sent twice, unless it is
+// certain that the server did not take it the first time.
+//
+// args is a JSON object; it is passed on as it is. progress may be nil; it is
+// called from one goroutine, and not any more after Call has returned. A call
+// may take Options.CallMax in all and Options.CallIdle without progress.
+func (m *Manager) Call(ctx context.Context, ref tools.Ref, args json.RawMessage, progress func(tools.Progress)) (tools.Result, error) {
+	started := time.Now()
+	var before string // hash of the definition that the first try used
+	for try := 0; ; try++ {
+		k, err := m.live(ctx, ref.Server)
+		if err != nil {
+			return tools.Result{}, err
+		}
+		tool, ok := k.catalogue.Load().byName[ref.Tool]
+		if !ok {
+			return tools.Result{}, sentence(fmt.Sprintf("The server %q has no tool %q.", k.name, cut(visible(ref.Tool), 100)), store.ErrNotFound)
+		}
+		if try > 0 && tool.Hash != before {
+			return tools.Result{}, sentence(fmt.Sprintf("The server %q was connected anew and defines %q differently now, so the call was not run.", k.name, ref.Tool), store.ErrHeld)
+		}
+		before = tool.Hash
+		result, err := k.call(ctx, m.o, ref.Tool, args, progress)
+		if errors.Is(err, errUnsent) && try < 2 {
+			continue // the link is dead; live waits for the next one
+		}
+		result.Started, result.Elapsed = started, time.Since(started)
+		return result, err
+	}
+}
+
+// live returns the server's link, and waits while the server is starting.
+func (m *Manager) live(ctx context.Context, id string) (*link, error) {
+	var hurried uint64 // the generation that was asked to try again
+	for {
+		v, next := m.now()
+		s, ok := v.servers[id]
+		if !ok {
+			return nil, sentence(fmt.Sprintf("There is no server %q.", id), store.ErrNotFound)
+		}
+		name := s.status.Server.Name
+		switch s.status.State {
+		case Ready:
+			if !s.link.isDead() {
+				return s.link, nil
+			}
+		case Starting:
+		case Failed:
+			if s.hurry == nil || hurried != 0 && hurried != s.status.Generation {
+				return nil, fmt.Errorf("the server %q does not run: %s", name, s.status.Error)
+			}
+			hurried = s.status.Generation
+			select {
+			case s.hurry <- struct{}{}:
+			default:
+			}
+		case Held:
+			return nil, sentence(fmt.Sprintf("The server %q does not run: its command waits for your approval.", name), store.ErrHeld)
+		default:
+			return nil, fmt.Errorf("the server %q does not run: it is %s", name, s.status.State)
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("the server %q was still starting: %w", name, context.Cause(ctx))
+		case <-m.life.Done():
+			return nil, fmt.Errorf("the servers are shut down (%w)", store.ErrClosed)
+		}
+	}
+}
+
+// failed says why there is no result.
+func (k *link) failed(ctx context.Context, o Options, err error, answer *capture) (tools.Result, error) {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, errIdle):
+		return tools.Result{}, sentence(fmt.Sprintf("The server %q gave no sign of life for %s, so the call was given up. Whether it did something is not known.", k.name, o.CallIdle), cause)
+	case errors.Is(cause, errTooLong):
+		return tools.Result{}, sentence(fmt.Sprintf("The call to %q took longer than %s and was given up. Whether it did something is not known.", k.name, o.CallMax), cause)
+	case cause != nil:
+		return tools.Result{}, fmt.Errorf("the call to %q was stopped: %w", k.name, cause)
+	}
+	if long := (*tooLongError)(nil); errors.As(err, &long) {
+		return tools.Result{}, sentence(fmt.Sprintf("The server %q answered with %s. Ask for less at a time.", k.name, long), err)
+	}
+	if said := answer.refusal(); said != nil {
+		return tools.ErrorResult(fmt.Sprintf("The server %q refused the call: %s (code %d)", k.name, k.redactor.text(visible(cut(said.Message, 4<<10))), said.Code)), nil
+	}
+	// "Session management" of the specification: 404 says that the server does
+	// not know the session, so it did nothing.
+	forgotten := answer.httpStatus() == http.StatusNotFound && errors.Is(err, mcp.ErrSessionMissing)
+	if forgotten || !answer.wasSent() && errors.Is(err, mcp.ErrConnectionClosed) {
+		k.die(err)
+		return tools.Result{}, fmt.Errorf("%w: %w", errUnsent, err)
+	}
+	if k.http != nil {
+		return tools.Result{}, k.failedHTTP(err, answer)
+	}
+	k.die(err)
+	how := "closed the connection"
+	if k.process != nil {
+		k.process.endsWithin(drainAfter)
+		how = k.process.ending()
+	}
+	return tools.Result{}, sentence(fmt.Sprintf("The server %q %s while the call ran. Whether it did something is not known.", k.name, how), err)
+}

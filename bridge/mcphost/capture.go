@@ -1,0 +1,177 @@
+package mcphost
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// capture receives the answer to one request as the server sent it, beside what
+// the SDK makes of it: definitions are pinned by what was sent, and one odd
+// member must not void a whole answer. It travels in the request's context.
+type capture struct {
+	keep bool // the SDK decodes the result too
+
+	mu     sync.Mutex // protects what follows
+	sent   bool       // the transport has taken the request
+	raw    json.RawMessage
+	err    *jsonrpc.Error // the answer was this instead
+	body   *capturedBody  // of an answer over HTTP
+	status int            // of that answer; 0 without one
+	forget func()
+}
+
+type captureKey struct{}
+
+// withCapture returns a context whose next request is captured.
+func withCapture(ctx context.Context, c *capture) context.Context {
+	return context.WithValue(ctx, captureKey{}, c)
+}
+
+func captureFrom(ctx context.Context) *capture {
+	c, _ := ctx.Value(captureKey{}).(*capture)
+	return c
+}
+
+// expected notes that a request was sent, and how to stop waiting for its
+// answer.
+func (c *capture) expected(forget func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent, c.raw, c.err, c.forget = true, nil, nil, forget
+}
+
+// set keeps the answer: a result, or an error of the protocol.
+func (c *capture) set(raw json.RawMessage, err *jsonrpc.Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.raw, c.err = raw, err
+}
+
+// answered notes the response over HTTP, and returns the capture's reader of
+// its body.
+func (c *capture) answered(resp *http.Response) *capturedBody {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.status = resp.StatusCode
+	c.body = &capturedBody{from: resp.Body, sse: mediaType(resp) == "text/event-stream"}
+	return c.body
+}
+
+// result returns what was sent as the result; nil if nothing was.
+func (c *capture) result() json.RawMessage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.readBody()
+	return c.raw
+}
+
+// refusal returns the error of the protocol that was the answer; nil if there
+// was none.
+func (c *capture) refusal() *jsonrpc.Error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.readBody()
+	return c.err
+}
+
+// readBody finds the answer in what came over HTTP. The caller holds mu.
+func (c *capture) readBody() {
+	if c.raw == nil && c.err == nil && c.body != nil {
+		c.raw, c.err = c.body.answer()
+	}
+}
+
+// wasSent reports whether the transport began to send the request.
+func (c *capture) wasSent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sent
+}
+
+// httpStatus returns the status of the answer over HTTP; 0 if there was none.
+func (c *capture) httpStatus() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.status
+}
+
+// release ends the wait for an answer.
+func (c *capture) release() {
+	c.mu.Lock()
+	forget := c.forget
+	c.mu.Unlock()
+	if forget != nil {
+		forget()
+	}
+}
+
+// wantsInput reports whether a result may be a request for input, which the
+// SDK answers and repeats the call.
+func wantsInput(raw json.RawMessage) bool {
+	return bytes.Contains(raw, []byte("input_required")) || bytes.Contains(raw, []byte("inputRequests"))
+}
+
+// middleware stands between us and the SDK's sending side. It bounds the
+// question which era a server speaks, and forgives an answer that the SDK
+// cannot decode where the capture has it.
+func middleware(discover time.Duration, probe *era) mcp.Middleware {
+	return func(next mcp.MethodHandler) mcp.MethodHandler {
+		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+			switch method {
+			case "server/discover":
+				return probe.discover(ctx, discover, func(ctx context.Context) (mcp.Result, error) {
+					return next(ctx, method, req)
+				})
+			case "tools/list":
+				res, err := next(ctx, method, req)
+				if err != nil {
+					if c := captureFrom(ctx); c == nil || c.result() == nil {
+						return nil, err
+					}
+					return &mcp.ListToolsResult{}, nil
+				}
+				if list, ok := res.(*mcp.ListToolsResult); ok {
+					list.TTLMs = 0 // each listing asks the server
+				}
+				return res, nil
+			}
+			return next(ctx, method, req)
+		}
+	}
+}
+
+// era is what is known of the protocol that a server speaks. One goroutine uses
+// it at a time.
+type era struct {
+	older   bool // it does not know server/discover; known from an earlier start
+	patient bool // ask server/discover without a limit: the answer came late before
+	silent  bool // it did not answer in time
+	late    *capture
+}
+
+// discover asks once, for a limited time: many an older server says nothing to
+// a method that it does not know. What comes after the limit is still kept.
+func (e *era) discover(ctx context.Context, limit time.Duration, ask func(context.Context) (mcp.Result, error)) (mcp.Result, error) {
+	e.late = &capture{keep: true}
+	e.silent = false
+	if limit <= 0 {
+		return ask(withCapture(ctx, e.late))
+	}
+	limited, cancel := context.WithTimeout(withCapture(ctx, e.late), limit)
+	defer cancel()
+	res, err := ask(limited)
+	e.silent = err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded)
+	return res, err
+}
+
+// answeredLate reports that the server does know server/discover, but took its
+// time to start.
+func (e *era) answeredLate() bool { return e.silent && e.late != nil && e.late.result() != nil }

@@ -1,0 +1,158 @@
+package mcphost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// inherited are the variables that a server gets from this program; everything
+// else it gets from its configuration alone.
+var inherited = map[bool][]string{
+	false: {"HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG"},
+	true: {
+		"APPDATA", "COMSPEC", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PATHEXT",
+		"PROCESSOR_ARCHITECTURE", "PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(X86)",
+		"SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "TMP", "USERNAME", "USERPROFILE", "WINDIR", "LANG",
+	},
+}
+
+// environ reads a variable of a list like os.Environ. Names are compared as the
+// system does.
+func environ(list []string, name string) string {
+	for _, kv := range slices.Backward(list) {
+		k, v, _ := strings.Cut(kv, "=")
+		if k == name || windows && strings.EqualFold(k, name) {
+			return v
+		}
+	}
+	return ""
+}
+
+// received is what one server was given that nobody else may see.
+type received struct {
+	env      []string
+	headers  map[string]string
+	redactor *redactor
+}
+
+// resolve puts the secrets into the configured values and adds the inherited
+// variables. Errors are sentences.
+func (m *Manager) resolve(ctx context.Context, c store.ServerConfig, path string) (received, error) {
+	var secrets []string
+	lookup := func(ref store.SecretRef) (store.Secret, error) {
+		if !ref.MayUse(c.ID) {
+			return store.Secret{}, fmt.Errorf("the server refers to the secret %q, which belongs to something else; type the value again (%w)", ref, store.ErrInvalid)
+		}
+		s, err := m.o.Secrets.Get(ctx, ref)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return s, fmt.Errorf("the secret %q is not in the keychain; edit the server and type it again (%w)", ref, err)
+		case errors.Is(err, store.ErrLocked):
+			return s, fmt.Errorf("the secret %q cannot be read while the keychain is locked; unlock it and start the server again (%w)", ref, err)
+		case err != nil:
+			return s, fmt.Errorf("the secret %q cannot be read: %w", ref, err)
+		}
+		secrets = append(secrets, s.Reveal())
+		return s, nil
+	}
+	expand := func(values map[string]store.Value) (map[string]string, error) {
+		out := make(map[string]string, len(values))
+		for _, k := range slices.Sorted(maps.Keys(values)) {
+			s, err := values[k].Expand(lookup)
+			if err != nil {
+				return nil, err
+			}
+			if strings.ContainsRune(s.Reveal(), 0) {
+				return nil, fmt.Errorf("the value of %s contains a NUL character, which cannot be passed on (%w)", k, store.ErrInvalid)
+			}
+			out[k] = s.Reveal()
+		}
+		return out, nil
+	}
+	env, err := expand(c.Env)
+	if err != nil {
+		return received{}, err
+	}
+	headers, err := expand(c.Headers)
+	if err != nil {
+		return received{}, err
+	}
+	for name, v := range headers {
+		if strings.ContainsAny(v, "\r\n") {
+			return received{}, fmt.Errorf("the value of the header %s contains a line break; type it again (%w)", name, store.ErrInvalid)
+		}
+	}
+	all := map[string]string{}
+	own := m.o.Environ()
+	for _, name := range inherited[windows] {
+		// A value that begins like this is a function that a shell exported.
+		if v := environ(own, name); v != "" && !strings.HasPrefix(v, "()") {
+			all[name] = v
+		}
+	}
+	if path != "" {
+		all["PATH"] = path
+	}
+	for k, v := range env {
+		if windows {
+			maps.DeleteFunc(all, func(have, _ string) bool { return strings.EqualFold(have, k) })
+		}
+		all[k] = v
+	}
+	r := received{headers: headers, redactor: newRedactor(secrets)}
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		r.env = append(r.env, k+"="+all[k])
+	}
+	return r, nil
+}
+
+// workDir returns the folder in which a server runs: the configured one, or the
+// person's home.
+func workDir(c store.ServerConfig, home string) (string, error) {
+	dir := expandHome(c.Dir, home)
+	if dir == "" {
+		dir = home
+	}
+	if dir == "" {
+		dir = string(filepath.Separator)
+	}
+	if !filepath.IsAbs(dir) {
+		return "", fmt.Errorf("the working folder %q is not a full path; write it from the root on (%w)", dir, store.ErrInvalid)
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "", fmt.Errorf("the working folder %s does not exist; make it, or choose another (%w)", dir, store.ErrNotFound)
+	case err != nil:
+		return "", fmt.Errorf("the working folder cannot be used: %w", err)
+	case !info.IsDir():
+		return "", fmt.Errorf("the working folder %s is a file; choose a folder (%w)", dir, store.ErrInvalid)
+	}
+	return dir, nil
+}
+
+// expandHome puts the person's home for a leading ~.
+func expandHome(p, home string) string {
+	if p == "~" {
+		return home
+	}
+	if rest, ok := strings.CutPrefix(p, "~/"); ok && home != "" {
+		return filepath.Join(home, rest)
+	}
+	return p
+}
+
+func homeOf(env []string) string {
+	if windows {
+		return environ(env, "USERPROFILE")
+	}
+	return environ(env, "HOME")
+}

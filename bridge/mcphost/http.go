@@ -1,0 +1,334 @@
+package mcphost
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+const (
+	errorBodyMax    = 64 << 10        // bytes of an error's body that are read
+	redirectsMax    = 5               // within the origin
+	listenLimit     = 5 * time.Second // until the answer to a subscription begins
+	closeHTTPWithin = time.Second     // for the farewell to a server
+)
+
+// httpLink is the HTTP side of a link. It adds the configured headers to
+// requests for the configured origin alone, bounds what comes back, and
+// remembers how the last answer looked, to explain a failure.
+type httpLink struct {
+	base    http.RoundTripper
+	origin  string
+	address string
+	headers map[string]string
+	life    context.Context // ends every request
+
+	mu   sync.Mutex // protects last
+	last httpAnswer
+}
+
+// httpAnswer is what is remembered of an answer.
+type httpAnswer struct {
+	status int
+	kind   string // media type
+	err    error  // there was no answer
+}
+
+// connectHTTP opens a session over Streamable HTTP ("Transports: Streamable
+// HTTP" of the specification).
+func (m *Manager) connectHTTP(ctx context.Context, p plan, log *serverLog, e *era) (*link, error) {
+	target, err := url.Parse(p.config.URL)
+	if err != nil {
+		return nil, sentence(fmt.Sprintf("The address %q cannot be read.", p.config.URL), err)
+	}
+	// A server may announce changes of its tools and yet take no subscription.
+	for _, listen := range []bool{true, false} {
+		life, end := context.WithCancel(context.Background())
+		k := newLink(p.config, log, p.given.redactor)
+		k.http = &httpLink{base: m.o.HTTP, origin: originOf(target), address: p.config.URL, headers: p.given.headers, life: life}
+		k.end = func() {
+			if k.session != nil {
+				closed := make(chan struct{})
+				go func() { k.session.Close(); close(closed) }()
+				within(closed, closeHTTPWithin)
+			}
+			end()
+		}
+		t := &mcp.StreamableClientTransport{
+			Endpoint: p.config.URL, HTTPClient: k.http.client(), MaxEventSize: messageMax,
+			// The stream for what a server says unasked is ours, since the SDK
+			// ends the session when it cannot have one.
+			DisableStandaloneSSE: true,
+		}
+		if err = k.open(ctx, t, m, e, listen); err == nil {
+			k.listen(m.o)
+			return k, nil
+		}
+		refused := strings.Contains(err.Error(), "subscriptions/listen")
+		err = k.startError(ctx, err, m.o)
+		k.close()
+		if !refused || ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, err
+}
+
+func (h *httpLink) client() *http.Client {
+	return &http.Client{Transport: h, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+		switch {
+		case originOf(req.URL) != h.origin:
+			return &redirectError{to: req.URL}
+		case len(via) > redirectsMax:
+			return errors.New("the server redirects in a circle")
+		}
+		return nil
+	}}
+}
+
+// redirectError is a redirect that leaves the configured origin. It is not
+// followed: the server would choose where arguments go, also within a private
+// network.
+type redirectError struct{ to *url.URL }
+
+func (e *redirectError) Error() string {
+	return "the server redirects to " + e.to.Redacted()
+}
+
+// originOf returns scheme, host and port ("origin" of RFC 6454).
+func originOf(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return strings.ToLower(u.Scheme + "://" + u.Hostname() + ":" + port)
+}
+
+// reserved are headers that the protocol or HTTP itself sets.
+var reserved = map[string]bool{
+	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true, "Content-Type": true,
+	"Accept": true, "Mcp-Session-Id": true, "Mcp-Protocol-Version": true, "Mcp-Method": true, "Mcp-Name": true,
+	"Last-Event-Id": true,
+}
+
+// RoundTrip sends one request.
+func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
+	answer := captureFrom(req.Context())
+	if answer != nil {
+		answer.expected(nil)
+	}
+	if originOf(req.URL) != h.origin {
+		return nil, &redirectError{to: req.URL}
+	}
+	ctx, cancel := context.WithCancelCause(req.Context())
+	stop := context.AfterFunc(h.life, func() { cancel(errStopped) })
+	done := func() { stop(); cancel(nil) }
+	if req.Header.Get("Mcp-Method") == "subscriptions/listen" {
+		late := time.AfterFunc(listenLimit, func() { cancel(errors.New("the server did not answer the subscription")) })
+		defer late.Stop()
+	}
+	body := req.GetBody
+	req = req.Clone(ctx)
+	for name, value := range h.headers {
+		if !reserved[http.CanonicalHeaderKey(name)] {
+			req.Header.Set(name, value)
+		}
+	}
+	resp, err := h.base.RoundTrip(req)
+	if err != nil {
+		done()
+		if cause := context.Cause(ctx); cause != nil && req.Context().Err() != nil {
+			err = fmt.Errorf("%w: %w", err, cause)
+		}
+		h.remember(httpAnswer{err: err})
+		return nil, err
+	}
+	kind := mediaType(resp)
+	h.remember(httpAnswer{status: resp.StatusCode, kind: kind})
+	resp.Body = &endingBody{ReadCloser: resp.Body, done: done}
+	switch {
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		h.buffer(resp, errorBodyMax, nil)
+	case kind == "application/json":
+		h.buffer(resp, messageMax, body)
+	}
+	if answer != nil {
+		resp.Body = answer.answered(resp)
+	}
+	return resp, nil
+}
+
+// buffer reads the body before it is handed on, so that its length is bounded.
+// One that is too long becomes an error of the protocol for its own call, whose
+// request is read again for the id.
+func (h *httpLink) buffer(resp *http.Response, limit int64, request func() (io.ReadCloser, error)) {
+	b, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	resp.Body.Close()
+	if int64(len(b)) > limit {
+		b = b[:limit]
+		if request != nil {
+			b = tooLongAnswer(request)
+		}
+	}
+	var rest io.Reader = bytes.NewReader(b)
+	if err != nil {
+		rest = io.MultiReader(rest, failingReader{err})
+	}
+	resp.Body = io.NopCloser(rest)
+}
+
+type failingReader struct{ err error }
+
+func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
+
+func tooLongAnswer(request func() (io.ReadCloser, error)) []byte {
+	body, err := request()
+	if err != nil {
+		return nil
+	}
+	defer body.Close()
+	var m struct {
+		ID json.RawMessage `json:"id"`
+	}
+	if json.NewDecoder(body).Decode(&m) != nil || len(m.ID) == 0 {
+		return nil
+	}
+	text, err := json.Marshal((&tooLongError{size: messageMax + 1}).Error())
+	if err != nil {
+		return nil
+	}
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%s}}`, m.ID, jsonrpc.CodeInternalError, text)
+}
+
+// endingBody calls done when the body is closed.
+type endingBody struct {
+	io.ReadCloser
+	done func()
+}
+
+func (b *endingBody) Close() error {
+	defer b.done()
+	return b.ReadCloser.Close()
+}
+
+func mediaType(resp *http.Response) string {
+	t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return t
+}
+
+func (h *httpLink) remember(a httpAnswer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last = a
+}
+
+func (h *httpLink) lastAnswer() httpAnswer {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last
+}
+
+// capturedBody is a response's body that keeps a copy of what is read, up to
+// the size of a message.
+type capturedBody struct {
+	from io.ReadCloser
+	sse  bool
+
+	mu   sync.Mutex // protects what follows
+	data []byte
+	full bool
+}
+
+func (b *capturedBody) Read(p []byte) (int, error) {
+	n, err := b.from.Read(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.data)+n > messageMax+errorBodyMax {
+		b.full, b.data = true, nil
+	}
+	if !b.full {
+		b.data = append(b.data, p[:n]...)
+	}
+	return n, err
+}
+
+func (b *capturedBody) Close() error { return b.from.Close() }
+
+// answer finds the response in what was read: a body of JSON, or the event of a
+// stream that is a response. Other messages may come before it.
+func (b *capturedBody) answer() (json.RawMessage, *jsonrpc.Error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.sse {
+		raw, refusal, _ := response(b.data)
+		return raw, refusal
+	}
+	events := eventReader{data: b.data}
+	for data, ok := events.next(); ok; data, ok = events.next() {
+		if raw, refusal, ok := response(data); ok {
+			return raw, refusal
+		}
+	}
+	return nil, nil
+}
+
+// response reads a message if it is a response.
+func response(data []byte) (json.RawMessage, *jsonrpc.Error, bool) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, nil, false
+	}
+	msg, err := jsonrpc.DecodeMessage(data)
+	if err != nil {
+		return nil, nil, false
+	}
+	r, ok := msg.(*jsonrpc.Response)
+	if !ok {
+		return nil, nil, false
+	}
+	var refusal *jsonrpc.Error
+	errors.As(r.Error, &refusal)
+	return r.Result, refusal, true
+}
+
+// eventReader takes server-sent events apart ("Interpreting an event stream" of
+// the HTML standard), as far as their data goes. What is not ended is left.
+type eventReader struct{ data []byte }
+
+func (r *eventReader) next() (data []byte, ok bool) {
+	var event []byte
+	for {
+		i := bytes.IndexByte(r.data, '\n')
+		if i < 0 {
+			return nil, false
+		}
+		line := bytes.TrimSuffix(r.data[:i], []byte("\r"))
+		r.data = r.data[i+1:]
+		if len(line) == 0 {
+			if event != nil {
+				return event, true
+			}
+			continue
+		}
+		if value, found := bytes.CutPrefix(line, []byte("data:")); found {
+			if event != nil {
+				event = append(event, '\n')
+			}
+			event = append(event, bytes.TrimPrefix(value, []byte(" "))...)
+		}
+	}
+}

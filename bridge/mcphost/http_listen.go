@@ -1,0 +1,88 @@
+package mcphost
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// listen keeps the stream open on which a server of the older era says that its
+// tools changed, where it announced that it does. Losing it, or not having it,
+// does the session no harm. It ends with the link.
+func (k *link) listen(o Options) {
+	hello := k.session.InitializeResult()
+	if hello.ProtocolVersion > olderEra || hello.Capabilities == nil || hello.Capabilities.Tools == nil || !hello.Capabilities.Tools.ListChanged {
+		return
+	}
+	go func() {
+		for failures := 1; ; failures++ {
+			began := time.Now()
+			again := k.listenOnce(hello.ProtocolVersion)
+			if !again || k.isDead() {
+				return
+			}
+			if time.Since(began) > time.Minute {
+				failures = 1
+			}
+			t := time.NewTimer(backoff(o, failures))
+			select {
+			case <-t.C:
+			case <-k.dead:
+				t.Stop()
+				return
+			}
+			k.changed() // what was said meanwhile was missed
+		}
+	}()
+}
+
+// listenOnce reads the stream until it ends, and reports whether to open it
+// again: not if the server has none.
+func (k *link) listenOnce(version string) bool {
+	req, err := http.NewRequestWithContext(k.http.life, http.MethodGet, k.http.address, nil)
+	if err != nil {
+		return false
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Mcp-Protocol-Version", version)
+	if id := k.session.ID(); id != "" {
+		req.Header.Set("Mcp-Session-Id", id)
+	}
+	// The answer of this stream is not what explains a failing call.
+	quiet := &httpLink{base: k.http.base, origin: k.http.origin, address: k.http.address, headers: k.http.headers, life: k.http.life}
+	resp, err := quiet.client().Do(req)
+	if err != nil {
+		return k.http.life.Err() == nil
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 400 && resp.StatusCode < 500 || resp.StatusCode < 300 && mediaType(resp) != "text/event-stream" {
+		return false
+	}
+	if resp.StatusCode >= 300 {
+		return true
+	}
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(make([]byte, 0, 4<<10), messageMax)
+	for lines.Scan() {
+		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data:"))
+		if !ok {
+			continue
+		}
+		var m struct {
+			Method string          `json:"method"`
+			Params json.RawMessage `json:"params"`
+		}
+		if json.Unmarshal(data, &m) != nil {
+			continue
+		}
+		switch m.Method {
+		case "notifications/tools/list_changed":
+			k.changed()
+		case "notifications/message":
+			k.events().said(logMessage(m.Params))
+		}
+	}
+	return true
+}

@@ -1,0 +1,363 @@
+package mcphost
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// messageMax is the size of a message in bytes; a longer one fails its call.
+const messageMax = 16 << 20
+
+// incomingMax is the number of a server's own requests that may wait for our
+// answer; what comes beyond is dropped, so that a server that asks without
+// reading costs nothing.
+const incomingMax = 64
+
+// peerEvents is what a connection reports beside the messages that the SDK
+// gets. The calls must not block.
+type peerEvents struct {
+	progress func(params json.RawMessage)
+	changed  func()            // the list of tools
+	said     func(text string) // a log message of the protocol
+	stray    func(line []byte) // what is no message
+	note     func(text string) // something went wrong that the connection survives
+}
+
+// lineConn speaks newline-delimited JSON-RPC over a pair of streams, as
+// "Transports: stdio" of the specification has it. It is the SDK's Connection
+// for child processes and for what is built in. Unlike the SDK's own it
+// survives lines that are no message and messages that are too long, and it
+// hands results on as they were sent.
+type lineConn struct {
+	in     *bufio.Reader
+	out    io.Writer
+	closer func() // ends blocked reads and writes
+	events peerEvents
+
+	writer  chan struct{} // holds a token while somebody writes
+	done    chan struct{} // closed by Close
+	once    sync.Once
+	pending atomic.Int32 // requests of the server that are not answered
+	queue   []jsonrpc.Message
+	// initialized says that the older era's first request was sent.
+	initialized atomic.Bool
+
+	mu       sync.Mutex // protects captures
+	captures map[jsonrpc.ID]*capture
+}
+
+func newLineConn(in io.Reader, out io.Writer, closer func(), events peerEvents) *lineConn {
+	return &lineConn{
+		in: bufio.NewReaderSize(in, 64<<10), out: out, closer: closer, events: events,
+		writer: make(chan struct{}, 1), done: make(chan struct{}), captures: map[jsonrpc.ID]*capture{},
+	}
+}
+
+// Connect makes a lineConn a transport of itself; it can be used once.
+func (c *lineConn) Connect(context.Context) (mcp.Connection, error) { return c, nil }
+
+// SessionID is part of the SDK's Connection; these streams have none.
+func (c *lineConn) SessionID() string { return "" }
+
+// Close ends the connection and whatever is blocked on it.
+func (c *lineConn) Close() error {
+	c.once.Do(func() {
+		close(c.done)
+		c.closer()
+	})
+	return nil
+}
+
+// Write sends a message. It returns when the message is written or ctx ends; in
+// the second case the rest is still written before any other message, so that
+// the stream stays whole.
+func (c *lineConn) Write(ctx context.Context, msg jsonrpc.Message) error {
+	data, err := jsonrpc.EncodeMessage(msg)
+	if err != nil {
+		return fmt.Errorf("encode a message: %w", err)
+	}
+	data = append(data, '\n')
+	switch msg := msg.(type) {
+	case *jsonrpc.Request:
+		if msg.Method == "initialize" {
+			c.initialized.Store(true)
+		}
+		if capture := captureFrom(ctx); capture != nil && msg.IsCall() {
+			c.expect(msg.ID, capture)
+		}
+	case *jsonrpc.Response:
+		defer c.pending.Add(-1)
+	}
+	select {
+	case c.writer <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.done:
+		return io.ErrClosedPipe
+	}
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := c.out.Write(data)
+		<-c.writer
+		wrote <- err
+	}()
+	select {
+	case err := <-wrote:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.done:
+		return io.ErrClosedPipe
+	}
+}
+
+func (c *lineConn) expect(id jsonrpc.ID, capture *capture) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.captures[id] = capture
+	capture.expected(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.captures, id)
+	})
+}
+
+// Read returns the next message that is for the SDK. The end of the stream is
+// io.EOF.
+func (c *lineConn) Read(context.Context) (jsonrpc.Message, error) {
+	for {
+		if len(c.queue) > 0 {
+			msg := c.queue[0]
+			c.queue = c.queue[1:]
+			return msg, nil
+		}
+		line, err := c.line()
+		if tooLong := (*tooLongError)(nil); errors.As(err, &tooLong) {
+			c.skipped(tooLong)
+			continue
+		}
+		if err != nil {
+			select {
+			case <-c.done:
+				return nil, io.EOF
+			default:
+			}
+			if errors.Is(err, io.EOF) || isClosed(err) {
+				return nil, io.EOF
+			}
+			return nil, err
+		}
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		c.take(line)
+	}
+}
+
+// take queues what a line holds: one message, or a batch of the oldest era.
+func (c *lineConn) take(line []byte) {
+	if line[0] == '[' {
+		var batch []json.RawMessage
+		if json.Unmarshal(line, &batch) == nil && len(batch) > 0 && len(batch) <= 1000 {
+			for _, raw := range batch {
+				c.takeOne(raw)
+			}
+			return
+		}
+	}
+	c.takeOne(line)
+}
+
+func (c *lineConn) takeOne(raw []byte) {
+	if raw[0] != '{' {
+		c.events.stray(raw)
+		return
+	}
+	msg, err := jsonrpc.DecodeMessage(raw)
+	if err != nil {
+		c.events.stray(raw)
+		return
+	}
+	switch msg := msg.(type) {
+	case *jsonrpc.Response:
+		c.captured(msg)
+		c.queue = append(c.queue, msg)
+	case *jsonrpc.Request:
+		if c.request(msg) {
+			c.queue = append(c.queue, msg)
+		}
+	}
+}
+
+// captured hands the result to who waits for it as it was sent. The SDK is
+// spared the work of decoding it too, unless the server wants an answer first.
+func (c *lineConn) captured(msg *jsonrpc.Response) {
+	c.mu.Lock()
+	capture := c.captures[msg.ID]
+	delete(c.captures, msg.ID)
+	c.mu.Unlock()
+	if capture == nil {
+		return
+	}
+	var refusal *jsonrpc.Error
+	errors.As(msg.Error, &refusal)
+	capture.set(msg.Result, refusal)
+	if refusal == nil && !capture.keep && !wantsInput(msg.Result) {
+		msg.Result = json.RawMessage("{}")
+	}
+}
+
+// request reports whether the SDK needs to see a request or notification of the
+// server. Notifications are handled here, at once and in order, so that a flood
+// of them is never kept.
+func (c *lineConn) request(msg *jsonrpc.Request) bool {
+	if msg.IsCall() {
+		if c.pending.Add(1) > incomingMax {
+			c.pending.Add(-1)
+			c.events.note("the server asks more than it reads; a request of its own (" + cut(msg.Method, 100) + ") is dropped")
+			return false
+		}
+		return true
+	}
+	switch msg.Method {
+	case "notifications/progress":
+		c.events.progress(msg.Params)
+	case "notifications/tools/list_changed":
+		c.events.changed()
+	case "notifications/message":
+		c.events.said(logMessage(msg.Params))
+	case "notifications/cancelled":
+		return true
+	}
+	return false
+}
+
+// logMessage turns the parameters of notifications/message into a line.
+func logMessage(params json.RawMessage) string {
+	var p struct {
+		Level, Logger string
+		Data          json.RawMessage
+	}
+	if json.Unmarshal(params, &p) != nil {
+		return ""
+	}
+	var text string
+	if json.Unmarshal(p.Data, &text) != nil {
+		text = string(p.Data)
+	}
+	if p.Logger != "" {
+		text = p.Logger + ": " + text
+	}
+	return "[" + p.Level + "] " + text
+}
+
+// tooLongError is a line beyond messageMax that was read over.
+type tooLongError struct {
+	head, tail []byte
+	size       int64
+}
+
+func (e *tooLongError) Error() string {
+	return "a message of " + strconv.FormatInt(e.size>>20, 10) + " MiB, longer than the 16 MiB that are taken"
+}
+
+// line returns the next line, valid until the next call.
+func (c *lineConn) line() ([]byte, error) {
+	chunk, err := c.in.ReadSlice('\n')
+	if err == nil || len(chunk) > 0 && errors.Is(err, io.EOF) {
+		return chunk, nil
+	}
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return nil, err
+	}
+	long := append(make([]byte, 0, 4*len(chunk)), chunk...)
+	for {
+		chunk, err = c.in.ReadSlice('\n')
+		if len(long)+len(chunk) > messageMax {
+			return nil, c.skip(long, chunk, err)
+		}
+		long = append(long, chunk...)
+		switch {
+		case err == nil:
+			return long, nil
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF):
+			return long, nil
+		default:
+			return nil, err
+		}
+	}
+}
+
+// skip reads over the rest of a line, and keeps both its ends, where its id is.
+func (c *lineConn) skip(long, chunk []byte, err error) error {
+	const ends = 4 << 10
+	skipped := &tooLongError{head: bytes.Clone(long[:ends]), size: int64(len(long) + len(chunk))}
+	tail := append(bytes.Clone(long[len(long)-ends:]), chunk...)
+	for errors.Is(err, bufio.ErrBufferFull) {
+		chunk, err = c.in.ReadSlice('\n')
+		skipped.size += int64(len(chunk))
+		tail = append(tail, chunk...)
+		if len(tail) > ends {
+			tail = append(tail[:0], tail[len(tail)-ends:]...)
+		}
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	skipped.tail = tail
+	return skipped
+}
+
+// skipped fails the call that a skipped message answered, if its id can be
+// found. Otherwise the call runs into its time limit.
+func (c *lineConn) skipped(e *tooLongError) {
+	c.events.note("skipped " + e.Error())
+	id, ok := answeredID(e.head, e.tail)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	delete(c.captures, id)
+	c.mu.Unlock()
+	c.queue = append(c.queue, &jsonrpc.Response{ID: id, Error: e})
+}
+
+var (
+	idAtHead = regexp.MustCompile(`^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,15}|"[^"\\]{1,200}")\s*,\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"(?:result|error)"`)
+	idAtTail = regexp.MustCompile(`"id"\s*:\s*(\d{1,15}|"[^"\\]{1,200}")\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$`)
+)
+
+// answeredID finds the id of a response in the two ends of its text. Servers
+// write it before the result, or as their last member.
+func answeredID(head, tail []byte) (jsonrpc.ID, bool) {
+	found := idAtHead.FindSubmatch(head)
+	if found == nil {
+		if bytes.Contains(head, []byte(`"method"`)) {
+			return jsonrpc.ID{}, false
+		}
+		found = idAtTail.FindSubmatch(tail)
+	}
+	if found == nil {
+		return jsonrpc.ID{}, false
+	}
+	var value any
+	if json.Unmarshal(found[1], &value) != nil {
+		return jsonrpc.ID{}, false
+	}
+	id, err := jsonrpc.MakeID(value)
+	return id, err == nil
+}

@@ -1,0 +1,275 @@
+package mcphost
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// link is a live connection to a server: one generation of it.
+type link struct {
+	id, name string // of the server
+	log      *serverLog
+	redactor *redactor
+	session  *mcp.ClientSession
+	process  *process  // nil without a child process
+	lines    *lineConn // nil over HTTP
+	http     *httpLink // nil otherwise
+	program  string
+
+	// end stops the transport and returns when nothing of it is left.
+	end func()
+	// relist holds a token when the server says that its tools changed.
+	relist chan struct{}
+
+	dead  chan struct{} // closed when the link cannot be used any more
+	once  sync.Once
+	cause error // why; set before dead is closed
+
+	catalogue atomic.Pointer[catalogue]
+	token     atomic.Int64 // last progress token
+	mu        sync.Mutex   // protects calls
+	calls     map[int64]*activeCall
+}
+
+func newLink(c store.ServerConfig, log *serverLog, r *redactor) *link {
+	return &link{
+		id: c.ID, name: c.Name, log: log, redactor: r, end: func() {},
+		relist: make(chan struct{}, 1), dead: make(chan struct{}), calls: map[int64]*activeCall{},
+	}
+}
+
+// die marks the link as unusable. The first cause counts.
+func (k *link) die(cause error) {
+	k.once.Do(func() {
+		k.cause = cause
+		close(k.dead)
+	})
+}
+
+func (k *link) isDead() bool {
+	select {
+	case <-k.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+// close ends the link with the calls that run, and returns when its process is
+// gone.
+func (k *link) close() {
+	k.die(errStopped)
+	k.mu.Lock()
+	for _, c := range k.calls {
+		c.cancel(errStopped)
+	}
+	k.mu.Unlock()
+	k.end()
+	if k.session != nil {
+		k.session.Close()
+	}
+}
+
+// events are what the transport reports.
+func (k *link) events() peerEvents {
+	return peerEvents{
+		progress: k.progress,
+		changed:  k.changed,
+		said:     func(text string) { k.log.add(k.redactor.text(text)) },
+		stray:    func(line []byte) { k.log.add(k.redactor.text(string(cutBytes(line, logLineMax)))) },
+		note:     func(text string) { k.log.add(k.redactor.text(text)) },
+	}
+}
+
+func cutBytes(b []byte, limit int) []byte { return b[:min(len(b), limit)] }
+
+func (k *link) changed() {
+	select {
+	case k.relist <- struct{}{}:
+	default:
+	}
+}
+
+// progress routes a progress notification to its call.
+func (k *link) progress(params json.RawMessage) {
+	var p struct {
+		Token    json.Number `json:"progressToken"`
+		Progress float64     `json:"progress"`
+		Total    float64     `json:"total"`
+		Message  string      `json:"message"`
+	}
+	if json.Unmarshal(params, &p) != nil {
+		return
+	}
+	token, err := p.Token.Int64()
+	if err != nil {
+		return
+	}
+	k.mu.Lock() // also while passing it on, so that no call ends in between
+	defer k.mu.Unlock()
+	if call := k.calls[token]; call != nil {
+		call.progress(tools.Progress{Done: p.Progress, Total: p.Total, Message: k.redactor.text(visible(p.Message))})
+	}
+}
+
+// open makes the session over a transport, in the era that the server speaks,
+// and watches for its end.
+func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, listen bool) error {
+	o := &mcp.ClientOptions{
+		Capabilities: &mcp.ClientCapabilities{}, // neither roots nor sampling
+		ProgressNotificationHandler: func(_ context.Context, r *mcp.ProgressNotificationClientRequest) {
+			if raw, err := json.Marshal(r.Params); err == nil {
+				k.progress(raw)
+			}
+		},
+		LoggingMessageHandler: func(_ context.Context, r *mcp.LoggingMessageRequest) {
+			if raw, err := json.Marshal(r.Params); err == nil {
+				k.log.add(k.redactor.text(logMessage(raw)))
+			}
+		},
+	}
+	if listen {
+		o.ToolListChangedHandler = func(context.Context, *mcp.ToolListChangedRequest) { k.changed() }
+	}
+	client := mcp.NewClient(&mcp.Implementation{Name: "drawbridge", Title: "Drawbridge", Version: m.o.Version}, o)
+	limit := m.o.DiscoverTimeout
+	if e.patient {
+		limit = 0
+	}
+	client.AddSendingMiddleware(middleware(limit, e))
+	so := &mcp.ClientSessionOptions{}
+	if e.older {
+		so.ProtocolVersion = olderEra
+	}
+	type opened struct {
+		session *mcp.ClientSession
+		err     error
+	}
+	result := make(chan opened, 1)
+	go func() { // Connect does not always heed its context
+		s, err := client.Connect(ctx, t, so)
+		result <- opened{s, err}
+	}()
+	select {
+	case r := <-result:
+		if r.err != nil {
+			return r.err
+		}
+		k.session = r.session
+	case <-ctx.Done():
+		k.end()
+		go func() {
+			if r := <-result; r.err == nil {
+				r.session.Close()
+			}
+		}()
+		return context.Cause(ctx)
+	}
+	go func() {
+		err := k.session.Wait()
+		if err == nil {
+			err = errors.New("the connection was closed")
+		}
+		k.die(err)
+	}()
+	return nil
+}
+
+// olderEra is the newest version with the handshake called initialize.
+const olderEra = "2025-11-25"
+
+// activeCall is a call that runs.
+type activeCall struct {
+	cancel context.CancelCauseFunc
+	idle   time.Duration
+	timer  *time.Timer
+	inbox  chan tools.Progress
+}
+
+// progress takes a report without blocking: a slow reader misses the oldest.
+func (c *activeCall) progress(p tools.Progress) {
+	c.timer.Reset(c.idle)
+	if c.inbox == nil {
+		return
+	}
+	for {
+		select {
+		case c.inbox <- p:
+			return
+		default:
+		}
+		select {
+		case <-c.inbox:
+		default:
+		}
+	}
+}
+
+var (
+	errIdle       = errors.New("no progress within the time limit")
+	errTooLong    = errors.New("the longest time that a call may take is over")
+	errWantsInput = errors.New("it asks for input that nobody can give here")
+	errUnsent     = errors.New("the request was not sent")
+)
+
+// call runs a tool. An error that wraps errUnsent means that the server cannot
+// have seen the request.
+func (k *link) call(ctx context.Context, o Options, tool string, args json.RawMessage, report func(tools.Progress)) (tools.Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	longest := time.AfterFunc(o.CallMax, func() { cancel(errTooLong) })
+	defer longest.Stop()
+	c := &activeCall{cancel: cancel, idle: o.CallIdle, timer: time.AfterFunc(o.CallIdle, func() { cancel(errIdle) })}
+	defer c.timer.Stop()
+	if report != nil {
+		c.inbox = make(chan tools.Progress, 64)
+		var reporting sync.WaitGroup
+		reporting.Go(func() {
+			for p := range c.inbox {
+				report(p)
+			}
+		})
+		defer reporting.Wait()
+	}
+	token := k.token.Add(1)
+	k.mu.Lock()
+	k.calls[token] = c
+	k.mu.Unlock()
+	defer func() {
+		k.mu.Lock()
+		delete(k.calls, token)
+		if c.inbox != nil {
+			close(c.inbox)
+		}
+		k.mu.Unlock()
+	}()
+
+	answer := &capture{}
+	defer answer.release()
+	params := &mcp.CallToolParams{Meta: mcp.Meta{"progressToken": token}, Name: tool}
+	if len(args) > 0 {
+		params.Arguments = args
+	}
+	_, err := k.session.CallTool(withCapture(ctx, answer), params)
+	if raw := answer.result(); raw != nil {
+		result, err := newResult(raw, k.redactor)
+		if err != nil {
+			return tools.Result{}, fmt.Errorf("the server %q answered, but %w", k.name, err)
+		}
+		return result, nil
+	}
+	if err == nil {
+		err = errors.New("the answer was not received whole")
+	}
+	return k.failed(ctx, o, err, answer)
+}

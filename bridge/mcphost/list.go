@@ -1,0 +1,111 @@
+package mcphost
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+)
+
+// The bounds of one listing. What lies beyond is left out, and the log says so.
+const (
+	toolsMax   = 10_000
+	pagesMax   = 1_000
+	listingMax = 64 << 20 // bytes of all pages
+)
+
+// catalogue is what a server listed. It does not change.
+type catalogue struct {
+	tools  []tools.Tool
+	byName map[string]tools.Tool
+}
+
+// list asks for all tools, page by page. A definition that cannot be used is
+// left out and noted; it does not void the others.
+func (k *link) list(ctx context.Context) (*catalogue, error) {
+	c := &catalogue{byName: map[string]tools.Tool{}}
+	if caps := k.session.InitializeResult().Capabilities; caps == nil || caps.Tools == nil {
+		return c, nil
+	}
+	var size int
+	cursors := map[string]bool{}
+	for cursor, pages := "", 1; ; pages++ {
+		raw, next, err := k.page(ctx, cursor)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range raw {
+			if size += len(one); size > listingMax {
+				k.log.add(fmt.Sprintf("the definitions of its tools are longer than %d MiB in all; the rest is left out", listingMax>>20))
+				return c, nil
+			}
+			if len(c.tools) == toolsMax {
+				k.log.add(fmt.Sprintf("it lists more than %d tools; the rest is left out", toolsMax))
+				return c, nil
+			}
+			k.addTool(c, one)
+		}
+		switch {
+		case next == "":
+			return c, nil
+		case cursors[next]:
+			k.log.add("its list of tools goes in a circle; what was listed until then counts")
+			return c, nil
+		case pages == pagesMax:
+			k.log.add(fmt.Sprintf("its list of tools has more than %d pages; the rest is left out", pagesMax))
+			return c, nil
+		}
+		cursors[next] = true
+		cursor = next
+	}
+}
+
+func (k *link) addTool(c *catalogue, raw json.RawMessage) {
+	t, notes, err := newTool(k.id, raw)
+	name := cut(visible(t.Tool), 80)
+	if err != nil {
+		k.log.add(k.redactor.text(fmt.Sprintf("the tool %q is left out: %v", name, err)))
+		return
+	}
+	if _, twice := c.byName[t.Tool]; twice {
+		k.log.add(k.redactor.text(fmt.Sprintf("the tool %q is listed twice; the first counts", name)))
+		return
+	}
+	for _, note := range notes {
+		k.log.add(k.redactor.text(fmt.Sprintf("the tool %q: %s", name, note)))
+	}
+	t.ServerName = k.name
+	c.byName[t.Tool] = t
+	c.tools = append(c.tools, t)
+}
+
+// page asks for one page and returns the definitions as they were sent.
+func (k *link) page(ctx context.Context, cursor string) (list []json.RawMessage, next string, err error) {
+	answer := &capture{keep: true}
+	defer answer.release()
+	_, err = k.session.ListTools(withCapture(ctx, answer), &mcp.ListToolsParams{Cursor: cursor})
+	if err != nil {
+		return nil, "", err
+	}
+	raw := answer.result()
+	if raw == nil {
+		return nil, "", errors.New("the server's list of tools was not received whole")
+	}
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, "", fmt.Errorf("the server's list of tools is no object: %w", err)
+	}
+	if err := json.Unmarshal(m["tools"], &list); err != nil {
+		return nil, "", errors.New("the server's answer to tools/list has no list in it")
+	}
+	if v, ok := m["nextCursor"]; ok && string(v) != "null" {
+		if err := json.Unmarshal(v, &next); err != nil {
+			return nil, "", errors.New("the server's list of tools continues with something that is no text")
+		}
+	}
+	return list, next, nil
+}

@@ -1,0 +1,144 @@
+// Package mcphost runs a person's MCP servers and calls their tools: it starts
+// them as child processes, reaches them over Streamable HTTP or inside this
+// program, watches over them, and keeps the catalogue of what they offer.
+//
+// It decides nothing: whether a server may start is asked of Options.Gate, and
+// whether a tool may be called is settled before Call. It knows no files and no
+// keychain: configurations come in through Apply, secrets through
+// Options.Secrets.
+//
+//	m := mcphost.New(mcphost.Options{Gate: policy, Secrets: keychain})
+//	m.Apply(configs)
+//	err := m.Ready(ctx)
+//	result, err := m.Call(ctx, tools.Ref{Server: "files", Tool: "read_file"}, arguments, nil)
+//	…
+//	err = m.Close(ctx)
+//
+// Both eras of the protocol are spoken: 2026-07-28 where the server knows it,
+// else 2025-11-25 and what came before. Everything that a server sends is
+// hostile until checked; what it does wrong is contained to that server.
+package mcphost
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Gate says what may run.
+type Gate interface {
+	// MayStart is asked with the very configuration that is about to be
+	// started. It returns nil, or an error that wraps store.ErrHeld when a
+	// person has to look at the command first.
+	MayStart(ctx context.Context, c store.ServerConfig) error
+}
+
+// Secrets gives the values that a configuration refers to. An error wraps
+// store.ErrNotFound, store.ErrLocked or store.ErrNoKeychain.
+type Secrets interface {
+	Get(ctx context.Context, ref store.SecretRef) (store.Secret, error)
+}
+
+// Options is what a Manager is made of. Gate and Secrets are required; a zero
+// duration means the default that is named with it.
+type Options struct {
+	Gate    Gate
+	Secrets Secrets
+	// Environ is the environment of this program, of which servers inherit a
+	// few variables; nil means none.
+	Environ func() []string
+	// HTTP is what reaches servers over HTTP; nil means a transport like
+	// http.DefaultTransport of its own.
+	HTTP   *http.Transport
+	Logger *slog.Logger // nil discards
+	// LogDir is where each server's log file goes; empty keeps logs in memory
+	// alone.
+	LogDir string
+	// Builtins are the servers inside this program, by name. One is run over a
+	// pipe and returns when the pipe ends or its context does.
+	Builtins map[string]func(ctx context.Context, rw io.ReadWriteCloser) error
+	// Version of the program, told to servers.
+	Version string
+
+	StartTimeout    time.Duration // until the tools are listed; 30 s
+	DiscoverTimeout time.Duration // silence after which a server is taken for one of the older era; 4 s
+	CallIdle        time.Duration // of a call without any progress; 60 s
+	CallMax         time.Duration // of a call in all; 10 min
+	BackoffMin      time.Duration // first wait before a crashed server is started again; 1 s
+	BackoffMax      time.Duration // longest such wait; 60 s
+}
+
+func (o Options) withDefaults() Options {
+	if o.Environ == nil {
+		o.Environ = func() []string { return nil }
+	}
+	if o.HTTP == nil {
+		o.HTTP = http.DefaultTransport.(*http.Transport).Clone()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Version == "" {
+		o.Version = "unknown"
+	}
+	for _, d := range []struct {
+		value *time.Duration
+		is    time.Duration
+	}{
+		{&o.StartTimeout, 30 * time.Second}, {&o.DiscoverTimeout, 4 * time.Second},
+		{&o.CallIdle, time.Minute}, {&o.CallMax, 10 * time.Minute},
+		{&o.BackoffMin, time.Second}, {&o.BackoffMax, time.Minute},
+	} {
+		if *d.value <= 0 {
+			*d.value = d.is
+		}
+	}
+	return o
+}
+
+// State says where a server stands.
+type State string
+
+// The states. A server that crashed is Starting until its restart succeeds or
+// is given up.
+const (
+	Disabled State = "disabled" // kept, but switched off
+	Held     State = "held"     // a person has to look at its command first
+	Starting State = "starting"
+	Ready    State = "ready"   // its tools are listed and can be called
+	Failed   State = "failed"  // Status.Error says why
+	Stopped  State = "stopped" // a person stopped it
+)
+
+// Status is a server with its state. What it points to does not change any
+// more and may be kept.
+type Status struct {
+	Server store.ServerConfig
+	State  State
+	// Generation counts the starts and stops of this server; a later one is
+	// larger.
+	Generation uint64
+	// Tools and Instructions are what the server listed; only while Ready.
+	Tools        []tools.Tool
+	Instructions *tools.Instructions
+	// Program is the resolved path of what runs, for stdio.
+	Program string
+	// Took is the time from the start to the listed tools.
+	Took time.Duration
+	// Error says in a sentence what went wrong; empty if nothing did.
+	Error string
+	// Log are the last lines of the server's log; only after a failure.
+	Log []string
+	// PID is the child process, 0 without one.
+	PID   int
+	Since time.Time // when the state began
+	// PeerName and PeerVersion are what the server calls itself. It may call
+	// itself anything; nothing is looked up by it.
+	PeerName    string
+	PeerVersion string
+}

@@ -1,0 +1,232 @@
+package mcphost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// errNoAnswer is the cause with which a start ends that took too long.
+var errNoAnswer = errors.New("the server did not answer in time")
+
+// plan is everything that a start needs.
+type plan struct {
+	config  store.ServerConfig
+	spec    processSpec
+	given   received
+	builtin string
+}
+
+// plan looks up what the configuration refers to: secrets, the program, the
+// folder. It starts nothing. Errors are sentences.
+func (m *Manager) plan(ctx context.Context, c store.ServerConfig) (plan, error) {
+	if err := c.Validate(); err != nil {
+		return plan{}, err
+	}
+	p := plan{config: c}
+	var path []string
+	if c.Transport == store.TransportStdio {
+		path = m.path.list()
+	}
+	var err error
+	if p.given, err = m.resolve(ctx, c, m.path.join(path)); err != nil {
+		return plan{}, sentence(upper(err.Error())+".", err)
+	}
+	switch c.Transport {
+	case store.TransportBuiltin:
+		if m.o.Builtins[c.Command] == nil {
+			return plan{}, sentence(fmt.Sprintf("Nothing that is built in is called %q.", c.Command), store.ErrNotFound)
+		}
+	case store.TransportStdio:
+		home := homeOf(m.o.Environ())
+		if p.spec.dir, err = workDir(c, home); err != nil {
+			return plan{}, sentence(upper(err.Error())+".", err)
+		}
+		// A PATH that the person configured comes first.
+		path = append(filepath.SplitList(environ(p.given.env, "PATH")), path...)
+		if p.spec.path, err = find(c.Command, p.spec.dir, home, path); err != nil {
+			return plan{}, err
+		}
+		p.spec.args = append([]string{c.Command}, c.Args...)
+		p.spec.env = p.given.env
+	}
+	return p, nil
+}
+
+// connect starts the server and opens a session with it. The caller closes the
+// link. Errors are sentences.
+func (m *Manager) connect(ctx context.Context, p plan, log *serverLog, e *era) (*link, error) {
+	switch p.config.Transport {
+	case store.TransportStdio:
+		return m.connectStdio(ctx, p, log, e)
+	case store.TransportHTTP:
+		return m.connectHTTP(ctx, p, log, e)
+	}
+	k := newLink(p.config, log, p.given.redactor)
+	m.startBuiltin(k, p.config.Command)
+	if err := k.open(ctx, k.lines, m, e, true); err != nil {
+		err = k.startError(ctx, err, m.o)
+		k.close()
+		return nil, err
+	}
+	return k, nil
+}
+
+// connectStdio starts the child process. If it ends at the question which era
+// it speaks, it is started once more and asked in the older way; if it answers
+// that question too late and then refuses the older way, once more in the newer.
+func (m *Manager) connectStdio(ctx context.Context, p plan, log *serverLog, e *era) (*link, error) {
+	for try := 0; ; try++ {
+		k := newLink(p.config, log, p.given.redactor)
+		err := m.startProcess(k, p.spec)
+		if err == nil {
+			if err = k.open(ctx, k.lines, m, e, true); err == nil {
+				return k, nil
+			}
+			err = k.startError(ctx, err, m.o)
+		}
+		asked := k.lines != nil && !k.lines.initialized.Load()
+		late := e.answeredLate()
+		k.close()
+		switch {
+		case try > 0 || ctx.Err() != nil || k.process == nil:
+			*e = era{}
+			return nil, err
+		case asked && !e.older:
+			log.add("it ended when asked for the newest protocol; trying the older one")
+			e.older = true
+		case late:
+			log.add("it knows the newest protocol, but took long to say so; trying again")
+			e.patient = true
+		default:
+			*e = era{} // ask again at the next start
+			return nil, err
+		}
+	}
+}
+
+// startProcess runs the program and connects its streams.
+func (m *Manager) startProcess(k *link, spec processSpec) error {
+	p, err := launch(spec)
+	if err != nil {
+		return sentence(fmt.Sprintf("The program %s could not be started: %v.", spec.path, reason(err)), err)
+	}
+	k.process, k.program = p, spec.path
+	m.running(p.pid(), true)
+	k.log.add(fmt.Sprintf("started %s as process %d", spec.path, p.pid()))
+	k.lines = newLineConn(p.stdout, p.stdin, func() {
+		p.stdout.Close()
+		p.stdin.Close()
+	}, k.events())
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		k.drain(p.stderr)
+	}()
+	go func() {
+		<-p.gone
+		m.running(p.pid(), false)
+		// What left the group may still hold our pipes open.
+		within(drained, drainAfter)
+		p.stderr.Close()
+		k.lines.Close()
+		k.die(errors.New("its process ended"))
+	}()
+	k.end = func() {
+		p.stop()
+		within(drained, drainAfter)
+	}
+	return nil
+}
+
+func within(done <-chan struct{}, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	}
+}
+
+// drain reads what the server writes to its standard error, always and to the
+// end, so that the server never waits for us.
+func (k *link) drain(stderr *os.File) {
+	lines := lineSplitter{line: k.log.add}
+	stream := redactingStream{r: k.redactor, emit: lines.write}
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := stderr.Read(buf)
+		stream.Write(buf[:n])
+		if err != nil {
+			stream.Flush()
+			lines.flush()
+			return
+		}
+	}
+}
+
+// startError phrases why a start failed.
+func (k *link) startError(ctx context.Context, err error, o Options) error {
+	cause := context.Cause(ctx)
+	if k.http != nil {
+		return k.http.startError(cause, err, o)
+	}
+	if errors.Is(cause, errStopped) {
+		return errStopped
+	}
+	if k.process != nil && !errors.Is(cause, errNoAnswer) && k.process.endsWithin(drainAfter) {
+		k.end() // so that its last lines are in the log
+		return sentence(fmt.Sprintf("It %s before it was ready. Its log says more.", k.process.ending()), err)
+	}
+	if errors.Is(cause, errNoAnswer) {
+		return sentence(fmt.Sprintf("It runs, but did not answer within %s. Perhaps it is no MCP server, or it waits for something; its log may say more.", o.StartTimeout), err)
+	}
+	return sentence("It answered with something that is not the protocol: "+k.redactor.text(cut(visible(reason(err)), 500))+".", err)
+}
+
+// reason is the innermost text of an error, without what was being done.
+func reason(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}
+
+func upper(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		return string(s[0]-'a'+'A') + s[1:]
+	}
+	return s
+}
+
+// fill completes the status of a server that is ready.
+func (k *link) fill(took time.Duration) func(*Status) {
+	hello := k.session.InitializeResult()
+	var instructions *tools.Instructions
+	if hello.Instructions != "" {
+		instructions = &tools.Instructions{
+			Server: k.id, Text: visible(hello.Instructions), Hash: hashOf([]byte(hello.Instructions)),
+		}
+	}
+	return func(s *Status) {
+		s.Tools = renamed(k.catalogue.Load().tools, s.Server.Name)
+		s.Instructions = instructions
+		s.Program = k.program
+		s.Took = took
+		s.PeerName, s.PeerVersion = "", ""
+		if hello.ServerInfo != nil {
+			s.PeerName = visible(cut(hello.ServerInfo.Name, 200))
+			s.PeerVersion = visible(cut(hello.ServerInfo.Version, 200))
+		}
+		if k.process != nil {
+			s.PID = k.process.pid()
+		}
+	}
+}
