@@ -10,6 +10,8 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
 // Line is a line of a Code.
@@ -94,7 +96,7 @@ type codeRenderer struct {
 
 func (r *codeRenderer) paint() {
 	th, v := r.code.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
-	r.back.FillColor = th.Color(theme.ColorNameInputBackground, v)
+	r.back.FillColor = th.Color(uitheme.ColorCode, v)
 	r.back.StrokeColor = th.Color(theme.ColorNameSeparator, v)
 	r.back.StrokeWidth = 1
 	r.back.CornerRadius = th.Size(theme.SizeNameInputRadius)
@@ -132,7 +134,7 @@ type row struct {
 
 var mono = fyne.TextStyle{Monospace: true}
 
-func (b *codeBody) textSize() float32 { return b.Theme().Size(theme.SizeNameText) - 1 }
+func (b *codeBody) textSize() float32 { return b.Theme().Size(uitheme.SizeCode) }
 
 func (b *codeBody) rowHeight() float32 {
 	return fyne.MeasureText("Mg", b.textSize(), mono).Height

@@ -81,9 +81,9 @@ func (e *Entry) TypedShortcut(s fyne.Shortcut) {
 // Field is a labelled entry with an explanation below it, which gives way to
 // the error when there is one.
 type Field struct {
-	*fyne.Container
+	Box   *fyne.Container
 	Entry *Entry
-	help  *widget.Label
+	help  *Note
 	fail  *widget.Label
 }
 
@@ -98,7 +98,7 @@ func NewFieldOf(e *Entry, help string) *Field {
 	if help == "" {
 		f.help.Hide()
 	}
-	f.Container = container.New(layout.NewCustomPaddedVBoxLayout(0), Caption(e.Name), e, f.help, f.fail)
+	f.Box = container.New(layout.NewCustomPaddedVBoxLayout(0), Caption(e.Name), e, f.help, f.fail)
 	e.OnChanged = func(string) { f.SetError("") }
 	return f
 }

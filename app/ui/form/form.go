@@ -20,6 +20,8 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
 // Gap is the distance between the parts of a form; Gap*2 lies between groups.
@@ -59,11 +61,58 @@ func Bold(text string) *widget.Label {
 	return l
 }
 
+// Note is text that explains and steps back.
+type Note struct {
+	widget.RichText
+	Text    string
+	segment *widget.TextSegment
+}
+
 // Muted returns wrapped text that explains and steps back.
-func Muted(text string) *widget.Label {
-	l := Label(text)
-	l.Importance = widget.LowImportance
-	return l
+func Muted(text string) *Note {
+	n := note(text)
+	n.Wrapping = fyne.TextWrapWord
+	return n
+}
+
+// MutedLine returns one line of such text, cut where there is no room for it.
+func MutedLine(text string, style fyne.TextStyle) *Note {
+	n := note(text)
+	n.segment.Style.TextStyle = style
+	n.Truncation = fyne.TextTruncateEllipsis
+	return n
+}
+
+// MutedWord returns a few words of such text that are never cut.
+func MutedWord(text string) *Note { return note(text) }
+
+func note(text string) *Note {
+	n := &Note{Text: text, segment: &widget.TextSegment{Text: text, Style: widget.RichTextStyleInline}}
+	n.segment.Style.ColorName = theme.ColorNamePlaceHolder
+	n.Segments = []widget.RichTextSegment{n.segment}
+	n.Scroll = fyne.ScrollNone
+	n.ExtendBaseWidget(n)
+	return n
+}
+
+// SetText changes the text.
+func (n *Note) SetText(text string) {
+	if n.Text != text {
+		n.Text, n.segment.Text = text, text
+		n.Refresh()
+	}
+}
+
+// SetStyle changes the style of the letters.
+func (n *Note) SetStyle(style fyne.TextStyle) {
+	n.segment.Style.TextStyle = style
+	n.Refresh()
+}
+
+// SetSize changes the size of the letters.
+func (n *Note) SetSize(size fyne.ThemeSizeName) {
+	n.segment.Style.SizeName = size
+	n.Refresh()
 }
 
 // Failure returns wrapped text that says what went wrong; hidden if empty.
@@ -199,9 +248,9 @@ type cardRenderer struct {
 
 func (r *cardRenderer) paint() {
 	th, v := r.card.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
-	r.back.CornerRadius = th.Size(theme.SizeNameInputRadius) * 1.6
+	r.back.CornerRadius = uitheme.Radius
 	r.back.StrokeWidth = 1
-	r.back.FillColor = th.Color(theme.ColorNameInputBackground, v)
+	r.back.FillColor = th.Color(uitheme.ColorCard, v)
 	r.back.StrokeColor = th.Color(theme.ColorNameSeparator, v)
 	if r.card.tone != "" {
 		tone := th.Color(r.card.tone, v)

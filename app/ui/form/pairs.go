@@ -24,7 +24,7 @@ const keptWords = "stored in the keychain; type to replace"
 // Pairs is a list of names and values that can be edited. A secret's value is
 // typed into a field that hides it, and one that is kept is never shown again.
 type Pairs struct {
-	*fyne.Container
+	Box     *fyne.Container
 	caption string
 	rows    []*pairRow
 	list    *fyne.Container
@@ -52,7 +52,7 @@ func NewPairs(caption, help, add string, likely func(name, value string) bool) *
 			c.Focus(r.name)
 		}
 	})
-	p.Container = container.New(layout.NewCustomPaddedVBoxLayout(2),
+	p.Box = container.New(layout.NewCustomPaddedVBoxLayout(2),
 		Caption(caption), Muted(help), p.list, p.fail, container.NewHBox(button))
 	return p
 }

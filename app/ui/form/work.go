@@ -66,7 +66,7 @@ func Sentence(err error) string {
 
 // Busy says that work runs, and can stop it. It moves only while it is shown.
 type Busy struct {
-	*fyne.Container
+	Box  *fyne.Container
 	spin *widget.Activity
 	text *widget.Label
 	stop *Action
@@ -76,8 +76,8 @@ type Busy struct {
 func NewBusy() *Busy {
 	b := &Busy{spin: widget.NewActivity(), text: widget.NewLabel("")}
 	b.stop = NewAction("Cancel", widget.LowImportance, nil)
-	b.Container = container.NewHBox(b.spin, b.text, b.stop)
-	b.Container.Hide()
+	b.Box = container.NewHBox(b.spin, b.text, b.stop)
+	b.Box.Hide()
 	return b
 }
 
@@ -91,11 +91,11 @@ func (b *Busy) Start(text string, cancel func()) {
 		b.stop.Show()
 	}
 	b.spin.Start()
-	b.Container.Show()
+	b.Box.Show()
 }
 
 // Stop hides it.
 func (b *Busy) Stop() {
 	b.spin.Stop()
-	b.Container.Hide()
+	b.Box.Hide()
 }

@@ -48,7 +48,7 @@ func (p *Page) newAdding() *adding {
 	a.paste = form.NewFieldOf(form.NewLines("JSON", `{"mcpServers": {"files": {"command": "npx", "args": ["-y", "…"]}}}`, 12),
 		"The block from the server's README, or another app's file. Nothing of it runs before you have seen it.")
 	a.paste.Entry.TextStyle.Monospace = true
-	a.bodies = []fyne.CanvasObject{a.command, a.address, a.paste}
+	a.bodies = []fyne.CanvasObject{a.command.Box, a.address.Box, a.paste.Box}
 	for i, text := range []string{"Command", "URL", "Paste JSON"} {
 		a.ways = append(a.ways, form.NewAction(text, widget.MediumImportance, func() { a.choose(i) }))
 		a.ways[i].Name = "Add by " + text
@@ -76,7 +76,7 @@ func (a *adding) choose(way int) {
 	}
 	tabs := container.NewGridWithColumns(len(a.ways), a.ways[0], a.ways[1], a.ways[2])
 	a.sheet.SetContent("Add a server", form.Groups(tabs, a.bodies[way]))
-	a.sheet.SetButtons(a.busy, form.Button("Cancel", a.sheet.Close),
+	a.sheet.SetButtons(a.busy.Box, form.Button("Cancel", a.sheet.Close),
 		form.NewAction("Continue", widget.HighImportance, a.next))
 	if a.sheet.IsOpen() {
 		a.focus()
@@ -174,7 +174,7 @@ func (p *Page) choose(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft, 
 	if back != nil {
 		leave = form.Button("Back", back)
 	}
-	sheet.SetButtons(busy, leave, next)
+	sheet.SetButtons(busy.Box, leave, next)
 	sheet.SetFocus(next)
 }
 
@@ -189,10 +189,7 @@ func (p *Page) draftCard(d setup.Draft, picked *bool, changed, edit func()) fyne
 	check.SetChecked(*picked)
 	button := form.Button("Edit", edit)
 	button.Name = "Edit " + name
-	line := widget.NewLabel(brief(d.Config))
-	line.TextStyle.Monospace = true
-	line.Truncation = fyne.TextTruncateEllipsis
-	line.Importance = widget.LowImportance
+	line := form.MutedLine(brief(d.Config), fyne.TextStyle{Monospace: true})
 	box := form.Column(container.NewBorder(nil, nil, nil, button, check), line)
 	for _, n := range d.Notes {
 		box.Add(form.Muted(form.Visible(n, true)))
@@ -204,7 +201,7 @@ func (p *Page) draftCard(d setup.Draft, picked *bool, changed, edit func()) fyne
 func (p *Page) mend(sheet *form.Sheet, d setup.Draft, keep func(setup.Draft), back func()) {
 	e := newEditor(d.Config.Transport, func(name string) bool { return p.taken(name, "") })
 	e.fill(d, "kept as it was found; type to replace")
-	sheet.SetContent("Edit "+form.Visible(d.Config.Name, false), e)
+	sheet.SetContent("Edit "+form.Visible(d.Config.Name, false), e.Box)
 	done := form.NewAction("Done", widget.HighImportance, func() {
 		if changed, ok := e.draft(); ok {
 			keep(changed)
@@ -265,7 +262,7 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft,
 	})
 	sheet.SetContent(title, box)
 	cancel := form.Button("Cancel", sheet.Close)
-	sheet.SetButtons(busy, form.Button("Back", back), cancel, yes)
+	sheet.SetButtons(busy.Box, form.Button("Back", back), cancel, yes)
 	sheet.SetFocus(cancel)
 }
 
@@ -286,8 +283,8 @@ func (p *Page) edit(v bridge.ServerView) {
 	busy := form.NewBusy()
 	var write func()
 	write = func() {
-		sheet.SetContent("Edit "+form.Visible(v.Server.Name, false), e)
-		sheet.SetButtons(busy, form.Button("Cancel", sheet.Close), form.NewAction("Save", widget.HighImportance, func() {
+		sheet.SetContent("Edit "+form.Visible(v.Server.Name, false), e.Box)
+		sheet.SetButtons(busy.Box, form.Button("Cancel", sheet.Close), form.NewAction("Save", widget.HighImportance, func() {
 			d, ok := e.draft()
 			if !ok {
 				return
@@ -308,7 +305,7 @@ func (p *Page) edit(v bridge.ServerView) {
 func (p *Page) confirmChange(sheet *form.Sheet, busy *form.Busy, id string, d setup.Draft, back func()) {
 	sheet.SetContent("Review what will run", form.Groups(form.Label(risk(d.Config)), commandView(d.Config)))
 	cancel := form.Button("Cancel", sheet.Close)
-	sheet.SetButtons(busy, form.Button("Back", back), cancel,
+	sheet.SetButtons(busy.Box, form.Button("Back", back), cancel,
 		form.NewAction("Save and start", widget.HighImportance, func() { p.save(sheet, busy, id, d, true) }))
 	sheet.SetFocus(cancel)
 }

@@ -21,20 +21,20 @@ const logLines = 4
 
 // card is one server.
 type card struct {
-	*form.Card
-	page *Page
-	view bridge.ServerView
+	frame *form.Card
+	page  *Page
+	view  bridge.ServerView
 
 	dot     *form.Dot
 	spin    *widget.Activity
 	moving  bool
 	name    *widget.Label
-	words   *widget.Label
-	brief   *widget.Label
+	words   *form.Note
+	brief   *form.Note
 	toggle  *form.Switch
 	notice  *fyne.Container
 	because *widget.Label
-	log     *widget.Label
+	log     *form.Note
 	failure *widget.Label
 	buttons *fyne.Container
 	power   *form.Action
@@ -50,21 +50,14 @@ func newCard(p *Page) *card {
 	c.name = form.Bold("")
 	c.name.SizeName = theme.SizeNameSubHeadingText
 	c.name.Truncation = fyne.TextTruncateEllipsis
-	c.words = widget.NewLabel("")
-	c.words.Importance = widget.LowImportance
-	c.brief = widget.NewLabel("")
-	c.brief.TextStyle.Monospace = true
-	c.brief.Truncation = fyne.TextTruncateEllipsis
-	c.brief.Importance = widget.LowImportance
+	c.words = form.MutedWord("")
+	c.brief = form.MutedLine("", fyne.TextStyle{Monospace: true})
 	c.toggle = form.NewSwitch("", func(on bool) {
 		c.page.run(c.id(), func(ctx context.Context) error { return p.o.Engine.SetServerEnabled(ctx, c.id(), on) })
 	})
 	c.because = form.Failure("")
-	c.log = widget.NewLabel("")
-	c.log.TextStyle.Monospace = true
-	c.log.Truncation = fyne.TextTruncateEllipsis
-	c.log.Importance = widget.LowImportance
-	c.log.SizeName = theme.SizeNameCaptionText
+	c.log = form.MutedLine("", fyne.TextStyle{Monospace: true})
+	c.log.SetSize(theme.SizeNameCaptionText)
 	c.failure = form.Failure("")
 	c.review = form.NewAction("Review", widget.HighImportance, func() { c.page.review(c.view) })
 	c.changes = form.NewAction("Review definitions", widget.HighImportance, func() { c.page.reviewDefinitions(c.view) })
@@ -82,8 +75,8 @@ func newCard(p *Page) *card {
 	c.notice.Hide()
 	mark := container.NewCenter(container.NewStack(form.Sized(20, 20, c.dot), c.spin))
 	head := container.NewBorder(nil, nil, mark, container.NewCenter(c.toggle),
-		container.NewBorder(nil, nil, nil, c.words, c.name))
-	c.Card = form.NewCard(container.New(layout.NewCustomPaddedVBoxLayout(2),
+		container.NewBorder(nil, nil, nil, container.NewCenter(c.words), c.name))
+	c.frame = form.NewCard(container.New(layout.NewCustomPaddedVBoxLayout(2),
 		head, c.brief, c.notice, c.because, c.log, c.failure, c.buttons))
 	return c
 }
@@ -106,7 +99,7 @@ func (c *card) set(v bridge.ServerView) {
 	if first {
 		c.label(name)
 		if builtin {
-			c.brief.TextStyle.Monospace = false
+			c.brief.SetStyle(fyne.TextStyle{})
 			c.buttons.Objects = []fyne.CanvasObject{c.defs, c.restart}
 			if c.page.o.OpenSettings != nil {
 				c.buttons.Add(form.Quiet("Folders", theme.FolderIcon(), c.page.o.OpenSettings))
@@ -137,7 +130,7 @@ func (c *card) set(v bridge.ServerView) {
 	if was.State != v.State || was.Generation != v.Generation {
 		c.setFailure("")
 	}
-	c.Card.Refresh()
+	c.frame.Refresh()
 }
 
 // notices says what waits for the person.
@@ -196,7 +189,7 @@ func (c *card) animate(inView bool) {
 func (c *card) setFailure(sentence string) {
 	form.SetFailure(c.failure, sentence)
 	c.toggle.Set(!c.view.Server.Disabled)
-	c.Card.Refresh()
+	c.frame.Refresh()
 }
 
 func (c *card) turn() {

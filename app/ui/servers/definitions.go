@@ -199,7 +199,7 @@ func (p *Page) reviewDefinitions(v bridge.ServerView) {
 		})
 		busy.Start("Approving…", stop)
 	})
-	sheet.SetButtons(busy, cancel, approve)
+	sheet.SetButtons(busy.Box, cancel, approve)
 	sheet.SetFocus(cancel)
 	sheet.Show()
 }

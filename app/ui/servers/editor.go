@@ -17,7 +17,7 @@ import (
 // editor is the form of a server: a command with arguments, or a URL. It turns
 // what was typed into a draft, and says beside a field what is wrong with it.
 type editor struct {
-	*fyne.Container
+	Box       *fyne.Container
 	transport store.Transport
 	name      *form.Field
 	command   *form.Field
@@ -44,14 +44,14 @@ func newEditor(transport store.Transport, taken func(string) bool) *editor {
 	case store.TransportHTTP:
 		e.address = form.NewField("URL", "https://example.com/mcp", "The address of the server's Streamable HTTP endpoint.")
 		e.headers = form.NewPairs("Headers", "Sent with every request. A value marked secret goes to the keychain.", "Add header", setup.LikelySecret)
-		e.Container = form.Groups(e.name, e.address, e.headers)
+		e.Box = form.Groups(e.name.Box, e.address.Box, e.headers.Box)
 	default:
 		e.command = form.NewField("Command", "npx", "The program that starts the server. npx, uvx and the like are found as in your terminal.")
 		e.args = form.NewFieldOf(form.NewLines("Arguments", "-y @modelcontextprotocol/server-everything", 3),
 			"On one line, with quotes as in a shell; or one argument a line, taken as it is.")
 		e.env = form.NewPairs("Environment", "Variables that the server gets. A value marked secret goes to the keychain.", "Add variable", setup.LikelySecret)
 		e.dir = form.NewField("Folder", "your home folder", "Where the program runs. Leave it empty for your home folder.")
-		e.Container = form.Groups(e.name, e.command, e.args, e.env, e.dir)
+		e.Box = form.Groups(e.name.Box, e.command.Box, e.args.Box, e.env.Box, e.dir.Box)
 	}
 	return e
 }

@@ -128,7 +128,7 @@ func (p *Page) SetServers(views []bridge.ServerView) {
 	}
 	p.list.RemoveAll()
 	for _, id := range order {
-		p.list.Add(p.cards[id])
+		p.list.Add(p.cards[id].frame)
 	}
 	if len(views) == 1 && views[0].Server.Transport == store.TransportBuiltin {
 		p.list.Add(p.invitation())

@@ -32,8 +32,7 @@ func commandView(c store.ServerConfig) fyne.CanvasObject {
 	part("Command", form.NewCard(form.Exact(form.Spaced(c.Command))))
 	args := form.Column()
 	for i, a := range c.Args {
-		number := widget.NewLabel(fmt.Sprintf("%d", i+1))
-		number.Importance = widget.LowImportance
+		number := form.MutedWord(fmt.Sprintf("%d", i+1))
 		text := form.Spaced(a)
 		if a == "" {
 			text = "‹empty›"
@@ -111,7 +110,7 @@ func (p *Page) review(v bridge.ServerView) {
 		})
 		busy.Start("Approving…", stop)
 	})
-	sheet.SetButtons(busy, cancel, approve)
+	sheet.SetButtons(busy.Box, cancel, approve)
 	sheet.SetFocus(cancel)
 	sheet.Show()
 }

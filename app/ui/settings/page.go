@@ -15,7 +15,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -86,11 +85,11 @@ func New(o Options) *Page {
 	p.scroll, _ = form.Page(pageWidth,
 		form.Heading("Settings", ""),
 		p.problems,
-		p.providers,
-		p.secrets,
-		p.folders,
-		p.answers,
-		p.look,
+		p.providers.Box,
+		p.secrets.Box,
+		p.folders.Box,
+		p.answers.Box,
+		p.look.Box,
 		section("About", "", form.Column(
 			form.Label("Drawbridge "+o.Version),
 			form.Muted("Its files are in "+form.Visible(o.Home, false)))))
@@ -145,9 +144,4 @@ func line(left fyne.CanvasObject, actions ...fyne.CanvasObject) fyne.CanvasObjec
 }
 
 // caption is a small explanation in one line.
-func caption(text string) *widget.Label {
-	l := widget.NewLabel(text)
-	l.Importance = widget.LowImportance
-	l.Truncation = fyne.TextTruncateEllipsis
-	return l
-}
+func caption(text string) *form.Note { return form.MutedLine(text, fyne.TextStyle{}) }

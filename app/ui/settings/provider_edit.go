@@ -74,9 +74,9 @@ func (p *providers) edit(cfg store.ProviderConfig, isNew bool) {
 	e.sheet = form.NewSheet(p.o.Window, "", nil)
 	e.sheet.SetSize(640, 640)
 
-	fields := form.Groups(e.name,
+	fields := form.Groups(e.name.Box,
 		form.Column(form.Caption("Format"), e.kind),
-		e.address, e.key, e.model, e.headers, e.keeping)
+		e.address.Box, e.key.Box, e.model.Box, e.headers.Box, e.keeping)
 	title := "Edit " + form.Visible(cfg.Title(), false)
 	if isNew {
 		title = "Add a provider"
@@ -106,7 +106,7 @@ func (p *providers) edit(cfg store.ProviderConfig, isNew bool) {
 		e.fill(cfg)
 	}
 	e.sheet.SetContent(title, fields)
-	e.sheet.SetButtons(e.busy, form.Button("Cancel", e.sheet.Close), form.NewAction("Save", widget.HighImportance, e.save))
+	e.sheet.SetButtons(e.busy.Box, form.Button("Cancel", e.sheet.Close), form.NewAction("Save", widget.HighImportance, e.save))
 	e.sheet.SetFocus(e.first())
 	e.sheet.Show()
 }
@@ -275,7 +275,7 @@ func (e *providerEditor) failed(err error) {
 			e.keeping.RemoveAll()
 			e.save()
 		})
-		e.keeping.Add(panel)
+		e.keeping.Add(panel.Box)
 		panel.load()
 	}
 	e.keeping.Refresh()

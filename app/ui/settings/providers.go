@@ -18,7 +18,7 @@ import (
 
 // providers is the list of the services that models come from.
 type providers struct {
-	*fyne.Container
+	Box     *fyne.Container
 	o       Options
 	list    *fyne.Container
 	found   *fyne.Container
@@ -34,7 +34,7 @@ func newProviders(o Options, changed func()) *providers {
 	add := form.NewAction("Add provider", widget.HighImportance, func() { p.edit(store.ProviderConfig{}, true) })
 	add.SetIcon(theme.ContentAddIcon())
 	p.found.Hide()
-	p.Container = section("Models", "Where answers come from. The tools run on this computer whichever you choose.",
+	p.Box = section("Models", "Where answers come from. The tools run on this computer whichever you choose.",
 		form.Groups(p.list, p.found, container.NewHBox(add)))
 	return p
 }
@@ -75,7 +75,7 @@ func (p *providers) show() {
 		if i > 0 {
 			p.list.Add(widget.NewSeparator())
 		}
-		p.list.Add(row)
+		p.list.Add(row.Box)
 	}
 	for id, row := range p.rows {
 		if rows[id] == nil {
@@ -119,7 +119,7 @@ func (p *providers) offer() {
 	} else {
 		p.found.Show()
 	}
-	p.Refresh()
+	p.Box.Refresh()
 }
 
 // keep adds what was found.
@@ -149,14 +149,14 @@ func (p *providers) stop() {
 
 // providerRow is one entry: what it is, its model, and what can be done.
 type providerRow struct {
-	*fyne.Container
+	Box    *fyne.Container
 	p      *providers
 	cfg    store.ProviderConfig
 	name   *widget.Label
-	what   *widget.Label
+	what   *form.Note
 	mark   *widget.Label
 	models *widget.Select
-	said   *widget.Label
+	said   *form.Note
 	fail   *widget.Label
 	busy   *form.Busy
 	use    *form.Action
@@ -184,9 +184,9 @@ func newProviderRow(p *providers, cfg store.ProviderConfig) *providerRow {
 	if cfg.Kind == store.ProviderRehearsal {
 		actions.Objects = []fyne.CanvasObject{r.use}
 	}
-	r.Container = form.Column(
+	r.Box = form.Column(
 		container.New(layout.NewCustomPaddedVBoxLayout(-4), container.NewHBox(r.name, r.mark), r.what),
-		r.said, r.fail, r.busy, actions)
+		r.said, r.fail, r.busy.Box, actions)
 	return r
 }
 
@@ -246,10 +246,10 @@ func (r *providerRow) run(words string, work func(context.Context) error, done f
 		} else {
 			done()
 		}
-		r.Refresh()
+		r.Box.Refresh()
 	})
 	r.busy.Start(words, r.cancel)
-	r.Refresh()
+	r.Box.Refresh()
 }
 
 func (r *providerRow) stop() {

@@ -14,13 +14,13 @@ import (
 
 // secrets is the section about where keys and tokens live.
 type secrets struct {
-	*fyne.Container
+	Box   *fyne.Container
 	panel *secretsPanel
 }
 
 func newSecrets(o Options, changed func()) *secrets {
 	s := &secrets{panel: newSecretsPanel(o, changed)}
-	s.Container = section("Keys and tokens", "", s.panel)
+	s.Box = section("Keys and tokens", "", s.panel.Box)
 	return s
 }
 
@@ -29,7 +29,7 @@ func (s *secrets) load() { s.panel.load() }
 // secretsPanel shows where secrets live, and lets the person choose where there
 // is no keychain, or unlock what is locked.
 type secretsPanel struct {
-	*fyne.Container
+	Box     *fyne.Container
 	o       Options
 	changed func()
 	busy    *form.Busy
@@ -42,7 +42,7 @@ type secretsPanel struct {
 func newSecretsPanel(o Options, changed func()) *secretsPanel {
 	s := &secretsPanel{o: o, changed: changed, busy: form.NewBusy(), fail: form.Failure(""), body: form.Column()}
 	s.body.Add(form.Muted("Looking for the keychain…"))
-	s.Container = form.Column(s.body, s.fail, s.busy)
+	s.Box = form.Column(s.body, s.fail, s.busy.Box)
 	return s
 }
 
@@ -87,7 +87,7 @@ func (s *secretsPanel) show(state store.SecretState) {
 		s.passphrase("Keep them in a file that a passphrase seals: you type the passphrase once after each start. If you forget it, they are lost.", true)
 	}
 	s.body.Refresh()
-	s.Refresh()
+	s.Box.Refresh()
 }
 
 // passphrase shows the fields; a new passphrase is typed twice.
@@ -95,10 +95,10 @@ func (s *secretsPanel) passphrase(why string, twice bool) {
 	s.pass = form.NewFieldOf(form.NewSecretEntry("Passphrase", ""), "")
 	s.again = form.NewFieldOf(form.NewSecretEntry("Passphrase again", ""), "")
 	s.body.Add(form.Label(why))
-	s.body.Add(s.pass)
+	s.body.Add(s.pass.Box)
 	words := "Unlock"
 	if twice {
-		s.body.Add(s.again)
+		s.body.Add(s.again.Box)
 		words = "Use this passphrase"
 	}
 	use := func() {
@@ -126,7 +126,7 @@ func (s *secretsPanel) run(words string, work func(context.Context) error) {
 		s.busy.Stop()
 		if err != nil {
 			form.SetFailure(s.fail, form.Sentence(err))
-			s.Refresh()
+			s.Box.Refresh()
 			return
 		}
 		s.load()

@@ -21,7 +21,7 @@ import (
 
 // folders are those that the workbench may read.
 type folders struct {
-	*fyne.Container
+	Box  *fyne.Container
 	o    Options
 	list *fyne.Container
 	path *form.Field
@@ -45,9 +45,9 @@ func newFolders(o Options) *folders {
 	})
 	choose.Name = "Choose a folder"
 	add := form.Button("Grant", func() { f.grant(f.path.Text()) })
-	f.Container = section("Workbench folders",
+	f.Box = section("Workbench folders",
 		"The built-in server may list, read and search files in these folders, and nowhere else. What it reads can go to the model.",
-		form.Column(f.list, container.NewBorder(nil, nil, nil, container.NewVBox(widget.NewLabel(""), container.NewHBox(add, choose)), f.path)))
+		form.Column(f.list, container.NewBorder(nil, nil, nil, container.NewVBox(widget.NewLabel(""), container.NewHBox(add, choose)), f.path.Box)))
 	return f
 }
 
@@ -67,7 +67,7 @@ func (f *folders) load() {
 		remove.Name = "Remove " + dir
 		f.list.Add(line(form.Label(form.Visible(dir, false)), remove))
 	}
-	f.Refresh()
+	f.Box.Refresh()
 }
 
 // grant adds a folder that exists.
@@ -113,14 +113,14 @@ func (f *folders) change(change func(*store.Settings) error) {
 
 // answers are those that a person gave once for all.
 type answers struct {
-	*fyne.Container
+	Box  *fyne.Container
 	o    Options
 	list *fyne.Container
 }
 
 func newAnswers(o Options) *answers {
 	a := &answers{o: o, list: form.Column()}
-	a.Container = section("Standing answers", "Tools that run, or are refused, without asking you again.", a.list)
+	a.Box = section("Standing answers", "Tools that run, or are refused, without asking you again.", a.list)
 	return a
 }
 
@@ -159,12 +159,12 @@ func (a *answers) show(all []store.ToolAnswer, err error) {
 		remove.Name = "Ask again for " + t.Tool
 		a.list.Add(line(form.Label(form.Visible(t.Server+" · "+t.Tool+" · "+words, false)), remove))
 	}
-	a.Refresh()
+	a.Box.Refresh()
 }
 
 // look is the appearance.
 type look struct {
-	*fyne.Container
+	Box    *fyne.Container
 	o      Options
 	choice *widget.RadioGroup
 	fail   *widget.Label
@@ -183,7 +183,7 @@ func newLook(o Options) *look {
 	l.choice = widget.NewRadioGroup([]string{lookSystem, lookLight, lookDark}, l.choose)
 	l.choice.Horizontal = true
 	l.choice.Required = true
-	l.Container = section("Appearance", "", form.Column(l.choice, l.fail))
+	l.Box = section("Appearance", "", form.Column(l.choice, l.fail))
 	return l
 }
 

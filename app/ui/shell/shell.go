@@ -25,6 +25,8 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/servers"
 	"github.com/drawbridge-app/drawbridge/app/ui/settings"
+	"github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/assets"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -86,17 +88,11 @@ type Options struct {
 	Chat func(Host) ChatPage
 	// App is the running Fyne app; nil makes one.
 	App fyne.App
-	// Prepare is called once with the app, before the first window: for the
-	// theme and the icon. May be nil.
-	Prepare func(fyne.App, store.Settings)
-	// ApplyTheme is called when the person chose another appearance. May be
-	// nil.
-	ApplyTheme func(fyne.App, store.Settings)
-	// TrayIcon is a PNG for the tray.
-	TrayIcon []byte
-	Version  string
-	Home     string
-	Logger   *slog.Logger
+	// Version and Home are shown to the person.
+	Version string
+	Home    string
+	// Logger takes what no person waits for; nil discards it.
+	Logger *slog.Logger
 	// DumpSocket is the path of a Unix socket on which each connection gets one
 	// JSON document that says what is on the screen; empty for none.
 	DumpSocket string
@@ -155,11 +151,10 @@ func New(o Options) (*Shell, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	now := o.Engine.Settings()
-	if o.Prepare != nil {
-		o.Prepare(s.app, now)
-	}
+	s.app.SetIcon(fyne.NewStaticResource("drawbridge.png", assets.AppPNG()))
+	s.app.Settings().SetTheme(theme.New(theme.Choice(now.Window.Theme)))
 	s.build(now.Window)
-	s.tray = newTray(s.app, o.TrayIcon, trayActions{
+	s.tray = newTray(s.app, assets.TrayPNG(), trayActions{
 		open:    s.Show,
 		newChat: func() { s.do(s.newChat) },
 		servers: func() { s.do(func() { s.show(); s.open(placeServers) }) },
@@ -208,9 +203,9 @@ func (s *Shell) build(remembered store.WindowSettings) {
 			})
 		}},
 	}
-	s.places[placeChat].item = newRailItem("Chat", chatIcon(), func() { s.open(placeChat) })
-	s.places[placeServers].item = newRailItem("Servers", serversIcon(), func() { s.open(placeServers) })
-	s.places[placeSettings].item = newRailItem("Settings", settingsIcon(), func() { s.open(placeSettings) })
+	s.places[placeChat].item = newRailItem("Chat", theme.Icon(theme.IconChat), func() { s.open(placeChat) })
+	s.places[placeServers].item = newRailItem("Servers", theme.Icon(theme.IconServer), func() { s.open(placeServers) })
+	s.places[placeSettings].item = newRailItem("Settings", theme.Icon(theme.IconSettings), func() { s.open(placeSettings) })
 	s.rail = newRail(s.places[placeChat].item, s.places[placeServers].item, s.places[placeSettings].item)
 	s.body = container.NewStack()
 	s.current = -1
@@ -297,7 +292,5 @@ func (s *Shell) setServers(views []bridge.ServerView) {
 }
 
 func (s *Shell) applyTheme() {
-	if s.o.ApplyTheme != nil {
-		s.o.ApplyTheme(s.app, s.o.Engine.Settings())
-	}
+	s.app.Settings().SetTheme(theme.New(theme.Choice(s.o.Engine.Settings().Window.Theme)))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/servers"
+	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -131,10 +132,9 @@ func (w *welcome) show() {
 		}
 	}
 	w.sheet.SetContent(title, content)
-	count := widget.NewLabel(fmt.Sprintf("%d of %d", w.step+1, stepEnd))
-	count.Importance = widget.LowImportance
+	count := form.MutedWord(fmt.Sprintf("%d of %d", w.step+1, stepEnd))
 	next := form.NewAction(words, widget.HighImportance, w.next)
-	w.sheet.SetButtons(count, w.busy, form.NewAction("Skip", widget.LowImportance, w.sheet.Close), next)
+	w.sheet.SetButtons(count, w.busy.Box, form.NewAction("Skip", widget.LowImportance, w.sheet.Close), next)
 	w.sheet.SetFocus(next)
 }
 
@@ -178,9 +178,9 @@ func (w *welcome) what() fyne.CanvasObject {
 	}
 	return form.Groups(
 		form.Label("Chat with a model that can use the tools on this computer, while nothing of it is opened to the outside."),
-		point(serversIcon(), "Your servers run here", "Drawbridge starts the MCP servers that you add, and runs each tool call itself."),
+		point(uitheme.Icon(uitheme.IconServer), "Your servers run here", "Drawbridge starts the MCP servers that you add, and runs each tool call itself."),
 		point(theme.VisibilityIcon(), "You see and decide", "The exact command before it first runs, each tool before it is first called, and which tools a conversation may use."),
-		point(chatIcon(), "It works at once", "A rehearsal model and a small workbench of tools are built in. No key, account or network is needed to try it."))
+		point(uitheme.Icon(uitheme.IconChat), "It works at once", "A rehearsal model and a small workbench of tools are built in. No key, account or network is needed to try it."))
 }
 
 func (w *welcome) models() fyne.CanvasObject {
