@@ -166,7 +166,7 @@ func (e *endpoint) keyError(ctx context.Context, what string, ref store.SecretRe
 	case errors.Is(err, store.ErrNoKeychain):
 		return e.errorf(model.ErrorAuth, 0, err, "For %s, %s cannot be read because there is no keychain. Choose under Settings, Keys how to keep keys.", title, what)
 	}
-	return e.errorf(model.ErrorAuth, 0, err, "For %s, %s could not be read from the keychain: %s", title, what, clean(err.Error(), 200))
+	return e.errorf(model.ErrorAuth, 0, err, "For %s, %s could not be read from the keychain: %s.", title, what, strings.TrimRight(clean(err.Error(), 200), "."))
 }
 
 // send makes one request and returns the answer's open body. Any status but a
