@@ -1,0 +1,316 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tailscale/hujson"
+
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+const serversKey = "mcpServers"
+
+// entry is a server as mcp.json has it: the shape that other programs share,
+// and what only this one needs under a key of its own.
+type entry struct {
+	Type     string                 `json:"type,omitempty"`
+	Command  string                 `json:"command,omitempty"`
+	Args     []string               `json:"args,omitempty"`
+	Env      map[string]store.Value `json:"env,omitempty"`
+	Cwd      string                 `json:"cwd,omitempty"`
+	URL      string                 `json:"url,omitempty"`
+	Headers  map[string]store.Value `json:"headers,omitempty"`
+	Disabled bool                   `json:"disabled,omitempty"`
+	Own      own                    `json:"drawbridge,omitzero"`
+}
+
+type own struct {
+	ID string `json:"id,omitempty"` // only if it is not the name
+}
+
+func entryOf(c store.ServerConfig) entry {
+	e := entry{Disabled: c.Disabled}
+	if c.ID != c.Name {
+		e.Own.ID = c.ID
+	}
+	if c.Transport == store.TransportHTTP {
+		e.Type, e.URL, e.Headers = "http", c.URL, c.Headers
+	} else {
+		e.Command, e.Args, e.Env, e.Cwd = c.Command, c.Args, c.Env, c.Dir
+	}
+	return e
+}
+
+// decodeServers reads the servers in the order of the file. An entry that
+// cannot be used is named in problems and is no server; its name is in broken.
+// The error says that the whole file cannot be used.
+func decodeServers(d *document) (servers []store.ServerConfig, broken map[string]bool, problems []string, err error) {
+	v := member(object(&d.root), serversKey)
+	if v == nil {
+		return nil, nil, nil, nil
+	}
+	list := object(v)
+	if list == nil {
+		return nil, nil, nil, fmt.Errorf("its %q is no object", serversKey)
+	}
+	broken = map[string]bool{}
+	ids := map[string]string{}
+	for i := range list.Members {
+		name := memberName(&list.Members[i])
+		c, err := decodeServer(name, &list.Members[i].Value)
+		if err == nil {
+			if first, taken := ids[c.ID]; taken {
+				err = fmt.Errorf("its id %q is that of the server %q", c.ID, first)
+			}
+		}
+		if err != nil {
+			broken[name] = true
+			problems = append(problems, fmt.Sprintf("mcp.json: the server %q cannot be used: %v. The others are not affected.", name, err))
+			continue
+		}
+		ids[c.ID] = name
+		servers = append(servers, c)
+	}
+	return servers, broken, problems, nil
+}
+
+func decodeServer(name string, v *hujson.Value) (store.ServerConfig, error) {
+	o := object(v)
+	if o == nil {
+		return store.ServerConfig{}, errors.New("it is no object; it should begin with {")
+	}
+	r := reader{o: o}
+	kind, command, url := r.text("type"), r.text("command"), r.text("url")
+	c := store.ServerConfig{ID: name, Name: name, Disabled: r.flag("disabled")}
+	if v := member(o, "drawbridge"); v != nil && !null(v) {
+		if object(v) == nil {
+			return c, errors.New(`"drawbridge" should be an object`)
+		}
+		extra := reader{o: object(v)}
+		if id := extra.text("id"); id != "" {
+			c.ID = id
+		}
+		r.err = errors.Join(r.err, extra.err)
+	}
+	switch kind {
+	case "stdio":
+		c.Transport = store.TransportStdio
+	case "http", "streamable-http", "streamableHttp":
+		c.Transport = store.TransportHTTP
+	case "":
+		switch {
+		case command != "":
+			c.Transport = store.TransportStdio
+		case url != "":
+			c.Transport = store.TransportHTTP
+		case r.err == nil:
+			return c, errors.New(`it has neither a "command" nor a "url"; add the one that its documentation names`)
+		}
+	case "sse":
+		return c, errors.New(`the transport "sse" is not supported yet; if the server also offers Streamable HTTP, set "type" to "http" and use that address`)
+	default:
+		return c, fmt.Errorf(`its "type" %q is not known; use "stdio" or "http"`, kind)
+	}
+	if c.Transport == store.TransportHTTP {
+		c.URL, c.Headers = url, r.values("headers")
+	} else {
+		c.Command, c.Args, c.Env, c.Dir = command, r.texts("args"), r.values("env"), r.text("cwd")
+	}
+	if r.err != nil {
+		return c, r.err
+	}
+	return c, readable(c.Validate())
+}
+
+// readable takes the server's name and the sentinel away, which the sentence
+// around it says already.
+func readable(err error) error {
+	if err == nil {
+		return nil
+	}
+	s := strings.TrimSuffix(err.Error(), " ("+store.ErrInvalid.Error()+")")
+	if strings.HasPrefix(s, "server ") {
+		if _, rest, ok := strings.Cut(s, ": "); ok {
+			s = rest
+		}
+	}
+	return errors.New(s)
+}
+
+// reader reads the keys of an entry and keeps the first mistake. A key that is
+// null counts as absent.
+type reader struct {
+	o   *hujson.Object
+	err error
+}
+
+func null(v *hujson.Value) bool { return v.Value.Kind() == 'n' }
+
+func (r *reader) get(key string) *hujson.Value {
+	if v := member(r.o, key); v != nil && !null(v) {
+		return v
+	}
+	return nil
+}
+
+func (r *reader) fail(key, want string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%q should be %s", key, want)
+	}
+}
+
+func (r *reader) text(key string) string {
+	v := r.get(key)
+	if v == nil {
+		return ""
+	}
+	s, ok := text(v)
+	if !ok {
+		r.fail(key, "a text in quotes")
+	}
+	return s
+}
+
+func (r *reader) flag(key string) bool {
+	v := r.get(key)
+	if v == nil {
+		return false
+	}
+	if k := v.Value.Kind(); k != 't' && k != 'f' {
+		r.fail(key, "true or false")
+		return false
+	}
+	return v.Value.(hujson.Literal).Bool()
+}
+
+func (r *reader) texts(key string) []string {
+	v := r.get(key)
+	if v == nil {
+		return nil
+	}
+	list, ok := v.Value.(*hujson.Array)
+	if !ok {
+		r.fail(key, "a list of texts in quotes")
+		return nil
+	}
+	var out []string
+	for i := range list.Elements {
+		s, ok := text(&list.Elements[i])
+		if !ok {
+			r.fail(key, "a list of texts in quotes; put quotes around numbers too")
+			return nil
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (r *reader) values(key string) map[string]store.Value {
+	v := r.get(key)
+	if v == nil {
+		return nil
+	}
+	o := object(v)
+	if o == nil {
+		r.fail(key, "an object of texts")
+		return nil
+	}
+	var out map[string]store.Value
+	for i := range o.Members {
+		s, ok := text(&o.Members[i].Value)
+		if !ok {
+			r.fail(key, "an object of texts; put quotes around numbers too")
+			return nil
+		}
+		if out == nil {
+			out = map[string]store.Value{}
+		}
+		out[memberName(&o.Members[i])] = store.Value(s)
+	}
+	return out
+}
+
+// checkServers says what is wrong with a list that is to be written.
+func checkServers(servers []store.ServerConfig, broken map[string]bool) error {
+	names, ids := map[string]bool{}, map[string]bool{}
+	for _, c := range servers {
+		if c.Transport == store.TransportBuiltin {
+			return fmt.Errorf("server %q: a built-in server is not kept in mcp.json (%w)", c.Name, store.ErrInvalid)
+		}
+		if c.ID == "" {
+			return fmt.Errorf("server %q: it has no id (%w)", c.Name, store.ErrInvalid)
+		}
+		if err := c.Validate(); err != nil {
+			return err
+		}
+		if broken[c.Name] {
+			return fmt.Errorf("server %q: mcp.json has an entry of that name that cannot be used; mend or remove it there, or choose another name (%w)", c.Name, store.ErrExists)
+		}
+		if names[c.Name] || ids[c.ID] {
+			return fmt.Errorf("server %q: there is one of that name or id already; choose another name (%w)", c.Name, store.ErrExists)
+		}
+		names[c.Name], ids[c.ID] = true, true
+	}
+	return nil
+}
+
+// applyServers carries the difference between two lists over to the file:
+// servers are matched by id, keep their place, and new ones go to the end.
+func applyServers(d *document, old, now []store.ServerConfig) error {
+	root := object(&d.root)
+	if v := member(root, serversKey); v == nil || null(v) {
+		if err := d.set(nil, serversKey, []byte("{}")); err != nil {
+			return err
+		}
+	}
+	for _, was := range old {
+		if !slices.ContainsFunc(now, func(c store.ServerConfig) bool { return c.ID == was.ID }) {
+			if err := d.remove([]string{serversKey}, was.Name); err != nil {
+				return err
+			}
+		}
+	}
+	// All renames at once, so that two servers can swap their names.
+	list := object(member(root, serversKey))
+	renames := map[*hujson.ObjectMember]string{}
+	for _, was := range old {
+		for _, is := range now {
+			if is.ID != was.ID || is.Name == was.Name {
+				continue
+			}
+			for i := range list.Members {
+				if memberName(&list.Members[i]) == was.Name {
+					renames[&list.Members[i]] = is.Name
+				}
+			}
+		}
+	}
+	for m, name := range renames {
+		m.Name.Value = hujson.String(name)
+	}
+	for _, is := range now {
+		after, err := plain(entryOf(is))
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(old, func(c store.ServerConfig) bool { return c.ID == is.ID })
+		if i < 0 {
+			v := hujson.Value{Value: after}
+			if err := d.set([]string{serversKey}, is.Name, standard(&v)); err != nil {
+				return err
+			}
+			continue
+		}
+		before, err := plain(entryOf(old[i]))
+		if err != nil {
+			return err
+		}
+		if err := d.merge([]string{serversKey, is.Name}, before, after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
