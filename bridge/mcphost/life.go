@@ -20,6 +20,9 @@ const (
 	shortLife     = time.Second            // a link that ends sooner is not at once made anew
 )
 
+// notApproved is the sentence of a held server.
+const notApproved = "Its command has not been approved yet. Look at it, then approve it."
+
 // life watches over one server from its start to its stop: it starts it,
 // lists its tools, and starts it again after a crash. It runs in a goroutine of
 // its own. Each start is a generation.
@@ -64,7 +67,7 @@ func (l *life) refused(err error) {
 	switch {
 	case l.ctx.Err() != nil:
 	case errors.Is(err, store.ErrHeld):
-		l.event(Held, func(s *Status) { s.Error = "Its command has not been approved yet. Look at it, then approve it." })
+		l.event(Held, func(s *Status) { s.Error = notApproved })
 	default:
 		l.event(Failed, func(s *Status) { s.Error = fmt.Sprintf("It may not start: %v.", err) })
 	}
@@ -99,31 +102,16 @@ func (l *life) once(reached *bool) error {
 	if !l.next() {
 		return errStopped
 	}
-	resolving, cancel := context.WithTimeout(l.ctx, secretsLimit)
-	plan, err := l.m.plan(resolving, l.config)
-	cancel()
-	if err != nil {
-		return err
-	}
-	started := time.Now()
-	ctx, cancel := context.WithTimeoutCause(l.ctx, l.m.o.StartTimeout, errNoAnswer)
-	defer cancel()
-	k, err := l.m.connect(ctx, plan, l.log, l.era)
+	k, took, err := l.m.try(l.ctx, l.config, l.log, l.era)
 	if err != nil {
 		return err
 	}
 	defer k.close()
-	list, err := k.list(ctx)
-	if err != nil {
-		return k.startError(ctx, err, l.m.o)
-	}
-	k.catalogue.Store(list)
-	took := time.Since(started)
 	fill := k.fill(took)
 	if !l.ready(k, fill) {
 		return errStopped
 	}
-	l.log.add(fmt.Sprintf("ready with %d tools after %d ms", len(list.tools), took.Milliseconds()))
+	l.log.add(fmt.Sprintf("ready with %d tools after %d ms", len(k.catalogue.Load().tools), took.Milliseconds()))
 	*reached = true
 	return l.watch(k, fill, time.Now())
 }

@@ -76,7 +76,8 @@ func New(o Options) *Manager {
 // Apply makes the configured servers run: new ones are started, changed ones
 // restarted, removed and disabled ones stopped, held ones asked about again.
 // A server that a person stopped, or that failed, is left as it is unless its
-// configuration changed. Of two with the same id the first counts.
+// configuration changed. Of two with the same id the first counts. With
+// Options.Manual nothing is started.
 func (m *Manager) Apply(configs []store.ServerConfig) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -124,6 +125,8 @@ func (m *Manager) reconcile(c store.ServerConfig) {
 		if s.status.State != Disabled {
 			m.halt(s, Disabled)
 		}
+	case m.o.Manual && (changed || old.Disabled):
+		m.halt(s, Stopped)
 	case changed || old.Disabled || s.status.State == Held:
 		m.launch(s)
 	case old.Name != c.Name:

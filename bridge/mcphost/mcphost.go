@@ -64,6 +64,8 @@ type Options struct {
 	Builtins map[string]func(ctx context.Context, rw io.ReadWriteCloser) error
 	// Version of the program, told to servers.
 	Version string
+	// Manual has Apply start nothing: servers are Stopped until Start.
+	Manual bool
 
 	StartTimeout    time.Duration // until the tools are listed; 30 s
 	DiscoverTimeout time.Duration // silence after which a server is taken for one of the older era; 4 s
