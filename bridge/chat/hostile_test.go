@@ -194,11 +194,13 @@ func TestParallelCalls(t *testing.T) {
 
 func TestAnswersWithoutEnd(t *testing.T) {
 	t.Parallel()
+	long := strings.Repeat("x", 1<<20)
+	item := json.RawMessage(`"` + long + `"`)
 	for name, delta := range map[string]func(i int) model.Delta{
-		"text":       func(int) model.Delta { return model.TextDelta{Text: strings.Repeat("x", 1<<20)} },
-		"reasoning":  func(int) model.Delta { return model.ReasoningDelta{Text: strings.Repeat("x", 1<<20)} },
-		"arguments":  func(int) model.Delta { return call(0, "a", "fs__echo", strings.Repeat("x", 1<<20)) },
-		"names":      func(int) model.Delta { return call(0, "a", strings.Repeat("x", 1<<20), "") },
+		"text":       func(int) model.Delta { return model.TextDelta{Text: long} },
+		"reasoning":  func(int) model.Delta { return model.ReasoningDelta{Text: long} },
+		"arguments":  func(int) model.Delta { return call(0, "a", "fs__echo", long) },
+		"names":      func(int) model.Delta { return call(0, "a", long, "") },
 		"calls":      func(i int) model.Delta { return call(i, "", "fs__echo", "") },
 		"empty ones": func(int) model.Delta { return model.TextDelta{} },
 		"alternating": func(i int) model.Delta {
@@ -208,7 +210,7 @@ func TestAnswersWithoutEnd(t *testing.T) {
 			return model.ReasoningDelta{Text: "x"}
 		},
 		"items": func(int) model.Delta {
-			return model.OpaqueDelta{Data: json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`)}
+			return model.OpaqueDelta{Data: item}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -343,33 +345,40 @@ func TestToolsThatMisbehave(t *testing.T) {
 	}
 }
 
-// A server that floods with progress holds nothing up, and reports nothing
-// after its result.
-func TestProgress(t *testing.T) {
+// A server that floods with progress holds nothing up.
+func TestProgressFlood(t *testing.T) {
 	t.Parallel()
-	h, w := newHistory(), shop()
-	var late func(tools.Progress)
+	w := shop()
 	w.run["flood"] = func(_ context.Context, _ json.RawMessage, progress func(tools.Progress)) tools.Result {
 		for i := range 100_000 {
 			progress(tools.Progress{Done: float64(i)})
 		}
-		late = progress
 		return text("ok")
 	}
-	m := script(say(call(0, "a", "fs__flood", "{}"), doneCalls), say("ok", doneEnd))
-	ended := false
-	for e, err := range chat.New(chat.Options{History: h, Tools: w}).Run(t.Context(), userTurn(m, "go")) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch e.(type) {
-		case chat.CallDone:
-			ended = true
-			late(tools.Progress{Done: 1})
-		case chat.CallProgress:
-			if ended {
-				t.Error("progress after the result")
+	afterCalls(t, w, nil, call(0, "a", "fs__flood", "{}"))
+}
+
+// Progress that is read comes through, and none comes after the result.
+func TestProgressEndsWithTheResult(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, w := newHistory(), shop()
+		w.run["brisk"] = func(_ context.Context, _ json.RawMessage, progress func(tools.Progress)) tools.Result {
+			for i := range 3 {
+				time.Sleep(time.Second)
+				progress(tools.Progress{Done: float64(i + 1), Total: 3})
 			}
+			time.AfterFunc(1500*time.Millisecond, func() { progress(tools.Progress{Done: 99}) })
+			return text("ok")
 		}
-	}
+		w.run["slow"] = func(context.Context, json.RawMessage, func(tools.Progress)) tools.Result {
+			time.Sleep(10 * time.Second)
+			return text("ok")
+		}
+		m := script(say(call(0, "a", "fs__brisk", "{}"), call(1, "b", "fs__slow", "{}"), doneCalls), say("ok", doneEnd))
+		got := only[chat.CallProgress](must(t, chat.New(chat.Options{History: h, Tools: w}), userTurn(m, "go")))
+		if len(got) != 3 || got[2].Progress.Done != 3 || got[2].CallID != "a" {
+			t.Errorf("progress %+v", got)
+		}
+	})
 }

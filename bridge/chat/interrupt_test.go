@@ -139,7 +139,11 @@ func TestInterruptedAtEveryEvent(t *testing.T) {
 				defer cancel()
 				var last chat.Event
 				func() {
-					defer func() { _ = recover() }()
+					defer func() {
+						if p := recover(); p != nil && p != "reader" {
+							t.Errorf("%s: the panic became %v", name, p)
+						}
+					}()
 					n := 0
 					for e, err := range chat.New(chat.Options{History: h, Tools: w}).Run(ctx, userTurn(m, "go")) {
 						if err != nil {
@@ -383,3 +387,108 @@ func (d deaf) Approve(context.Context, chat.Approval) (tools.Answer, error) {
 }
 
 func (d deaf) Continue(context.Context, int) (bool, error) { return false, nil }
+
+// A call that ends with a real result when it is stopped keeps it, and what was
+// not begun says so.
+func TestResultsThatComeWithTheStop(t *testing.T) {
+	t.Parallel()
+	for _, leave := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			h, w := newHistory(), shop()
+			w.run["finish"] = func(ctx context.Context, _ json.RawMessage, _ func(tools.Progress)) tools.Result {
+				<-ctx.Done()
+				return text("finished all the same")
+			}
+			w.run["deaf"] = func(context.Context, json.RawMessage, func(tools.Progress)) tools.Result {
+				time.Sleep(time.Minute)
+				return text("too late")
+			}
+			m := script(say(call(0, "a", "fs__finish", "{}"), call(1, "b", "fs__deaf", "{}"), call(2, "c", "fs__echo", "{}"), doneCalls))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			running := 0
+			for e, err := range chat.New(chat.Options{History: h, Tools: w, Parallel: 2}).Run(ctx, userTurn(m, "go")) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, ok := e.(chat.CallRunning); ok {
+					running++
+				}
+				if running == 2 {
+					if leave {
+						break
+					}
+					cancel()
+				}
+			}
+			got := results(h.chain(t))
+			if r := got["a"]; r.IsError || r.Content.Text() != "finished all the same" {
+				t.Errorf("a (left: %v): %+v", leave, r)
+			}
+			if r := got["b"]; !r.IsError || r.Content.Text() != "The call was stopped while it ran. It may or may not have had its effect." {
+				t.Errorf("b (left: %v): %+v", leave, r)
+			}
+			if r := got["c"]; !r.IsError || r.Content.Text() != "The person stopped the answer before this call was run." {
+				t.Errorf("c (left: %v): %+v", leave, r)
+			}
+			time.Sleep(2 * time.Minute) // the deaf one ends
+		})
+	}
+}
+
+func TestRecoverClosesWhatIsOpen(t *testing.T) {
+	t.Parallel()
+	streaming := func(m store.Message) store.Message {
+		m.Status = store.StatusStreaming
+		return m
+	}
+	for name, test := range map[string]struct {
+		chain []store.Message
+		n     int
+		want  string
+	}{
+		"nothing":           {nil, 0, ""},
+		"whole":             {link(user("a"), assistant(store.Text{Text: "b"})), 0, "user/complete \"a\" \nassistant/complete \"b\" \n"},
+		"no answer yet":     {link(user("a")), 0, "user/complete \"a\" \n"},
+		"a growing answer":  {link(user("a"), streaming(assistant(store.Text{Text: "b"}, toolCall("1")))), 1, "user/complete \"a\" \nassistant/interrupted \"b\" \n"},
+		"a growing message": {link(streaming(user("a"))), 1, "user/complete \"a\" \n"},
+		"calls": {
+			link(user("a"), assistant(toolCall("1"))), 1,
+			"user/complete \"a\" \nassistant/complete call 1 fs__echo \ntool/complete result 1 \"The call was cut off by the end of the program before its result was kept. It may or may not have had its effect.\" \n",
+		},
+		"some results": {
+			link(user("a"), assistant(toolCall("1"), toolCall("2")), streaming(answers("2"))), 1,
+			"user/complete \"a\" \nassistant/complete call 1 fs__echo call 2 fs__echo \ntool/complete result 1 \"The call was cut off by the end of the program before its result was kept. It may or may not have had its effect.\" result 2 \"result of 2\" \n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHistory()
+			if err := h.Append(t.Context(), test.chain...); err != nil {
+				t.Fatal(err)
+			}
+			n, err := chat.Recover(t.Context(), h)
+			if n != test.n || err != nil {
+				t.Errorf("mended %d, %v", n, err)
+			}
+			if got := shape(h.chain(t)); got != test.want {
+				t.Errorf("got\n%swant\n%s", got, test.want)
+			}
+			if err := validChain(h.chain(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestRecoverSaysWhatItCouldNotMend(t *testing.T) {
+	t.Parallel()
+	h := newHistory()
+	if err := h.Append(t.Context(), link(user("a"), assistant(toolCall("1")))...); err != nil {
+		t.Fatal(err)
+	}
+	h.fail = func(int) bool { return true }
+	if n, err := chat.Recover(t.Context(), h); n != 0 || !errors.Is(err, errDisk) {
+		t.Errorf("mended %d, %v", n, err)
+	}
+}

@@ -245,3 +245,29 @@ func TestReviewBuiltinPassesWithThisProgramAlone(t *testing.T) {
 		t.Errorf("a server that took the name of a built-in one inherits its trust: %v", v)
 	}
 }
+
+// A write that failed may have taken effect: what counts is what is kept.
+func TestAnswersAreReadAgainAfterAFailedWrite(t *testing.T) {
+	t.Parallel()
+	l := newLedger()
+	e := policy.New(policy.Options{Ledger: l})
+	read := tool("fs", "read", "1")
+	review(t, e, "fs", nil, read)
+	conv := store.Conversation{ID: "c"}
+	if v := e.Decide(t.Context(), chat("c", read), &conv, &read); v.Decision != tools.Ask {
+		t.Fatalf("decided %v", v)
+	}
+	l.set(func() { l.failWrite, l.writesAnyway = true, true })
+	if err := e.Record(t.Context(), chat("c", read), tools.AnswerConversation); !errors.Is(err, errLedger) {
+		t.Fatalf("Record: %v", err)
+	}
+	if v := e.Decide(t.Context(), chat("c", read), &conv, &read); v.Decision != tools.Allow {
+		t.Errorf("the answer that was kept does not count: %v", v)
+	}
+	if err := e.SetStanding(t.Context(), read.Ref, tools.AnswerNever); !errors.Is(err, errLedger) {
+		t.Fatalf("SetStanding: %v", err)
+	}
+	if v := e.Decide(t.Context(), chat("c", read), &conv, &read); v.Decision != tools.Deny {
+		t.Errorf("the never that was kept does not count: %v", v)
+	}
+}
