@@ -34,7 +34,7 @@ func decodeSettings(d *document) (s store.Settings, problems []string, err error
 	d.unusable = map[int]bool{}
 	fields := reflect.ValueOf(&s).Elem()
 	for i := range fields.NumField() {
-		key, _, _ := strings.Cut(fields.Type().Field(i).Tag.Get("json"), ",")
+		key := jsonKey(fields.Type().Field(i))
 		v := member(root, key)
 		if v == nil {
 			continue
@@ -44,7 +44,8 @@ func decodeSettings(d *document) (s store.Settings, problems []string, err error
 			continue
 		}
 		fresh := reflect.New(fields.Field(i).Type())
-		if json.Unmarshal(standard(v), fresh.Interface()) != nil {
+		if json.Unmarshal(exact(v, fields.Field(i).Type()), fresh.Interface()) != nil {
+			d.unusable[v.StartOffset] = true
 			problems = append(problems, fmt.Sprintf(
 				"settings.json: the value of %q cannot be used, and its default holds; mend it there, or set it anew in the settings.", key))
 			continue
@@ -55,7 +56,33 @@ func decodeSettings(d *document) (s store.Settings, problems []string, err error
 		s.StepLimit = 0
 		problems = append(problems, `settings.json: "step_limit" is less than 0, and the default holds; set it anew in the settings.`)
 	}
-	return s, problems, nil
+	return cloneSettings(s), problems, nil
+}
+
+// jsonKey is the key under which a field is kept.
+func jsonKey(f reflect.StructField) string {
+	key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return key
+}
+
+// exact returns a value as plain JSON. Of an object that stands for a struct it
+// leaves out the keys that are not spelled exactly as the struct's, which
+// package json would accept, and which a change would then not find.
+func exact(v *hujson.Value, t reflect.Type) []byte {
+	o := object(v)
+	if o == nil || t.Kind() != reflect.Struct {
+		return standard(v)
+	}
+	var kept hujson.Object
+	for i := range t.NumField() {
+		key := jsonKey(t.Field(i))
+		if m := member(o, key); m != nil {
+			kept.Members = append(kept.Members, hujson.ObjectMember{
+				Name: hujson.Value{Value: hujson.String(key)}, Value: hujson.Value{Value: m.Value},
+			})
+		}
+	}
+	return standard(&hujson.Value{Value: &kept})
 }
 
 func decodeProviders(d *document, v *hujson.Value, problems []string) ([]store.ProviderConfig, []string) {
@@ -69,7 +96,7 @@ func decodeProviders(d *document, v *hujson.Value, problems []string) ([]store.P
 		e := &list.Elements[i]
 		var p store.ProviderConfig
 		reason := "a value in it has the wrong type"
-		err := json.Unmarshal(standard(e), &p)
+		err := json.Unmarshal(exact(e, reflect.TypeOf(p)), &p)
 		if err == nil {
 			if err = p.Validate(); err != nil {
 				reason = err.Error()
@@ -88,7 +115,8 @@ func decodeProviders(d *document, v *hujson.Value, problems []string) ([]store.P
 	return out, problems
 }
 
-// cloneSettings returns a copy that shares nothing.
+// cloneSettings returns a copy that shares nothing, and in which what is empty
+// is nil.
 func cloneSettings(s store.Settings) store.Settings {
 	out := s
 	out.Providers = nil
@@ -105,6 +133,12 @@ func cloneSettings(s store.Settings) store.Settings {
 	}
 	out.Folders = append([]string(nil), s.Folders...)
 	out.Switches = s.Switches.Clone()
+	if len(out.Switches.Servers) == 0 {
+		out.Switches.Servers = nil
+	}
+	if len(out.Switches.Tools) == 0 {
+		out.Switches.Tools = nil
+	}
 	return out
 }
 

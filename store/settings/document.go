@@ -26,8 +26,8 @@ type document struct {
 	root    hujson.Value // an object
 	newline string
 	indent  string // of one level
-	// unusable are the elements of lists that could not be used, by their
-	// StartOffset, which stays with them when others are added or removed.
+	// unusable are the values that could not be used, by their StartOffset,
+	// which stays with them when others are added or removed.
 	unusable map[int]bool
 }
 
@@ -293,7 +293,7 @@ func (d *document) set(path []string, key string, raw []byte) error {
 		return err
 	}
 	if old := member(parent, key); old != nil {
-		old.Value = v
+		old.Value, old.StartOffset = v, 0
 		return nil
 	}
 	last := len(parent.Members)
@@ -360,7 +360,7 @@ func (d *document) merge(path []string, old, now *hujson.Object) error {
 		if was != nil && bytes.Equal(standard(was), standard(value)) {
 			continue
 		}
-		if there := d.at(path, key); there != nil && object(there) != nil && object(value) != nil {
+		if there := d.at(path, key); there != nil && object(there) != nil && object(value) != nil && !d.unusable[there.StartOffset] {
 			before := &hujson.Object{}
 			if was != nil && object(was) != nil {
 				before = object(was)

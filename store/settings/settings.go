@@ -158,14 +158,10 @@ func (f *Files) loadSettings() {
 		blocked("cannot be read, so its last good state holds, and nothing is written to it: %w", err)
 		return
 	}
-	doc, err := parse(f.settings.content(newSettings))
+	s, err := readSettings(f.settings.content(newSettings))
 	if err == nil {
-		var s settingsState
-		if s.value, s.problems, err = decodeSettings(doc); err == nil {
-			s.doc = doc
-			f.settingsNow.Store(&s)
-			return
-		}
+		f.settingsNow.Store(s)
+		return
 	}
 	if errors.Is(err, store.ErrNewer) {
 		blocked("is of a newer version of Drawbridge, so it is left as it is and not used: %w; start the newer version, or move the file away", err)
@@ -183,14 +179,10 @@ func (f *Files) loadServers() {
 			"mcp.json cannot be read, so its last good state holds, and nothing is written to it: %w", err)})
 		return
 	}
-	doc, err := parse(f.servers.content(newServers))
+	s, err := readServers(f.servers.content(newServers))
 	if err == nil {
-		var s serversState
-		if s.list, s.broken, s.problems, err = decodeServers(doc); err == nil {
-			s.doc = doc
-			f.serversNow.Store(&s)
-			return
-		}
+		f.serversNow.Store(s)
+		return
 	}
 	f.serversNow.Store(&serversState{list: last.list, broken: last.broken, blocked: fmt.Errorf(
 		"mcp.json cannot be used: %w; mend it, or move it away to begin anew: till then the last good list of servers holds and cannot be changed", err)})
@@ -217,37 +209,54 @@ func (f *Files) Update(change func(*store.Settings) error) error {
 	if err := checkSettings(next); err != nil {
 		return err
 	}
+	next = cloneSettings(next)
 	if canonical(next) == canonical(was.value) {
 		return nil
 	}
-	before, err := plain(was.value)
+	fresh, err := was.with(next)
 	if err != nil {
 		return err
 	}
-	after, err := plain(next)
-	if err != nil {
-		return err
-	}
-	doc, err := was.doc.clone()
-	if err != nil {
-		return fmt.Errorf("change settings.json: %w", err)
-	}
-	if err := doc.merge(nil, before, after); err != nil {
-		return fmt.Errorf("change settings.json: %w", err)
-	}
-	data := doc.bytes()
-	fresh := &settingsState{}
-	if fresh.doc, err = parse(data); err == nil {
-		fresh.value, fresh.problems, err = decodeSettings(fresh.doc)
-	}
-	if err != nil || canonical(fresh.value) != canonical(next) {
-		return errors.Join(errors.New("the change cannot be carried over to settings.json; mend the entries there that Drawbridge cannot use, and try again"), err)
-	}
-	if err := f.settings.write(data); err != nil {
+	if err := f.settings.write(fresh.doc.bytes()); err != nil {
 		return err
 	}
 	f.settingsNow.Store(fresh)
 	return nil
+}
+
+// with returns the state, and so the file, with other settings.
+func (was *settingsState) with(next store.Settings) (*settingsState, error) {
+	before, err := plain(was.value)
+	if err != nil {
+		return nil, err
+	}
+	after, err := plain(next)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := was.doc.clone()
+	if err != nil {
+		return nil, fmt.Errorf("change settings.json: %w", err)
+	}
+	if err := doc.merge(nil, before, after); err != nil {
+		return nil, fmt.Errorf("change settings.json: %w", err)
+	}
+	fresh, err := readSettings(doc.bytes())
+	if err != nil || canonical(fresh.value) != canonical(next) {
+		return nil, errors.Join(errors.New("the change cannot be carried over to settings.json; mend the entries there that Drawbridge cannot use, and try again"), err)
+	}
+	return fresh, nil
+}
+
+// readSettings reads the text of settings.json.
+func readSettings(data []byte) (*settingsState, error) {
+	doc, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	s := &settingsState{doc: doc}
+	s.value, s.problems, err = decodeSettings(doc)
+	return s, err
 }
 
 // canonical is a text that is the same for the same settings, whatever the
@@ -307,26 +316,42 @@ func (f *Files) UpdateServers(change func([]store.ServerConfig) ([]store.ServerC
 	if sameServers(was.list, next) {
 		return nil
 	}
-	doc, err := was.doc.clone()
+	fresh, err := was.with(next)
 	if err != nil {
-		return fmt.Errorf("change mcp.json: %w", err)
+		return err
 	}
-	if err := applyServers(doc, was.list, next); err != nil {
-		return fmt.Errorf("change mcp.json: %w", err)
-	}
-	data := doc.bytes()
-	fresh := &serversState{}
-	if fresh.doc, err = parse(data); err == nil {
-		fresh.list, fresh.broken, fresh.problems, err = decodeServers(fresh.doc)
-	}
-	if err != nil || !sameServers(fresh.list, next) {
-		return errors.Join(errors.New("the change cannot be carried over to mcp.json; mend the entries there that Drawbridge cannot use, and try again"), err)
-	}
-	if err := f.servers.write(data); err != nil {
+	if err := f.servers.write(fresh.doc.bytes()); err != nil {
 		return err
 	}
 	f.serversNow.Store(fresh)
 	return nil
+}
+
+// with returns the state, and so the file, with another list.
+func (was *serversState) with(next []store.ServerConfig) (*serversState, error) {
+	doc, err := was.doc.clone()
+	if err != nil {
+		return nil, fmt.Errorf("change mcp.json: %w", err)
+	}
+	if err := applyServers(doc, was.list, next); err != nil {
+		return nil, fmt.Errorf("change mcp.json: %w", err)
+	}
+	fresh, err := readServers(doc.bytes())
+	if err != nil || !sameServers(fresh.list, next) {
+		return nil, errors.Join(errors.New("the change cannot be carried over to mcp.json; mend the entries there that Drawbridge cannot use, and try again"), err)
+	}
+	return fresh, nil
+}
+
+// readServers reads the text of mcp.json.
+func readServers(data []byte) (*serversState, error) {
+	doc, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	s := &serversState{doc: doc}
+	s.list, s.broken, s.problems, err = decodeServers(doc)
+	return s, err
 }
 
 // sameServers reports whether two lists hold the same, in any order.

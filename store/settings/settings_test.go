@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -414,22 +415,21 @@ func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := openFiles(t, dir)
 		ctx, cancel := context.WithCancel(t.Context())
-		ticks := 0
+		var ticks atomic.Int32
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			for range f.Watch(ctx) {
-				ticks++
+				ticks.Add(1)
 			}
 		}()
 		look := func(what string, want int) {
 			t.Helper()
 			time.Sleep(2500 * time.Millisecond) // of the bubble's clock
 			synctest.Wait()
-			if ticks != want {
-				t.Errorf("%s: %d ticks, want %d", what, ticks, want)
+			if got := ticks.Swap(0); int(got) != want {
+				t.Errorf("%s: %d ticks, want %d", what, got, want)
 			}
-			ticks = 0
 		}
 		look("nothing", 0)
 		put(t, mcp, `{"mcpServers": {"b": {"command": "x"}}}`) // as long as before
