@@ -24,18 +24,16 @@ type searchPath struct {
 
 func newSearchPath(environ func() []string) *searchPath { return &searchPath{environ: environ} }
 
-// list returns the folders: those of the login shell (or, where it says
-// nothing, of this program), then the well-known places. The first call may
-// take as long as the shell, at most loginLimit.
+// list returns the folders: those of the login shell, then those of this
+// program, which were more if it was started from a terminal, then the
+// well-known places. The first call may take as long as the shell, at most
+// loginLimit.
 func (p *searchPath) list() []string {
 	p.once.Do(func() {
 		env := p.environ()
-		path := environ(loginEnviron(env), "PATH")
-		if path == "" {
-			path = environ(env, "PATH")
-		}
 		home := homeOf(env)
-		for _, dir := range append(filepath.SplitList(path), wellKnown(home)...) {
+		login, own := filepath.SplitList(environ(loginEnviron(env), "PATH")), filepath.SplitList(environ(env, "PATH"))
+		for _, dir := range slices.Concat(login, own, wellKnown(home)) {
 			dir = expandHome(dir, home)
 			if filepath.IsAbs(dir) && !slices.Contains(p.dirs, dir) {
 				p.dirs = append(p.dirs, dir)

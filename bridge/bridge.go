@@ -1,0 +1,253 @@
+// Package bridge is the engine of Drawbridge: it runs a person's MCP servers,
+// lets a model use their tools, and asks the person where that is due. The
+// window, the command line and other Go programs all start here.
+//
+// It keeps nothing itself and shows nothing: the history, the settings and the
+// keychain come in through the interfaces of Options. The rooms below it each
+// do one thing (mcphost runs servers, policy decides, chat is the loop,
+// provider speaks to models, setup reads drafts), and this package is where
+// they meet.
+//
+//	b, err := bridge.New(ctx, bridge.Options{…})
+//	defer b.Close(ctx)
+//	conv, err := b.NewConversation(ctx)
+//	for event, err := range b.Send(ctx, conv.ID, "What time is it in Lima?", approver) { … }
+//
+// All methods of Bridge may be called from any goroutine. Those that take a
+// context may read or write files, the keychain or the network; the others
+// return at once.
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
+	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
+	"github.com/drawbridge-app/drawbridge/bridge/policy"
+	"github.com/drawbridge-app/drawbridge/bridge/setup"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/bridge/workbench"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// History keeps conversations. store/db implements it.
+type History interface {
+	chat.History
+	CreateConversation(ctx context.Context, c store.Conversation) error
+	UpdateConversation(ctx context.Context, id string, change func(*store.Conversation)) (store.Conversation, error)
+	Conversation(ctx context.Context, id string) (store.Conversation, error)
+	Conversations(ctx context.Context) ([]store.Conversation, error)
+	DeleteConversation(ctx context.Context, id string) error
+}
+
+// Ledger keeps what a person approved. store/db implements it.
+type Ledger interface {
+	policy.Ledger
+	ToolAnswers(ctx context.Context) ([]store.ToolAnswer, error)
+}
+
+// Settings keeps the settings and the servers. store/settings implements it.
+type Settings interface {
+	Settings() store.Settings
+	Update(change func(*store.Settings) error) error
+	Servers() []store.ServerConfig
+	UpdateServers(change func([]store.ServerConfig) ([]store.ServerConfig, error)) error
+	// Watch ticks after a file was changed by hand.
+	Watch(ctx context.Context) iter.Seq[struct{}]
+	// Problems are sentences about files that could not be read.
+	Problems() []string
+}
+
+// Secrets is the keychain, or what stands in for it. store/secret implements
+// it.
+type Secrets interface {
+	Get(ctx context.Context, ref store.SecretRef) (store.Secret, error)
+	Set(ctx context.Context, ref store.SecretRef, value store.Secret) error
+	Remove(ctx context.Context, ref store.SecretRef) error
+	List(ctx context.Context) ([]store.SecretRef, error)
+	State(ctx context.Context) store.SecretState
+	// Unlock has the operating system ask for the password, and waits.
+	Unlock(ctx context.Context) error
+	// UseMemory keeps secrets for this run only.
+	UseMemory()
+	// UsePassphrase opens the sealed file, or makes it.
+	UsePassphrase(ctx context.Context, passphrase store.Secret) error
+}
+
+// Options is what a Bridge is made of. Home, History, Ledger, Settings and
+// Secrets are required.
+type Options struct {
+	// Home is the folder of the program's own files; the workbench refuses to
+	// read there.
+	Home     string
+	History  History
+	Ledger   Ledger
+	Settings Settings
+	Secrets  Secrets
+	// Places says where other apps keep their files; the zero value finds none.
+	Places setup.Places
+	// Idle has New start no server; StartServers does.
+	Idle bool
+	// Problems are sentences about what the caller found when it opened the
+	// stores; they are shown with those of Settings.
+	Problems []string
+	// Version of the program, told to servers and providers.
+	Version string
+	// Environ is the environment that servers inherit a few variables of; nil
+	// means none.
+	Environ func() []string
+	// HTTP is used for providers; nil means http.DefaultClient.
+	HTTP *http.Client
+	// Logger takes what a person may want to look up later; nil discards it.
+	Logger *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Bridge is a running engine.
+type Bridge struct {
+	o         Options
+	policy    *policy.Engine
+	host      *mcphost.Manager
+	catalogue *catalogue
+	validator *tools.Validator
+	loop      *chat.Loop
+
+	stop    context.CancelFunc
+	running sync.WaitGroup // goroutines of the bridge itself
+}
+
+// New starts the engine: it mends conversations that a crash cut off, and
+// begins to start the approved servers, without waiting for them. The context
+// bounds New alone. Close ends what New started.
+func New(ctx context.Context, o Options) (*Bridge, error) {
+	if o.Home == "" || o.History == nil || o.Ledger == nil || o.Settings == nil || o.Secrets == nil {
+		return nil, errors.New("bridge: Home, History, Ledger, Settings and Secrets are required")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Environ == nil {
+		o.Environ = func() []string { return nil }
+	}
+	if o.HTTP == nil {
+		o.HTTP = http.DefaultClient
+	}
+	n, err := chat.Recover(ctx, o.History)
+	if err != nil {
+		return nil, fmt.Errorf("mend conversations that were cut off: %w", err)
+	}
+	if n > 0 {
+		o.Logger.Info("conversations that were cut off are whole again", "count", n)
+	}
+
+	life, stop := context.WithCancel(context.Background())
+	b := &Bridge{o: o, stop: stop, validator: tools.NewValidator()}
+	b.policy = policy.New(policy.Options{Ledger: o.Ledger, Logger: o.Logger})
+	bench := workbench.New(workbench.Options{
+		Folders: func() []string { return o.Settings.Settings().Folders },
+		Home:    o.Home,
+		Now:     o.Now,
+	})
+	b.host = mcphost.New(mcphost.Options{
+		Gate:    b.policy,
+		Secrets: o.Secrets,
+		Environ: o.Environ,
+		Logger:  o.Logger,
+		LogDir:  filepath.Join(o.Home, "logs"),
+		Version: o.Version,
+		Manual:  o.Idle,
+		Builtins: map[string]func(context.Context, io.ReadWriteCloser) error{
+			Workbench: bench.Serve,
+		},
+	})
+	b.catalogue = newCatalogue(b.policy, o.Logger)
+	b.loop = chat.New(chat.Options{
+		History:   o.History,
+		Tools:     guard{b},
+		Logger:    o.Logger,
+		Now:       o.Now,
+		StepLimit: o.Settings.Settings().StepLimit,
+	})
+	b.apply()
+	b.running.Go(func() { b.catalogue.follow(life, b.host) })
+	b.running.Go(func() {
+		for range o.Settings.Watch(life) {
+			b.apply()
+		}
+	})
+	return b, nil
+}
+
+// Close stops the servers and everything that the bridge runs. Turns should
+// have ended before: end their contexts and wait for them.
+func (b *Bridge) Close(ctx context.Context) error {
+	b.stop()
+	err := b.host.Close(ctx)
+	b.running.Wait()
+	return err
+}
+
+// apply hands the configured servers to the host.
+func (b *Bridge) apply() {
+	b.host.Apply(b.configs())
+}
+
+// Problems returns sentences about files that could not be read and what
+// happened to them.
+func (b *Bridge) Problems() []string {
+	return append(slices.Clone(b.o.Problems), b.o.Settings.Problems()...)
+}
+
+// Settings returns the settings.
+func (b *Bridge) Settings() store.Settings { return b.o.Settings.Settings() }
+
+// UpdateSettings changes the settings and keeps them.
+func (b *Bridge) UpdateSettings(change func(*store.Settings) error) error {
+	if err := b.o.Settings.Update(change); err != nil {
+		return err
+	}
+	b.apply()
+	return nil
+}
+
+// Home returns the folder of the program's own files.
+func (b *Bridge) Home() string { return b.o.Home }
+
+// Version returns the program's version.
+func (b *Bridge) Version() string { return b.o.Version }
+
+// signal wakes everyone who waits for a change. Its zero value is not usable.
+type signal struct {
+	mu sync.Mutex // protects ch
+	ch chan struct{}
+}
+
+func newSignal() *signal { return &signal{ch: make(chan struct{})} }
+
+// wait returns a channel that is closed at the next fire.
+func (s *signal) wait() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ch
+}
+
+func (s *signal) fire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.ch)
+	s.ch = make(chan struct{})
+}
