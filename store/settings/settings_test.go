@@ -153,6 +153,27 @@ func TestSettingsKeepWhatOthersWrote(t *testing.T) {
 	}
 }
 
+// TestBrokenTwin has a provider that cannot be used beside one of its id.
+func TestBrokenTwin(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "settings.json")
+	file := `{"providers": [{"id": "a", "type": "pigeon"}, {"id": "a", "type": "chat", "base_url": "http://x/v1"}, {"id": "a", "type": "rehearsal"}]}`
+	put(t, path, file)
+	f := openFiles(t, dir)
+	if err := f.Update(func(s *store.Settings) error { s.Providers[0].Model = "m"; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the file", get(t, path), strings.Replace(file, `/v1"`, `/v1", "model": "m"`, 1)+"\n")
+	if err := f.Update(func(s *store.Settings) error { s.Providers = nil; return nil }); err == nil {
+		if s := openFiles(t, dir).Settings(); len(s.Providers) != 0 {
+			t.Errorf("a removed provider came back as %+v", s.Providers)
+		}
+	} else if !strings.Contains(err.Error(), "mend the entries") {
+		t.Errorf("removing one whose twin would take its place: %v", err)
+	}
+}
+
 func TestSettingsRefuse(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -434,6 +455,17 @@ func TestWatch(t *testing.T) {
 		look("nothing", 0)
 		put(t, mcp, `{"mcpServers": {"b": {"command": "x"}}}`) // as long as before
 		look("an edit", 1)
+		info, err := os.Stat(mcp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, mcp, `{"mcpServers": {"c": {"command": "x"}}}`)
+		if err := os.Chtimes(mcp, time.Time{}, info.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		look("an edit within the tick of the file system's clock", 1)
+		put(t, mcp, `{"mcpServers": {"b": {"command": "x"}}}`)
+		look("back", 1)
 		if l := f.Servers(); len(l) != 1 || l[0].Name != "b" {
 			t.Errorf("servers %v", l)
 		}
