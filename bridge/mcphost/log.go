@@ -12,7 +12,7 @@ import (
 
 // The measures of a server's log.
 const (
-	logRing     = 64 << 10  // bytes kept in memory
+	logRing     = 52 << 10  // bytes kept in memory, up to a quarter more at times
 	logLineMax  = 4 << 10   // bytes of a line; a longer one is cut into several
 	logFileMax  = 1 << 20   // bytes of a file before it is rotated; one old file stays
 	logPerSec   = 256 << 10 // bytes that go to the file in a second; a flood is left out
@@ -68,13 +68,15 @@ func (l *serverLog) add(line string) {
 func (l *serverLog) append(line string) {
 	l.ring = append(l.ring, line)
 	l.bytes += len(line) + 1
-	drop := 0
-	for l.bytes > logRing && drop < len(l.ring)-1 {
-		l.bytes -= len(l.ring[drop]) + 1
-		drop++
-	}
-	if drop > 0 {
-		l.ring = append(l.ring[:0], l.ring[drop:]...)
+	// Dropping many at once keeps a flood cheap.
+	if drop := 0; l.bytes > logRing+logRing/4 {
+		for l.bytes > logRing && drop < len(l.ring)-1 {
+			l.bytes -= len(l.ring[drop]) + 1
+			drop++
+		}
+		n := copy(l.ring, l.ring[drop:])
+		clear(l.ring[n:])
+		l.ring = l.ring[:n]
 	}
 	l.write(line)
 }

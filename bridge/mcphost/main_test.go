@@ -105,7 +105,7 @@ func started(t testing.TB, m *Manager, c store.ServerConfig) Status {
 	t.Helper()
 	m.Apply([]store.ServerConfig{c})
 	if err := m.Ready(testContext(t), c.ID); err != nil {
-		t.Fatalf("Ready: %v; log: %q", err, m.Log(c.ID))
+		t.Fatalf("Ready: %v; log: %q", err, tail(m, c.ID))
 	}
 	return status(t, m, c.ID)
 }
@@ -114,7 +114,7 @@ func ready(t testing.TB, m *Manager, c store.ServerConfig) Status {
 	t.Helper()
 	s := started(t, m, c)
 	if s.State != Ready {
-		t.Fatalf("state %s: %s; log: %q", s.State, s.Error, m.Log(c.ID))
+		t.Fatalf("state %s: %s; log: %q", s.State, s.Error, tail(m, c.ID))
 	}
 	return s
 }
@@ -143,7 +143,7 @@ func await(t testing.TB, m *Manager, id, what string, is func(Status) bool) Stat
 			}
 		}
 	}
-	t.Fatalf("waited for %s; the state is %s (%s), the log %q", what, last.State, last.Error, m.Log(id))
+	t.Fatalf("waited for %s; the state is %s (%s), the log %q", what, last.State, last.Error, tail(m, id))
 	return Status{}
 }
 
@@ -167,7 +167,7 @@ func mustCall(t testing.TB, m *Manager, server, tool, args string) tools.Result 
 	t.Helper()
 	r, err := call(t, m, server, tool, args)
 	if err != nil {
-		t.Fatalf("call %s: %v; log: %q", tool, err, m.Log(server))
+		t.Fatalf("call %s: %v; log: %q", tool, err, tail(m, server))
 	}
 	return r
 }
@@ -222,4 +222,10 @@ func TestManyCallsAtOnce(t *testing.T) {
 
 func logHas(m *Manager, id, text string) bool {
 	return strings.Contains(strings.Join(m.Log(id), "\n"), text)
+}
+
+// tail is as much of a log as a failing test should show.
+func tail(m *Manager, id string) []string {
+	lines := m.Log(id)
+	return lines[max(0, len(lines)-15):]
 }

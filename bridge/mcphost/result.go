@@ -49,8 +49,11 @@ func newResult(raw json.RawMessage, r *redactor) (tools.Result, error) {
 	}
 	out := tools.Result{IsError: w.IsError}
 	for _, one := range w.Content {
+		var kind struct{ Type string }
 		var c wireContent
-		if err := json.Unmarshal(one, &c); err != nil {
+		if err := json.Unmarshal(one, &kind); err == nil && !knownKind(kind.Type) {
+			c.Type = kind.Type
+		} else if err := json.Unmarshal(one, &c); err != nil {
 			out.Content = append(out.Content, store.Text{Text: "(a part of the result could not be read)"})
 			continue
 		}
@@ -60,6 +63,14 @@ func newResult(raw json.RawMessage, r *redactor) (tools.Result, error) {
 		out.Structured = bytes.Clone(r.bytes(bytes.ToValidUTF8(w.Structured, []byte("\uFFFD"))))
 	}
 	return out, nil
+}
+
+func knownKind(kind string) bool {
+	switch kind {
+	case "text", "image", "audio", "resource_link", "resource":
+		return true
+	}
+	return false
 }
 
 func newPart(c wireContent, r *redactor) store.Part {

@@ -129,7 +129,9 @@ func (m *Manager) startProcess(k *link, spec processSpec) error {
 		defer close(drained)
 		k.drain(p.stderr)
 	}()
+	cleared := make(chan struct{})
 	go func() {
+		defer close(cleared)
 		<-p.gone
 		m.running(p.pid(), false)
 		// What left the group may still hold our pipes open.
@@ -140,7 +142,7 @@ func (m *Manager) startProcess(k *link, spec processSpec) error {
 	}()
 	k.end = func() {
 		p.stop()
-		within(drained, drainAfter)
+		<-cleared
 	}
 	return nil
 }

@@ -85,6 +85,9 @@ func printable(s string) string {
 // logLine returns one line for the log: without terminal sequences, everything
 // else written out.
 func logLine(s string) string {
+	if clean(s, func(c rune) bool { return c == '\n' || unseen(c) }) {
+		return s
+	}
 	return strings.ReplaceAll(visible(ansi.ReplaceAllString(strings.ToValidUTF8(s, "\uFFFD"), "")), "\n", " ")
 }
 
