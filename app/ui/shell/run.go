@@ -3,6 +3,8 @@ package shell
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -30,6 +32,7 @@ func (s *Shell) Run(ctx context.Context) error {
 func (s *Shell) started() {
 	s.running.Go(func() { s.tray.run(s.ctx) })
 	s.running.Go(s.pump)
+	s.running.Go(s.trim)
 	if s.o.DumpSocket != "" {
 		s.running.Go(func() {
 			if err := serveDump(s.ctx, s.o.DumpSocket, s.do, s.app.Driver().AllWindows, s.o.Logger); err != nil {
@@ -39,6 +42,20 @@ func (s *Shell) started() {
 	}
 	if !s.o.Engine.Settings().Window.Welcomed {
 		s.welcomePerson()
+	}
+}
+
+// trimAfter is how long after the first frame the memory that only the start
+// needed goes back to the system.
+const trimAfter = 4 * time.Second
+
+// trim gives back, once, what only the start needed. The collector would do so
+// minutes later, since an idle window makes hardly any garbage.
+func (s *Shell) trim() {
+	select {
+	case <-time.After(trimAfter):
+		debug.FreeOSMemory()
+	case <-s.ctx.Done():
 	}
 }
 
@@ -105,7 +122,9 @@ func (s *Shell) closing() {
 		s.hide()
 		return
 	}
-	s.sayItHides()
+	if s.saying == nil || !s.saying.IsOpen() {
+		s.sayItHides()
+	}
 }
 
 // sayItHides tells once, before the window goes, where it goes to. A
@@ -130,6 +149,7 @@ func (s *Shell) sayItHides() {
 	sheet.SetButtons(form.NewAction("Quit", widget.MediumImportance, said(s.app.Quit)), hide)
 	sheet.SetFocus(hide)
 	sheet.Show()
+	s.saying = sheet
 }
 
 // trayLost brings a hidden window back, since nothing else could any more.

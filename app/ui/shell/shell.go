@@ -118,6 +118,7 @@ type Shell struct {
 	known   bool // views hold what the engine said
 	size    fyne.Size
 	hidden  bool
+	saying  *form.Sheet // that closing hides
 }
 
 // place names a page.
