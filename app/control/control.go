@@ -234,7 +234,7 @@ func resolve(home string) (string, error) {
 // checkPeer compares the user of the process at the other end with ours.
 func checkPeer(p Peer) error {
 	if p.UID != os.Getuid() {
-		return fmt.Errorf("process %d runs as user %d: %w", p.PID, p.UID, ErrForeign)
+		return fmt.Errorf("process %d runs as user %d and this one as user %d; start both as the same user: %w", p.PID, p.UID, os.Getuid(), ErrForeign)
 	}
 	return nil
 }

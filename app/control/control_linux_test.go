@@ -82,7 +82,7 @@ func TestRealForeignClient(t *testing.T) {
 		cmd.Env = []string{roleEnv + "=knock"}
 		cmd.Dir = "/"
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
-		out, err := cmd.CombinedOutput()
+		out, err := cmd.Output()
 		if err != nil {
 			t.Fatalf("user %d: %v: %s", uid, err, out)
 		}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -153,6 +154,56 @@ func TestManyIdleConnections(t *testing.T) {
 	}
 }
 
+// One connection too many is closed at once, and those before it are not.
+func TestTooManyConnections(t *testing.T) {
+	t.Parallel()
+	_, owner := serve(t, Options{MaxSessions: 1, Handshake: patience}, commands)
+	first, second, third := knockAt(t, owner), knockAt(t, owner), knockAt(t, owner)
+	if _, err := third.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the third connection: %v", err)
+	}
+	for i, conn := range []net.Conn{first, second} {
+		if _, err := conn.Write(appendFrame(nil, kindHello, mustJSON(t, helloMessage{Protocol: 99}))); err != nil {
+			t.Errorf("connection %d: %v", i, err)
+		}
+		if k, _, err := newFrameReader(conn).next(wantWelcome); k != kindWelcome || err != nil {
+			t.Errorf("connection %d: %q, %v", i, byte(k), err)
+		}
+	}
+}
+
+// A client that says cancel and then reads nothing does not hold up the
+// command's writes for ever.
+func TestCancelWithoutReading(t *testing.T) {
+	t.Parallel()
+	var written atomic.Int64
+	ended := make(chan error, 1)
+	_, owner := serve(t, Options{Grace: 50 * time.Millisecond}, func(ctx context.Context, s *Session) int {
+		for {
+			n, err := s.Stdout.Write(make([]byte, maxChunk))
+			written.Add(int64(n))
+			if err != nil {
+				ended <- context.Cause(ctx)
+				return 0
+			}
+		}
+	})
+	conn := knockAt(t, owner)
+	greetAsClient(t, conn, "x")
+	eventually(t, "the command writes", func() bool { return written.Load() > 0 })
+	if _, err := conn.Write(appendFrame(nil, kindCancel, nil)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case cause := <-ended:
+		if !errors.Is(cause, ErrInterrupted) {
+			t.Errorf("cause %v", cause)
+		}
+	case <-time.After(patience):
+		t.Error("the write did not end")
+	}
+}
+
 // An owner that breaks the protocol gives the client an error, not a hang.
 func TestHostileOwner(t *testing.T) {
 	t.Parallel()
@@ -172,6 +223,7 @@ func TestHostileOwner(t *testing.T) {
 		"want too much":  {with(kindWant, 0xff, 0, 0, 0), ErrOwnerGone},
 		"want nothing":   {with(kindWant, 0, 0, 0, 0), ErrOwnerGone},
 		"short want":     {with(kindWant, 1), ErrOwnerGone},
+		"wants at once":  {appendFrame(appendFrame(with(kindWant, 0, 0, 0, 1), kindWant, putUint32(1)), kindWant, putUint32(1)), ErrOwnerGone},
 		"short question": {with(kindAsk, 1), ErrOwnerGone},
 		"short exit":     {with(kindExit, 1), ErrOwnerGone},
 		"long output":    {append(welcome[:len(welcome):len(welcome)], byte(kindOutput), 0xff, 0, 0, 0), ErrOwnerGone},
@@ -203,8 +255,16 @@ func TestHostileOwner(t *testing.T) {
 				if len(test.answer) > len(welcome) || name == "no exit" {
 					_, _, _ = frames.next(wantStart)
 				}
+				if name == "wants at once" { // the client leaves by itself
+					_ = conn.SetDeadline(time.Now().Add(patience))
+					if _, _, err := frames.next(nil); errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Error("the client stayed")
+					}
+				}
 			}()
-			r := runClient(context.Background(), home, Options{}, nil, "x")
+			in, hold := io.Pipe()
+			defer hold.Close()
+			r := runClient(context.Background(), home, Options{}, func(s *Session) { s.Stdin = in }, "x")
 			if !errors.Is(r.err, test.want) {
 				t.Errorf("got %v, want %v", r.err, test.want)
 			}

@@ -184,6 +184,10 @@ func TestDrain(t *testing.T) {
 	if _, err := Dial(context.Background(), home, Options{}); !errors.Is(err, ErrNoOwner) {
 		t.Errorf("Dial after Drain: %v", err)
 	}
+	// One that was accepted before is turned away.
+	if err := owner.welcome(); !errors.Is(err, ErrClosing) {
+		t.Errorf("a command after Drain: %v", err)
+	}
 	if _, err := Acquire(home, Options{}); !errors.Is(err, ErrOwned) {
 		t.Errorf("Acquire before Close: %v", err)
 	}
@@ -351,6 +355,94 @@ func TestOutputAfterTheEnd(t *testing.T) {
 	}
 }
 
+// Each write after a cancel has the grace for itself: last words that come
+// late are not lost while the client listens.
+func TestLateLastWords(t *testing.T) {
+	t.Parallel()
+	const grace = 20 * time.Millisecond
+	entered := make(chan struct{})
+	home, _ := serve(t, Options{Grace: grace}, func(ctx context.Context, s *Session) int {
+		close(entered)
+		<-ctx.Done()
+		<-time.After(3 * grace)
+		fmt.Fprint(s.Stdout, "bye")
+		return 5
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan result, 1)
+	go func() { done <- runClient(ctx, home, Options{}, nil, "x") }()
+	<-entered
+	cancel()
+	if r := <-done; r.code != 5 || r.err != nil || r.stdout != "bye" {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// An answer that comes in the moment in which its question is taken back is
+// not taken for the answer to the next one.
+func TestAnswerAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		ctx, cancel := context.WithCancel(context.Background())
+		r := &remote{ctx: context.Background(), tty: true, asking: make(chan struct{}, 1), answers: make(chan answer, 1)}
+		answers := []string{"stale", "fresh"}
+		before := make(chan struct{}) // closed when the answer before has come
+		close(before)
+		r.frames = &frameWriter{w: writerFunc(func(p []byte) (int, error) {
+			if kind(p[0]) != kindAsk {
+				return len(p), nil
+			}
+			r.asked.Store(0) // as read does when the answer has come
+			cancel()
+			value := answers[0]
+			answers = answers[1:]
+			wait, done := before, make(chan struct{})
+			before = done
+			go func() {
+				defer close(done)
+				<-wait
+				r.answers <- answer{value: store.NewSecret(value)}
+			}()
+			return len(p), nil
+		})}
+		if v, err := r.readSecret(ctx, "first"); err == nil && v.Reveal() != "stale" {
+			t.Fatalf("the first question: %q", v.Reveal())
+		}
+		if v, err := r.readSecret(context.Background(), "second"); v.Reveal() != "fresh" || err != nil {
+			t.Fatalf("the second question: %q, %v", v.Reveal(), err)
+		}
+	}
+}
+
+func TestReadEndsWithTheSession(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	entered, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	r := &endingReader{ctx: ctx, r: readerFunc(func(p []byte) (int, error) {
+		close(entered)
+		<-release
+		return copy(p, "late"), nil
+	})}
+	read := make(chan error, 1)
+	buf := make([]byte, 4)
+	go func() { _, err := r.Read(buf); read <- err }()
+	<-entered
+	why := errors.New("why")
+	cancel(why)
+	select {
+	case err := <-read:
+		if !errors.Is(err, why) {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the read did not end")
+	}
+	if n, err := r.Read(buf); n != 0 || !errors.Is(err, why) || string(buf) != "\x00\x00\x00\x00" {
+		t.Errorf("afterwards: %d, %v, %q", n, err, buf)
+	}
+}
+
 type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("disk full") }
@@ -457,10 +549,16 @@ func TestAskSecret(t *testing.T) {
 	if r := runClient(context.Background(), home, Options{}, terminal(answer), "x"); r.err != nil || r.stdout != want {
 		t.Errorf("two questions: %+v", r)
 	}
+	var open atomic.Int32
 	r := runClient(context.Background(), home, Options{}, terminal(func(ctx context.Context, prompt string) (store.Secret, error) {
+		if open.Add(1) != 1 {
+			t.Error("two questions at once")
+		}
+		defer open.Add(-1)
 		if prompt == "first" {
 			asking <- struct{}{}
 			<-ctx.Done()
+			<-time.After(20 * time.Millisecond) // a terminal takes a moment
 			return store.NewSecret("too late"), nil
 		}
 		return answer(ctx, prompt)

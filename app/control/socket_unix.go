@@ -156,7 +156,7 @@ func connect(ctx context.Context, home string) (net.Conn, error) {
 	// connections waiting than the system keeps.
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EAGAIN):
 		return nil, fmt.Errorf("%w: %w", ErrNoOwner, err)
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded): // a timeout of package net is one
 		return nil, fmt.Errorf("%w: %w", ErrNoOwner, err)
 	}
 	return nil, err

@@ -50,7 +50,7 @@ func connect(ctx context.Context, home string) (net.Conn, error) {
 	switch {
 	case err == nil:
 		return conn, nil
-	case errors.Is(err, os.ErrNotExist), errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, context.DeadlineExceeded), errors.Is(err, winio.ErrTimeout):
 		return nil, fmt.Errorf("%w: %w", ErrNoOwner, err)
 	}
 	return nil, err

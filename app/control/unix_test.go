@@ -80,8 +80,15 @@ func TestLongHome(t *testing.T) {
 	t.Cleanup(func() { _ = os.RemoveAll(runtimeDir) })
 	t.Setenv("XDG_RUNTIME_DIR", runtimeDir)
 	home := filepath.Join(t.TempDir(), strings.Repeat("long/", 30))
-	for range 2 {
-		owner, err := Acquire(home, Options{})
+	short := filepath.Join(runtimeDir, "home") // another name of it
+	if err := os.Symlink(home, short); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{home, short} {
+		owner, err := Acquire(name, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,20 +131,26 @@ func TestLongHome(t *testing.T) {
 	}
 
 	// A directory that others may write to, or a link, is passed over.
+	other, err := os.MkdirTemp("", "o")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(other) })
+	t.Setenv("TMPDIR", other)
 	dir := filepath.Join(runtimeDir, fmt.Sprintf("drawbridge-%d", os.Getuid()))
 	if err := os.Chmod(dir, 0o770); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := shortPath(home); err != nil || strings.HasPrefix(got, runtimeDir) {
+	if got, err := shortPath(home); err != nil || !strings.HasPrefix(got, other) {
 		t.Errorf("a directory of others' was taken: %s, %v", got, err)
 	}
 	if err := os.Remove(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(t.TempDir(), dir); err != nil {
+	if err := os.Symlink(other, dir); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := shortPath(home); err != nil || strings.HasPrefix(got, runtimeDir) {
+	if got, err := shortPath(home); err != nil || !strings.HasPrefix(got, other) {
 		t.Errorf("a link was taken: %s, %v", got, err)
 	}
 	// Nor does a client follow the home's link into such a directory.
