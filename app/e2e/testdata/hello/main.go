@@ -6,7 +6,8 @@ package main
 import (
 	"flag"
 	"fmt"
-	"time"
+	"io"
+	"os"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
@@ -15,7 +16,7 @@ import (
 )
 
 func main() {
-	hide := flag.Duration("hide", 0, "hide the window after so long")
+	hide := flag.Bool("hide", false, "hide the window when the standard input ends")
 	flag.Parse()
 
 	w := app.NewWithID("io.github.drawbridge.hello").NewWindow("Hello")
@@ -23,8 +24,13 @@ func main() {
 		widget.NewLabel("Hello, world"),
 		widget.NewButton("Tap", func() { fmt.Println("tapped") }),
 	))
-	if *hide > 0 {
-		time.AfterFunc(*hide, func() { fyne.Do(w.Hide) })
+	if *hide {
+		go func() {
+			if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+			fyne.Do(w.Hide)
+		}()
 	}
 	w.ShowAndRun()
 }

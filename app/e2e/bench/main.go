@@ -1,0 +1,121 @@
+//go:build linux && e2e
+
+// Command bench prints a table of Drawbridge beside its references, and exits
+// with 1 when a line is over its limit; what over means is told by package
+// measure. It is what make bench runs, on Linux, built with the tag e2e.
+//
+// The window is measured beside the smallest window that Fyne makes
+// (app/e2e/testdata/hello), from outside and by the same means: the pixels of
+// the X server, and what the kernel counts for the process. A tool call is
+// measured beside the same call by the MCP SDK alone.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/drawbridge-app/drawbridge/app/e2e/measure"
+)
+
+func main() {
+	if slices.Contains(os.Args[1:], echoServer) {
+		os.Exit(exit(serveEcho()))
+	}
+	var b bench
+	flag.StringVar(&b.app, "app", "./drawbridge", "the program to measure")
+	flag.StringVar(&b.hello, "hello", "", "the hello-world window to compare it with")
+	flag.StringVar(&b.out, "out", ".ci/out/bench", "the folder for logs and the table")
+	flag.IntVar(&b.pairs, "pairs", measure.MinPairs, "how many pairs a latency takes")
+	only := flag.String("only", "", "the names of the benchmarks to run, with commas; all by default")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(exit(b.run(ctx, *only)))
+}
+
+// errOver is returned when the table has a line that is over its limit.
+var errOver = errors.New("a benchmark is over its limit")
+
+func exit(err error) int {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	return 0
+}
+
+// A bench is what one run needs to know.
+type bench struct {
+	app, hello, out string
+	pairs           int
+}
+
+// all are the benchmarks by name, in the order of the table.
+func (b *bench) all() []struct {
+	name string
+	run  func(context.Context) (measure.Row, error)
+} {
+	return []struct {
+		name string
+		run  func(context.Context) (measure.Row, error)
+	}{
+		{"call", b.toolCall},
+		{"start", b.coldStart},
+		{"memory", b.memory},
+		{"idle", b.idle},
+	}
+}
+
+func (b *bench) run(ctx context.Context, only string) error {
+	for _, file := range []*string{&b.app, &b.hello, &b.out} {
+		absolute, err := filepath.Abs(*file)
+		if err != nil {
+			return err
+		}
+		*file = absolute
+	}
+	if err := os.MkdirAll(b.out, 0o755); err != nil {
+		return err
+	}
+	var table measure.Table
+	for _, benchmark := range b.all() {
+		if only != "" && !slices.Contains(strings.Split(only, ","), benchmark.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "measuring %s …\n", benchmark.name)
+		row, err := benchmark.run(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", benchmark.name, err)
+		}
+		table = append(table, row)
+	}
+	if len(table) == 0 {
+		return fmt.Errorf("there is no benchmark named %q", only)
+	}
+	file, err := os.Create(filepath.Join(b.out, "table.txt"))
+	if err != nil {
+		return err
+	}
+	if _, err := table.WriteTo(file); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	if _, err := table.WriteTo(os.Stdout); err != nil {
+		return err
+	}
+	if table.Over() {
+		return errOver
+	}
+	return nil
+}

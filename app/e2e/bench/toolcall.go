@@ -1,0 +1,180 @@
+//go:build linux && e2e
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-app/drawbridge/app/e2e/measure"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/setup"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+	"github.com/drawbridge-app/drawbridge/store/db"
+	"github.com/drawbridge-app/drawbridge/store/secret"
+	"github.com/drawbridge-app/drawbridge/store/settings"
+)
+
+// callLimit is what a call through the whole bridge may cost beside the SDK's.
+const callLimit = 1.05
+
+// A call is short, and its time scatters, so there are many.
+const (
+	callWarmup = 300
+	callPairs  = 3000
+)
+
+// echoServer is the argument that makes this program the MCP server of the
+// measurement: one tool that gives its text back, over stdio.
+const echoServer = "-serve-echo"
+
+type echoArguments struct {
+	Text string `json:"text"`
+}
+
+func serveEcho() error {
+	server := mcp.NewServer(&mcp.Implementation{Name: "echo", Version: "1"}, nil)
+	mcp.AddTool(server, &mcp.Tool{Name: "echo", Description: "Gives the text back."},
+		func(_ context.Context, _ *mcp.CallToolRequest, in echoArguments) (*mcp.CallToolResult, any, error) {
+			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: in.Text}}}, nil, nil
+		})
+	return server.Run(context.Background(), &mcp.StdioTransport{})
+}
+
+// toolCall measures one call of a tool that was allowed for good, from a
+// conversation: the policy, the checks of the arguments, the host and the
+// shaping of the result, beside the SDK's own client. Each side has a server of
+// its own, and both servers are this program.
+func (b *bench) toolCall(ctx context.Context) (row measure.Row, err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return row, err
+	}
+	const text = "a text of an ordinary length that goes there and back again"
+
+	client := mcp.NewClient(&mcp.Implementation{Name: "bench", Version: "1"}, nil)
+	session, err := client.Connect(ctx, &mcp.CommandTransport{Command: exec.Command(program, echoServer)}, nil)
+	if err != nil {
+		return row, err
+	}
+	defer func() { err = errors.Join(err, session.Close()) }()
+	bare := func(ctx context.Context) (time.Duration, error) {
+		began := time.Now()
+		result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: "echo", Arguments: echoArguments{text}})
+		took := time.Since(began)
+		if err != nil {
+			return 0, err
+		}
+		if got, ok := result.Content[0].(*mcp.TextContent); !ok || result.IsError || got.Text != text {
+			return 0, fmt.Errorf("the server gave back %+v", result)
+		}
+		return took, nil
+	}
+
+	whole, closeBridge, err := openBridge(ctx)
+	if err != nil {
+		return row, err
+	}
+	defer func() { err = errors.Join(err, closeBridge()) }()
+	invocation, err := readyEcho(ctx, whole, program, text)
+	if err != nil {
+		return row, err
+	}
+	ours := func(ctx context.Context) (time.Duration, error) {
+		began := time.Now()
+		result := whole.CallTool(ctx, invocation, nil, nil)
+		took := time.Since(began)
+		if len(result.Content) != 1 || result.IsError || result.Content[0] != (store.Text{Text: text}) {
+			return 0, fmt.Errorf("the call gave %+v", result)
+		}
+		return took, nil
+	}
+
+	for range callWarmup {
+		for _, sample := range []measure.Sample{ours, bare} {
+			if _, err := sample(ctx); err != nil {
+				return row, err
+			}
+		}
+	}
+	latency, err := measure.Compare(ctx, max(callPairs, b.pairs), ours, bare)
+	return latency.Row("a tool call through the bridge", callLimit), err
+}
+
+// openBridge opens a bridge with all that the program gives it, in an empty
+// home of its own.
+func openBridge(ctx context.Context) (_ *bridge.Bridge, closeAll func() error, err error) {
+	home, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return nil, nil, err
+	}
+	remove := func() error { return os.RemoveAll(home) }
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, remove())
+		}
+	}()
+	logger := slog.New(slog.DiscardHandler)
+	files, err := settings.Open(home, logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	history, err := db.Open(ctx, filepath.Join(home, "drawbridge.db"))
+	if err != nil {
+		return nil, nil, err
+	}
+	whole, err := bridge.New(ctx, bridge.Options{
+		Home:     home,
+		History:  history,
+		Ledger:   history,
+		Settings: files,
+		Secrets:  secret.Open(home),
+		Environ:  os.Environ,
+		Logger:   logger,
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, history.Close())
+	}
+	return whole, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		return errors.Join(whole.Close(ctx), history.Close(), remove())
+	}, nil
+}
+
+// readyEcho adds the echo server, waits until it is ready, allows its tool for
+// good, and returns a call of it from a conversation.
+func readyEcho(ctx context.Context, whole *bridge.Bridge, program, text string) (inv tools.Invocation, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	config, err := whole.AddServer(ctx, setup.Draft{Config: store.ServerConfig{
+		Name: "echo", Transport: store.TransportStdio, Command: program, Args: []string{echoServer},
+	}}, true)
+	if err != nil {
+		return inv, err
+	}
+	if err := whole.StartServers(ctx, config.ID); err != nil {
+		return inv, err
+	}
+	inv = tools.Invocation{Client: tools.ClientChat, CallID: "call", Ref: tools.Ref{Server: config.ID, Tool: "echo"}}
+	if err := whole.SetStandingAnswer(ctx, inv.Ref, tools.AnswerAlways); err != nil {
+		return inv, err
+	}
+	conversation, err := whole.NewConversation(ctx)
+	if err != nil {
+		return inv, err
+	}
+	inv.Conversation = conversation.ID
+	inv.Arguments, err = json.Marshal(echoArguments{text})
+	return inv, err
+}
