@@ -1,0 +1,292 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/drawbridge-app/drawbridge/app/control"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// maxPrompt bounds what ask reads from stdin.
+const maxPrompt = 4 << 20
+
+func (c *cli) ask() *cobra.Command {
+	var (
+		o      askOptions
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "ask [flags] PROMPT",
+		Short: "Ask a model; its tool calls run here",
+		Long: `Ask a model, and let it use your tools: one turn of a conversation, through the
+same loop and the same rules as in the window. The answer streams to stdout, tool
+calls are told on stderr. --json prints one event a line instead.
+
+A tool that you have not allowed yet is asked about (--approve ask). Without a
+terminal that means no. "always" allows every call of this turn, keeps nothing,
+and overrides neither a "never" nor a definition that waits for your approval.`,
+		Example: `  drawbridge ask --provider rehearsal "workbench__time zone=America/Lima"
+  drawbridge ask --tools files,git__log --approve always "What changed this week?"`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch o.approve {
+			case "ask", "always", "never":
+			default:
+				return usagef("--approve is ask, always or never, not %q", o.approve)
+			}
+			prompt := args[0]
+			if prompt == "-" {
+				text, err := io.ReadAll(io.LimitReader(c.session.Stdin, maxPrompt+1))
+				if err != nil {
+					return fmt.Errorf("read the prompt from stdin: %w", err)
+				}
+				if len(text) > maxPrompt {
+					return usagef("the prompt on stdin is longer than 4 MB")
+				}
+				prompt = string(text)
+			}
+			if strings.TrimSpace(prompt) == "" {
+				return usagef("the prompt is empty")
+			}
+			b, err := c.started(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if err := c.byPerson(b, "ask"); err != nil {
+				return err
+			}
+			conv, err := o.conversation(cmd.Context(), b)
+			if err != nil {
+				return err
+			}
+			if p, err := b.Provider(conv.Model.Provider); err == nil && !p.NoKey {
+				if err := c.unlock(cmd.Context(), b, true); err != nil {
+					return err
+				}
+			}
+			by := &terminal{session: c.session, mode: o.approve}
+			if asJSON {
+				return c.askJSON(cmd.Context(), b, conv, prompt, by)
+			}
+			return c.askText(cmd.Context(), b, conv, prompt, by)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.provider, "provider", "", "name of the provider (see providers list)")
+	f.StringVar(&o.model, "model", "", "the provider's name of the model")
+	f.StringVar(&o.id, "conversation", "", "id of a conversation to go on with; a new one if left out")
+	f.StringVar(&o.tools, "tools", "", "servers and tools to offer (files,git__log), or none; the defaults if left out")
+	f.StringVar(&o.approve, "approve", "ask", "ask, always or never")
+	f.BoolVar(&asJSON, "json", false, "print one event a line")
+	return cmd
+}
+
+// askOptions are the flags that choose a conversation and what it uses.
+type askOptions struct{ provider, model, id, tools, approve string }
+
+func (o askOptions) conversation(ctx context.Context, b *bridge.Bridge) (store.Conversation, error) {
+	var (
+		conv store.Conversation
+		err  error
+	)
+	ref, err := o.modelRef(b)
+	if err != nil {
+		return conv, err
+	}
+	var switches *store.Switches
+	if o.tools != "" {
+		s, err := o.switches(ctx, b)
+		if err != nil {
+			return conv, err
+		}
+		switches = &s
+	}
+	if o.id != "" {
+		conv, err = b.Conversation(ctx, o.id)
+	} else {
+		conv, err = b.NewConversation(ctx)
+	}
+	if err != nil {
+		return conv, err
+	}
+	if !ref.Zero() {
+		if err := b.SetConversationModel(ctx, conv.ID, ref); err != nil {
+			return conv, err
+		}
+	}
+	if switches != nil {
+		if err := b.SetSwitches(ctx, conv.ID, *switches); err != nil {
+			return conv, err
+		}
+	}
+	return b.Conversation(ctx, conv.ID)
+}
+
+// modelRef returns the model that the flags name, and the zero one for none.
+func (o askOptions) modelRef(b *bridge.Bridge) (store.ModelRef, error) {
+	if o.provider == "" && o.model == "" {
+		return store.ModelRef{}, nil
+	}
+	id := o.provider
+	if id == "" {
+		id = b.DefaultModel().Provider
+	}
+	p, err := b.Provider(id)
+	if err != nil {
+		return store.ModelRef{}, err
+	}
+	ref := store.ModelRef{Provider: p.ID, Model: o.model}
+	if ref.Model == "" {
+		ref.Model = p.Model
+	}
+	if ref.Model == "" && b.DefaultModel().Provider == p.ID {
+		ref.Model = b.DefaultModel().Model
+	}
+	if ref.Model == "" {
+		return store.ModelRef{}, usagef("give --model; the provider %s has no default one", p.ID)
+	}
+	return ref, nil
+}
+
+// switches reads the list of servers and tools. What it does not name is off.
+func (o askOptions) switches(ctx context.Context, b *bridge.Bridge) (store.Switches, error) {
+	s := store.Switches{Off: true}
+	if o.tools == "none" {
+		return s, nil
+	}
+	list, err := b.Tools(ctx)
+	if err != nil {
+		return s, err
+	}
+	only := map[string]map[string]bool{}
+	for _, name := range strings.Split(o.tools, ",") {
+		name = strings.TrimSpace(name)
+		if v, err := b.Server(name); err == nil {
+			s = s.SetServer(v.Server.ID, true)
+			continue
+		}
+		t, err := findTool(ctx, b, name)
+		if err != nil {
+			return s, fmt.Errorf("--tools names %q, which is no server and no tool: %w", name, err)
+		}
+		if only[t.Server] == nil {
+			only[t.Server] = map[string]bool{}
+		}
+		only[t.Server][t.Tool] = true
+	}
+	for server, chosen := range only {
+		if s.Servers[server] {
+			continue // the whole server was named, too
+		}
+		s = s.SetServer(server, true)
+		for _, t := range list {
+			if t.Server == server {
+				s = s.SetTool(server, t.Ref.Tool, chosen[t.Ref.Tool])
+			}
+		}
+	}
+	return s, nil
+}
+
+// askText streams the answer to stdout and tells of tool calls on stderr.
+func (c *cli) askText(ctx context.Context, b *bridge.Bridge, conv store.Conversation, prompt string, by chat.Approver) error {
+	printer := &textPrinter{out: c.session.Stdout, err: c.session.Stderr, names: map[string]string{}}
+	for event, err := range b.Send(ctx, conv.ID, prompt, by) {
+		if err != nil {
+			printer.end()
+			return err
+		}
+		printer.print(event)
+	}
+	printer.end()
+	if c.session.StdoutTTY {
+		fmt.Fprintf(c.session.Stderr, "\n(go on with --conversation %s)\n", conv.ID)
+	}
+	return nil
+}
+
+// terminal answers for the person: by the flag, or by asking at the terminal.
+type terminal struct {
+	session *control.Session
+	mode    string
+
+	mu   sync.Mutex // one question at a time; protects read
+	read *bufio.Reader
+}
+
+// Approve answers whether a call may run.
+func (t *terminal) Approve(ctx context.Context, a chat.Approval) (tools.Answer, error) {
+	switch {
+	case t.mode == "always":
+		return tools.AnswerOnce, nil
+	case t.mode == "never", !t.session.StdinTTY:
+		return tools.AnswerDeny, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintf(t.session.Stderr, "\n%s wants to run with %s\n", a.Tool.Ref, visible(string(a.Call.Arguments)))
+	for {
+		fmt.Fprint(t.session.Stderr, "Allow it [o]nce, in this [c]onversation, [a]lways, or [d]eny? ")
+		line, err := t.line(ctx)
+		if err != nil {
+			return tools.AnswerDeny, err
+		}
+		switch strings.ToLower(line) {
+		case "o", "once", "y", "yes":
+			return tools.AnswerOnce, nil
+		case "c", "conversation":
+			return tools.AnswerConversation, nil
+		case "a", "always":
+			return tools.AnswerAlways, nil
+		case "d", "deny", "n", "no", "":
+			return tools.AnswerDeny, nil
+		}
+	}
+}
+
+// Continue answers whether a turn that reached the step limit goes on.
+func (t *terminal) Continue(ctx context.Context, steps int) (bool, error) {
+	if !t.session.StdinTTY {
+		return false, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintf(t.session.Stderr, "\nThe model has been asked %d times. Go on [y/N]? ", steps)
+	line, err := t.line(ctx)
+	return strings.HasPrefix(strings.ToLower(line), "y"), err
+}
+
+func (t *terminal) line(ctx context.Context) (string, error) {
+	if t.read == nil {
+		t.read = bufio.NewReader(t.session.Stdin)
+	}
+	type result struct {
+		line string
+		err  error
+	}
+	got := make(chan result, 1)
+	go func() {
+		line, err := t.read.ReadString('\n')
+		got <- result{strings.TrimSpace(line), err}
+	}()
+	select {
+	case r := <-got:
+		if errors.Is(r.err, io.EOF) {
+			r.err = nil // no answer is a no
+		}
+		return r.line, r.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/store/db"
+	"github.com/drawbridge-app/drawbridge/store/secret"
+	"github.com/drawbridge-app/drawbridge/store/settings"
+)
+
+// engine opens the stores and the bridge when they are needed first, and closes
+// them in the right order. Only the owner of the home has one.
+type engine struct {
+	home  *home
+	start startMode
+
+	mu     sync.Mutex // protects the rest
+	bridge *bridge.Bridge
+	err    error
+	db     *db.DB
+	closed bool
+	// show brings the window to the front; nil where there is none.
+	show func()
+}
+
+// startMode says whether the servers start with the bridge.
+type startMode bool
+
+const (
+	startNothing startMode = false // a command starts the servers that it needs
+	startAll     startMode = true
+)
+
+func newEngine(h *home, start startMode) *engine { return &engine{home: h, start: start} }
+
+// open returns the bridge, made at the first call. Any goroutine may call it.
+func (e *engine) open(ctx context.Context) (*bridge.Bridge, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, errors.New("Drawbridge is closing") //nolint:staticcheck // a name
+	}
+	if e.bridge == nil && e.err == nil {
+		e.bridge, e.err = e.build(ctx)
+	}
+	return e.bridge, e.err
+}
+
+func (e *engine) build(ctx context.Context) (*bridge.Bridge, error) {
+	files, err := settings.Open(e.home.dir, e.home.logger)
+	if err != nil {
+		return nil, err
+	}
+	history, err := db.Open(ctx, filepath.Join(e.home.dir, "drawbridge.db"))
+	if err != nil {
+		return nil, err
+	}
+	secrets := secret.Open(e.home.dir)
+	b, err := bridge.New(ctx, bridge.Options{
+		Home:     e.home.dir,
+		History:  history,
+		Ledger:   history,
+		Settings: files,
+		Secrets:  secrets,
+		Problems: history.Problems(),
+		Places:   places(),
+		Version:  version(),
+		Environ:  os.Environ,
+		Logger:   e.home.logger,
+		Idle:     e.start == startNothing,
+	})
+	if err != nil {
+		return nil, errors.Join(err, history.Close())
+	}
+	e.db = history
+	return b, nil
+}
+
+// setShow says how the window is brought to the front.
+func (e *engine) setShow(show func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.show = show
+}
+
+// showWindow brings the window to the front, and reports false where there is
+// none.
+func (e *engine) showWindow() bool {
+	e.mu.Lock()
+	show := e.show
+	e.mu.Unlock()
+	if show == nil {
+		return false
+	}
+	show()
+	return true
+}
+
+// close stops the servers, then closes the stores. What fails is written to w,
+// since nobody else is left to hear it.
+func (e *engine) close(w io.Writer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return
+	}
+	e.closed = true
+	var errs []error
+	if e.bridge != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		errs = append(errs, e.bridge.Close(ctx), e.db.Close())
+	}
+	errs = append(errs, e.home.log.Close())
+	if err := errors.Join(errs...); err != nil {
+		fmt.Fprintf(w, "drawbridge: while closing: %v\n", err)
+	}
+}

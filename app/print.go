@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// textPrinter shows a turn to a person: the answer on out, everything else on
+// err.
+type textPrinter struct {
+	out, err io.Writer
+	names    map[string]string // call id → name
+	open     bool              // the answer's last line has no end yet
+}
+
+func (p *textPrinter) print(e chat.Event) {
+	switch e := e.(type) {
+	case chat.Delta:
+		if d, ok := e.Delta.(model.TextDelta); ok && d.Text != "" {
+			fmt.Fprint(p.out, visible(d.Text))
+			p.open = !strings.HasSuffix(d.Text, "\n")
+		}
+	case chat.Finished:
+		p.end()
+		if e.Message.Error != "" {
+			fmt.Fprintf(p.err, "drawbridge: %s\n", visible(e.Message.Error))
+		}
+		for _, c := range e.Message.Calls() {
+			p.names[c.ID] = c.Name
+			fmt.Fprintf(p.err, "→ %s %s\n", visible(c.Name), visible(string(c.Arguments)))
+		}
+	case chat.CallDone:
+		p.result(e.Result)
+	case chat.StepLimit:
+		fmt.Fprintf(p.err, "drawbridge: the step limit of %d is reached\n", e.Steps)
+	case chat.TurnDone:
+		p.end()
+		switch e.Reason {
+		case chat.ReasonEnd, chat.ReasonRefusal:
+		case chat.ReasonLength:
+			fmt.Fprintln(p.err, "drawbridge: the answer reached the model's limit of output and was cut there")
+		case chat.ReasonFilter:
+			fmt.Fprintln(p.err, "drawbridge: the provider withheld the rest of the answer")
+		case chat.ReasonStopped:
+			fmt.Fprintln(p.err, "drawbridge: stopped")
+		case chat.ReasonLimit:
+			fmt.Fprintln(p.err, "drawbridge: the turn ended at its step limit")
+		}
+	}
+}
+
+func (p *textPrinter) result(r store.ToolResult) {
+	took := fmt.Sprintf("%d ms", r.Elapsed.Round(time.Millisecond).Milliseconds())
+	if !r.IsError {
+		fmt.Fprintf(p.err, "✓ %s (%s)\n", visible(p.names[r.CallID]), took)
+		return
+	}
+	fmt.Fprintf(p.err, "✗ %s (%s): %s\n", visible(p.names[r.CallID]), took, visible(strings.TrimSpace(r.Content.Text())))
+}
+
+func (p *textPrinter) end() {
+	if p.open {
+		fmt.Fprintln(p.out)
+		p.open = false
+	}
+}
+
+// visible shows characters that could change a terminal, or hide text in it.
+func visible(s string) string {
+	hidden := func(r rune) bool {
+		return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r))
+	}
+	if !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if hidden(r) {
+			fmt.Fprintf(&b, "‹U+%04X›", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// The events of ask --json, one object a line. Fields that do not apply are
+// left out.
+type eventJSON struct {
+	Type      string          `json:"type"`
+	ID        string          `json:"id,omitempty"`      // of a conversation, a message or a call
+	Message   string          `json:"message,omitempty"` // id of the message that it belongs to
+	Model     *store.ModelRef `json:"model,omitempty"`
+	Text      string          `json:"text,omitempty"`
+	Server    string          `json:"server,omitempty"`
+	Tool      string          `json:"tool,omitempty"`
+	Name      string          `json:"name,omitempty"`
+	Arguments json.RawMessage `json:"arguments,omitempty"`
+	IsError   *bool           `json:"is_error,omitempty"`
+	Millis    *int64          `json:"ms,omitempty"`
+	Content   store.Parts     `json:"content,omitempty"`
+	Role      store.Role      `json:"role,omitempty"`
+	Status    store.Status    `json:"status,omitempty"`
+	Reason    string          `json:"reason,omitempty"`
+	Steps     int             `json:"steps,omitempty"`
+	Usage     *store.Usage    `json:"usage,omitempty"`
+	Error     string          `json:"error,omitempty"`
+}
+
+// askJSON prints one event a line. An error is an event, too.
+func (c *cli) askJSON(ctx context.Context, b *bridge.Bridge, conv store.Conversation, prompt string, by chat.Approver) error {
+	if err := c.printJSON(eventJSON{Type: "conversation", ID: conv.ID, Model: &conv.Model}); err != nil {
+		return err
+	}
+	for event, err := range b.Send(ctx, conv.ID, prompt, by) {
+		if err != nil {
+			if printErr := c.printJSON(eventJSON{Type: "error", Error: err.Error()}); printErr != nil {
+				return printErr
+			}
+			return exitCode(exitError)
+		}
+		for _, line := range eventLines(event) {
+			if err := c.printJSON(line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func eventLines(e chat.Event) []eventJSON {
+	switch e := e.(type) {
+	case chat.Appended:
+		return []eventJSON{messageLine(e.Message)}
+	case chat.Delta:
+		switch d := e.Delta.(type) {
+		case model.TextDelta:
+			return []eventJSON{{Type: "text", Message: e.MessageID, Text: d.Text}}
+		case model.ReasoningDelta:
+			return []eventJSON{{Type: "reasoning", Message: e.MessageID, Text: d.Text}}
+		}
+	case chat.Finished:
+		lines := []eventJSON{messageLine(e.Message)}
+		for _, c := range e.Message.Calls() {
+			lines = append(lines, callLine("call", e.Message.ID, c))
+		}
+		return lines
+	case chat.CallAsked:
+		line := callLine("asked", e.Approval.MessageID, e.Approval.Call)
+		line.Reason = e.Approval.Reason
+		return []eventJSON{line}
+	case chat.CallProgress:
+		return []eventJSON{{Type: "progress", Message: e.MessageID, ID: e.CallID, Text: e.Progress.Message}}
+	case chat.CallDone:
+		millis := e.Result.Elapsed.Milliseconds()
+		return []eventJSON{{
+			Type: "result", Message: e.MessageID, ID: e.Result.CallID, IsError: &e.Result.IsError,
+			Millis: &millis, Content: e.Result.Content,
+		}}
+	case chat.StepLimit:
+		return []eventJSON{{Type: "step_limit", Steps: e.Steps}}
+	case chat.TurnDone:
+		return []eventJSON{{Type: "done", Reason: string(e.Reason), Usage: &e.Usage}}
+	}
+	return nil
+}
+
+func messageLine(m store.Message) eventJSON {
+	return eventJSON{Type: "message", ID: m.ID, Role: m.Role, Status: m.Status, Text: m.Text(), Error: m.Error}
+}
+
+func callLine(kind, message string, c store.ToolCall) eventJSON {
+	return eventJSON{Type: kind, Message: message, ID: c.ID, Server: c.Server, Tool: c.Tool, Name: c.Name, Arguments: c.Arguments}
+}

@@ -1,0 +1,102 @@
+//go:build !nowindow
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"github.com/drawbridge-app/drawbridge/app/control"
+	"github.com/drawbridge-app/drawbridge/app/ui/chat"
+	"github.com/drawbridge-app/drawbridge/app/ui/shell"
+)
+
+// commandWait is how long a window waits for a command that owns the home.
+const commandWait = 30 * time.Second
+
+// runWindow opens the window, or brings the one that is open to the front.
+func runWindow(ctx context.Context, session *control.Session) int {
+	h, err := openHome()
+	if err != nil {
+		return fail(session.Stderr, err)
+	}
+	owner, code, err := ownWindow(ctx, h, session)
+	if err != nil {
+		return fail(session.Stderr, err)
+	}
+	if owner == nil {
+		return code
+	}
+	defer owner.Close()
+	e := newEngine(h, startAll)
+	defer e.close(session.Stderr)
+	b, err := e.open(ctx)
+	if err != nil {
+		// Whoever clicked an icon sees no terminal.
+		shell.ShowError(err)
+		return fail(session.Stderr, err)
+	}
+	window, err := shell.New(shell.Options{
+		Engine: b,
+		Chat: func(host shell.Host) shell.ChatPage {
+			return chat.New(chat.Options{
+				Engine: b, Window: host.Window, Runner: host.Runner, Now: time.Now,
+				Clipboard: fyne.CurrentApp().Clipboard(), OpenURL: fyne.CurrentApp().OpenURL,
+				OpenServers: host.OpenServers, OpenSettings: host.OpenSettings,
+			})
+		},
+		Version:    version(),
+		Home:       h.dir,
+		Logger:     h.logger,
+		DumpSocket: os.Getenv("DRAWBRIDGE_DUMP"),
+	})
+	if err != nil {
+		return fail(session.Stderr, err)
+	}
+	e.setShow(window.Show)
+	serving := serve(ctx, owner, e)
+	err = errors.Join(window.Run(ctx), serving.stop())
+	if err != nil {
+		return fail(session.Stderr, err)
+	}
+	return exitOK
+}
+
+// ownWindow makes this process the owner. Where a window owns the home already,
+// it is brought to the front, and the owner is nil. A command that owns it is
+// waited for.
+func ownWindow(ctx context.Context, h *home, session *control.Session) (*control.Owner, int, error) {
+	deadline := time.Now().Add(commandWait)
+	for said := false; ; {
+		owner, client, err := control.Join(ctx, h.dir, control.Options{Version: version(), Role: roleWindow, Logger: h.logger})
+		if err != nil || owner != nil {
+			return owner, 0, err
+		}
+		info := client.Owner()
+		if info.Role == roleWindow {
+			session.Args = []string{"show"}
+			code, err := client.Run(ctx, session)
+			return nil, code, err
+		}
+		if err := client.Close(); err != nil {
+			return nil, 0, err
+		}
+		if time.Now().After(deadline) {
+			return nil, 0, fmt.Errorf("a drawbridge command (process %d) is still running. Wait for its end, or end it, then open the window again", info.PID)
+		}
+		if !said {
+			said = true
+			fmt.Fprintf(session.Stderr, "A drawbridge command (process %d) is running; the window opens when it is done.\n", info.PID)
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, 0, context.Cause(ctx)
+		}
+	}
+}
