@@ -1,0 +1,392 @@
+// Package chat is the page of the conversations: their list, the thread, and
+// the composer with the model and the tools.
+//
+// It shows and asks; the turns themselves run in package bridge. A turn goes on
+// while another conversation is shown, and while the window is hidden. What a
+// turn brings is folded and shown at most once a frame. Apart from a goroutine
+// for each turn, which ends with the window, everything here belongs to the
+// goroutine of the window.
+//
+//	page := chat.New(chat.Options{Engine: bridge, Window: w, Runner: runner, …})
+package chat
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/url"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Engine is what the page needs of package bridge.
+type Engine interface {
+	NewConversation(ctx context.Context) (store.Conversation, error)
+	Conversations(ctx context.Context) ([]store.Conversation, error)
+	Conversation(ctx context.Context, id string) (store.Conversation, error)
+	Messages(ctx context.Context, id string) ([]store.Message, error)
+	RenameConversation(ctx context.Context, id, title string) error
+	DeleteConversation(ctx context.Context, id string) error
+	SetSwitches(ctx context.Context, id string, s store.Switches) error
+	SetModel(ctx context.Context, id string, m store.ModelRef) error
+	SetDefaultModel(m store.ModelRef) error
+	DefaultModel() store.ModelRef
+	Providers() []store.ProviderConfig
+	Models(ctx context.Context, provider string) ([]model.Info, error)
+	Tools(ctx context.Context) ([]bridge.ToolView, error)
+	Settings() store.Settings
+	Send(ctx context.Context, conversation, text string, by chat.Approver) iter.Seq2[chat.Event, error]
+}
+
+// Options is what a Page is made of. All are required.
+type Options struct {
+	Engine Engine
+	Window fyne.Window
+	Runner form.Runner
+	// Clipboard takes what is copied; OpenURL opens a page in the browser.
+	Clipboard                 fyne.Clipboard
+	OpenURL                   func(*url.URL) error
+	Now                       func() time.Time
+	OpenServers, OpenSettings func()
+}
+
+// threadWidth is how wide the thread and the composer are at the most: lines
+// that the eye can follow.
+const threadWidth float32 = 820
+
+// Page is the page of the conversations.
+type Page struct {
+	o        Options
+	object   *fyne.Container
+	sidebar  *sidebar
+	composer *composer
+	view     *view
+	fail     *notice
+	tools    *toolsSheet // while it is open
+
+	conversations []store.Conversation
+	// current is the conversation that is shown; empty for a new one, which is
+	// made when its first message is sent. Then draft says what it begins with.
+	current string
+	draft   store.Conversation
+	threads map[string]*thread // of the one that is shown and those that run
+	runs    map[string]*run
+	drafts  map[string]string // what was typed and not sent, by conversation
+	views   []bridge.ServerView
+	shown   bool // the page is in view
+}
+
+// New makes the page. Nothing is read before Shown.
+func New(o Options) *Page {
+	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}}
+	p.sidebar = newSidebar(o.Now, p.NewChat)
+	p.sidebar.onOpen = func(c store.Conversation) { p.open(c.ID) }
+	p.sidebar.onRename = p.rename
+	p.sidebar.onDelete = p.delete
+	p.composer = newComposer(p.send, p.stop, p.pickModel, p.chooseTools)
+	p.view = newView(p)
+	p.fail = newNotice()
+	foot := container.New(layout.NewCustomPaddedLayout(0, 14, 16, 16), container.NewVBox(p.fail.box, p.composer.box))
+	p.object = container.NewBorder(nil, nil, p.sidebar.box, nil,
+		container.NewBorder(nil, foot, nil, nil, p.view.object))
+	p.reset()
+	return p
+}
+
+// Object is what is shown.
+func (p *Page) Object() fyne.CanvasObject { return p.object }
+
+// Shown is called when the page comes into view.
+func (p *Page) Shown() {
+	p.shown = true
+	// What is typed while nothing has the focus is meant for the composer.
+	p.o.Window.Canvas().SetOnTypedRune(func(r rune) {
+		p.focusInput()
+		p.composer.input.TypedRune(r)
+	})
+	p.refreshState()
+	p.reloadConversations()
+	p.focusInput()
+}
+
+// Hidden is called when the page goes out of view. Turns go on.
+func (p *Page) Hidden() {
+	p.shown = false
+	p.o.Window.Canvas().SetOnTypedRune(nil)
+}
+
+// SetServers tells how the servers are.
+func (p *Page) SetServers(views []bridge.ServerView) {
+	p.views = views
+	if p.tools != nil {
+		p.tools.setServers(views)
+	}
+	p.refreshState()
+}
+
+// NewChat begins a conversation. It is kept when its first message is sent.
+func (p *Page) NewChat() {
+	p.keepDraft()
+	p.reset()
+	p.composer.input.SetText(p.drafts[""])
+	p.refreshState()
+	p.focusInput()
+}
+
+// reset shows an empty conversation.
+func (p *Page) reset() {
+	p.leave()
+	p.current = ""
+	p.draft = store.Conversation{Model: p.o.Engine.DefaultModel(), Switches: p.o.Engine.Settings().Switches.Clone()}
+	p.sidebar.setCurrent("")
+	p.fail.say("")
+	p.view.show(newThread(nil))
+}
+
+// leave forgets the thread that was shown, unless it runs or tells of a
+// failure.
+func (p *Page) leave() {
+	if p.current != "" && p.runs[p.current] == nil {
+		delete(p.threads, p.current)
+	}
+}
+
+func (p *Page) keepDraft() { p.drafts[p.current] = p.composer.input.Text }
+
+// open shows a conversation.
+func (p *Page) open(id string) {
+	if id == p.current {
+		p.focusInput()
+		return
+	}
+	p.keepDraft()
+	p.leave()
+	p.current = id
+	p.sidebar.setCurrent(id)
+	p.composer.input.SetText(p.drafts[id])
+	p.fail.say("")
+	p.refreshState()
+	if t := p.threads[id]; t != nil {
+		p.view.show(t)
+		p.focusInput()
+		return
+	}
+	p.view.show(newThread(nil))
+	var messages []store.Message
+	p.work(func(ctx context.Context) (err error) {
+		messages, err = p.o.Engine.Messages(ctx, id)
+		return err
+	}, func() {
+		if p.current == id && p.runs[id] == nil {
+			p.threads[id] = newThread(messages)
+			p.view.show(p.threads[id])
+		}
+	})
+	p.focusInput()
+}
+
+// work runs something elsewhere and says what went wrong.
+func (p *Page) work(what func(context.Context) error, done func()) {
+	p.o.Runner.Run(what, func(err error) {
+		if err != nil {
+			p.fail.say(form.Sentence(err))
+			return
+		}
+		if done != nil {
+			done()
+		}
+	})
+}
+
+// send sends what was typed. The first message makes the conversation.
+func (p *Page) send() {
+	text := strings.TrimSpace(p.composer.input.Text)
+	if text == "" || p.runs[p.current] != nil {
+		return
+	}
+	p.fail.say("")
+	if p.current != "" {
+		if p.threads[p.current] == nil {
+			return // it is still being read
+		}
+		p.composer.input.SetText("")
+		delete(p.drafts, p.current)
+		p.start(p.current, text)
+		return
+	}
+	draft := p.draft
+	p.composer.input.SetText("")
+	var made store.Conversation
+	p.o.Runner.Run(func(ctx context.Context) (err error) {
+		made, err = p.o.Engine.NewConversation(ctx)
+		if err != nil {
+			return err
+		}
+		if made.Model != draft.Model {
+			if err := p.o.Engine.SetModel(ctx, made.ID, draft.Model); err != nil {
+				return err
+			}
+		}
+		return p.o.Engine.SetSwitches(ctx, made.ID, draft.Switches)
+	}, func(err error) {
+		if err != nil {
+			p.fail.say(form.Sentence(err))
+			if p.composer.input.Text == "" {
+				p.composer.input.SetText(text)
+			}
+			return
+		}
+		made.Model, made.Switches = draft.Model, draft.Switches
+		p.conversations = append([]store.Conversation{made}, p.conversations...)
+		p.threads[made.ID] = newThread(nil)
+		delete(p.drafts, "")
+		if p.current == "" {
+			p.current = made.ID
+			p.sidebar.setCurrent(made.ID)
+			p.view.show(p.threads[made.ID])
+		}
+		p.start(made.ID, text)
+	})
+}
+
+// stop ends the answer that is shown.
+func (p *Page) stop() {
+	if r := p.runs[p.current]; r != nil {
+		r.cancel()
+	}
+}
+
+// retry tries the last turn again.
+func (p *Page) retry() {
+	if p.current != "" {
+		p.start(p.current, "")
+	}
+}
+
+// conversation returns what is shown, the draft of a new one included.
+func (p *Page) conversation() store.Conversation {
+	for _, c := range p.conversations {
+		if c.ID == p.current {
+			return c
+		}
+	}
+	return p.draft
+}
+
+func (p *Page) model() store.ModelRef    { return p.conversation().Model }
+func (p *Page) switches() store.Switches { return p.conversation().Switches }
+
+// change changes the conversation that is shown, here at once and in the
+// engine a moment later.
+func (p *Page) change(f func(*store.Conversation), keep func(ctx context.Context, id string) error) {
+	if p.current == "" {
+		f(&p.draft)
+	} else {
+		id := p.current
+		for i := range p.conversations {
+			if p.conversations[i].ID == id {
+				f(&p.conversations[i])
+			}
+		}
+		p.work(func(ctx context.Context) error { return keep(ctx, id) }, nil)
+	}
+	p.refreshState()
+}
+
+func (p *Page) setModel(m store.ModelRef) {
+	fresh := p.current == ""
+	p.change(func(c *store.Conversation) { c.Model = m },
+		func(ctx context.Context, id string) error { return p.o.Engine.SetModel(ctx, id, m) })
+	if fresh {
+		p.work(func(context.Context) error { return p.o.Engine.SetDefaultModel(m) }, nil)
+	}
+}
+
+func (p *Page) setSwitches(s store.Switches) {
+	p.change(func(c *store.Conversation) { c.Switches = s },
+		func(ctx context.Context, id string) error { return p.o.Engine.SetSwitches(ctx, id, s) })
+}
+
+// refreshState shows what depends on the conversation and on what runs.
+func (p *Page) refreshState() {
+	p.composer.setRunning(p.runs[p.current] != nil)
+	p.composer.models.SetText(p.modelTitle())
+	on, all := countTools(p.views, p.switches())
+	p.composer.tools.SetText(fmt.Sprintf("%d of %d tools", on, all))
+	for _, c := range p.conversations {
+		p.sidebar.setState(c.ID, p.stateOf(c.ID))
+	}
+	p.view.setEmpty()
+}
+
+func (p *Page) stateOf(id string) runState {
+	r := p.runs[id]
+	switch {
+	case r == nil:
+		return stateIdle
+	case r.waiting():
+		return stateAsking
+	}
+	return stateRunning
+}
+
+func (p *Page) modelTitle() string {
+	ref := p.model()
+	for _, c := range p.o.Engine.Providers() {
+		if c.ID == ref.Provider {
+			if c.Kind == store.ProviderRehearsal {
+				return c.Title()
+			}
+			return form.Visible(shortenRunes(c.Title()+" › "+ref.Model, 60), false)
+		}
+	}
+	return "Choose a model"
+}
+
+func shortenRunes(s string, limit int) string {
+	if r := []rune(s); len(r) > limit {
+		return string(r[:limit-1]) + "…"
+	}
+	return s
+}
+
+// reloadConversations reads the list anew.
+func (p *Page) reloadConversations() {
+	var all []store.Conversation
+	p.work(func(ctx context.Context) (err error) {
+		all, err = p.o.Engine.Conversations(ctx)
+		return err
+	}, func() {
+		p.conversations = all
+		p.sidebar.setConversations(all)
+		p.refreshState()
+	})
+}
+
+// focusInput has keys go to the composer, once the page is on the canvas.
+func (p *Page) focusInput() {
+	p.o.Runner.Do(func() {
+		c := p.o.Window.Canvas()
+		if p.shown && c.Overlays().Top() == nil {
+			c.Focus(p.composer.input)
+		}
+	})
+}
+
+// showChanges brings the view up to date with the thread.
+func (p *Page) showChanges() {
+	if t := p.threads[p.current]; t != nil {
+		p.view.update(t)
+	}
+	p.view.setEmpty()
+}

@@ -1,0 +1,219 @@
+package chat
+
+import (
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/theme"
+)
+
+// composer is where the person writes: the text, the model and the tools that
+// it goes to, and the button that sends it or stops the answer.
+type composer struct {
+	box    *fyne.Container
+	input  *input
+	models *form.Action
+	tools  *form.Action
+	send   *theme.IconButton
+
+	onSend, onStop func()
+	running        bool
+}
+
+// The least and the most lines that the field shows.
+const (
+	leastLines = 1
+	mostLines  = 9
+)
+
+func newComposer(send, stop, models, tools func()) *composer {
+	c := &composer{onSend: send, onStop: stop}
+	c.input = newInput("Message", "Write a message")
+	c.input.SetMinRowsVisible(leastLines)
+	c.input.Wrapping = fyne.TextWrapWord
+	c.input.onSend = c.press
+	c.input.onStop = stop
+	c.input.OnChanged = func(string) { c.fit() }
+	c.models = form.Quiet("", theme.Icon(theme.IconChevronDown), models)
+	c.models.IconPlacement = widget.ButtonIconTrailingText
+	c.models.Name = "Choose the model"
+	c.tools = form.Quiet("Tools", theme.Icon(theme.IconTools), tools)
+	c.tools.Name = "Choose the tools"
+	c.send = theme.NewIconButton("Send", theme.Icon(theme.IconSend), c.press)
+	c.send.Primary = true
+
+	ground := canvas.NewRectangle(nil)
+	frame := newPanel(ground, container.New(layout.NewCustomPaddedVBoxLayout(0),
+		c.input,
+		container.New(layout.NewCustomPaddedHBoxLayout(4), c.models, c.tools, layout.NewSpacer(), c.send)))
+	c.box = container.New(form.Centered(threadWidth), frame)
+	c.update()
+	return c
+}
+
+// fit makes the field as high as its text, within limits, and tells the button
+// whether there is something to send.
+func (c *composer) fit() {
+	rows := min(max(c.input.lines(), leastLines), mostLines)
+	c.input.SetMinRowsVisible(rows)
+	c.update()
+}
+
+func (c *composer) press() {
+	if c.running {
+		c.onStop()
+		return
+	}
+	if strings.TrimSpace(c.input.Text) != "" {
+		c.onSend()
+	}
+}
+
+// setRunning turns the button into one that stops.
+func (c *composer) setRunning(running bool) {
+	c.running = running
+	c.update()
+}
+
+func (c *composer) update() {
+	if c.running {
+		c.send.Set("Stop", theme.Icon(theme.IconStop))
+		c.send.Enable()
+		return
+	}
+	c.send.Set("Send", theme.Icon(theme.IconSend))
+	if strings.TrimSpace(c.input.Text) == "" {
+		c.send.Disable()
+	} else {
+		c.send.Enable()
+	}
+}
+
+// panel is a frame with round corners around its content.
+type panel struct {
+	widget.BaseWidget
+	ground  *canvas.Rectangle
+	content fyne.CanvasObject
+}
+
+func newPanel(ground *canvas.Rectangle, content fyne.CanvasObject) *panel {
+	p := &panel{ground: ground, content: container.New(layout.NewCustomPaddedLayout(6, 6, 8, 8), content)}
+	p.ExtendBaseWidget(p)
+	return p
+}
+
+// CreateRenderer links the panel to what is drawn.
+func (p *panel) CreateRenderer() fyne.WidgetRenderer {
+	r := &panelRenderer{WidgetRenderer: widget.NewSimpleRenderer(container.NewStack(p.ground, p.content)), p: p}
+	r.paint()
+	return r
+}
+
+type panelRenderer struct {
+	fyne.WidgetRenderer
+	p *panel
+}
+
+func (r *panelRenderer) paint() {
+	th, v := r.p.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
+	g := r.p.ground
+	g.FillColor = th.Color(fynetheme.ColorNameInputBackground, v)
+	g.StrokeColor = th.Color(fynetheme.ColorNameInputBorder, v)
+	g.StrokeWidth = 1
+	g.CornerRadius = theme.Radius + 4
+}
+
+func (r *panelRenderer) Refresh() {
+	r.paint()
+	r.p.ground.Refresh()
+	r.WidgetRenderer.Refresh()
+}
+
+// input is a field of several lines in which Return sends and Shift+Return
+// begins a new line.
+type input struct {
+	form.Entry
+	onSend, onStop func()
+	shift          bool
+}
+
+var _ desktop.Keyable = (*input)(nil)
+
+func newInput(name, placeholder string) *input {
+	i := &input{}
+	i.Name = name
+	i.PlaceHolder = placeholder
+	i.MultiLine = true
+	i.ExtendBaseWidget(i)
+	return i
+}
+
+// KeyDown remembers whether Shift is held.
+func (i *input) KeyDown(k *fyne.KeyEvent) {
+	if k.Name == desktop.KeyShiftLeft || k.Name == desktop.KeyShiftRight {
+		i.shift = true
+	}
+	i.Entry.KeyDown(k)
+}
+
+// KeyUp remembers whether Shift is held.
+func (i *input) KeyUp(k *fyne.KeyEvent) {
+	if k.Name == desktop.KeyShiftLeft || k.Name == desktop.KeyShiftRight {
+		i.shift = false
+	}
+	i.Entry.KeyUp(k)
+}
+
+// FocusLost forgets that Shift was held.
+func (i *input) FocusLost() {
+	i.shift = false
+	i.Entry.FocusLost()
+}
+
+// TypedKey sends on Return, and stops on Escape.
+func (i *input) TypedKey(k *fyne.KeyEvent) {
+	switch k.Name {
+	case fyne.KeyReturn, fyne.KeyEnter:
+		if !i.shift {
+			i.onSend()
+			return
+		}
+		i.newLine()
+	case fyne.KeyEscape:
+		i.onStop()
+	default:
+		i.Entry.TypedKey(k)
+	}
+}
+
+// newLine breaks the line where the cursor is.
+func (i *input) newLine() { i.Entry.Entry.TypedRune('\n') }
+
+// lines counts the lines that the text takes at the present width.
+func (i *input) lines() int {
+	width := i.Size().Width - 2*i.Theme().Size(fynetheme.SizeNameInnerPadding)
+	if width <= 0 {
+		return 1 + strings.Count(i.Text, "\n")
+	}
+	size := i.Theme().Size(fynetheme.SizeNameText)
+	n := 0
+	for line := range strings.Lines(i.Text + "\n") {
+		if len(line) > 4000 {
+			return mostLines
+		}
+		w := fyne.MeasureText(strings.TrimSuffix(line, "\n"), size, i.TextStyle).Width
+		n += 1 + int(w/width)
+		if n >= mostLines {
+			return mostLines
+		}
+	}
+	return n
+}

@@ -1,0 +1,102 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// rename asks for a title.
+func (p *Page) rename(c store.Conversation) {
+	field := form.NewField("Title", "", "")
+	field.SetText(c.Title)
+	sheet := form.NewSheet(p.o.Window, "Rename the conversation", form.Column(field.Box))
+	sheet.SetSize(460, 240)
+	save := func() {
+		title := field.Text()
+		sheet.Close()
+		p.work(func(ctx context.Context) error { return p.o.Engine.RenameConversation(ctx, c.ID, title) }, p.reloadConversations)
+	}
+	field.Entry.OnSubmitted = func(string) { save() }
+	sheet.SetButtons(
+		form.NewAction("Cancel", widget.MediumImportance, sheet.Close),
+		form.NewAction("Rename", widget.HighImportance, save))
+	sheet.SetFocus(field.Entry)
+	sheet.Show()
+}
+
+// delete asks, and removes a conversation.
+func (p *Page) delete(c store.Conversation) {
+	form.Confirm(p.o.Window, "Delete this conversation?",
+		fmt.Sprintf("“%s” and everything said in it will be gone.", titleOf(c)), "Delete", func() {
+			r := p.runs[c.ID]
+			if r != nil {
+				r.cancel()
+			}
+			if p.current == c.ID {
+				p.NewChat()
+			}
+			delete(p.drafts, c.ID)
+			p.work(func(ctx context.Context) error {
+				if r != nil { // what still runs writes once more
+					select {
+					case <-r.over:
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}
+				return p.o.Engine.DeleteConversation(ctx, c.ID)
+			}, p.reloadConversations)
+		})
+}
+
+// openLink shows where a link leads, and opens it if the person wants to.
+func (p *Page) openLink(target string) {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "mailto" {
+		p.fail.say("The link leads to nothing that can be opened safely.")
+		return
+	}
+	sheet := form.NewSheet(p.o.Window, "Open this link?", form.Column(
+		form.Exact(form.Visible(target, false)), form.Muted("It was written by the model or a tool. It opens in your browser.")))
+	sheet.SetSize(520, 280)
+	cancel := form.NewAction("Cancel", widget.MediumImportance, sheet.Close)
+	sheet.SetButtons(cancel, form.NewAction("Open", widget.HighImportance, func() {
+		sheet.Close()
+		if err := p.o.OpenURL(u); err != nil {
+			p.fail.say(form.Sentence(err))
+		}
+	}))
+	sheet.SetFocus(cancel)
+	sheet.Show()
+}
+
+// notice is a line above the composer that says what went wrong.
+type notice struct {
+	box  *fyne.Container
+	text *widget.Label
+}
+
+func newNotice() *notice {
+	n := &notice{text: form.Failure("")}
+	n.box = container.New(form.Centered(threadWidth), n.text)
+	n.box.Hide()
+	return n
+}
+
+func (n *notice) say(sentence string) {
+	form.SetFailure(n.text, sentence)
+	if sentence == "" {
+		n.box.Hide()
+	} else {
+		n.box.Show()
+	}
+	n.box.Refresh()
+}

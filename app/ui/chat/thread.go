@@ -1,0 +1,285 @@
+package chat
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// entry is one thing in the thread.
+type entry struct {
+	id   string
+	kind entryKind
+	text string // of a message, reasoning or notice
+	// growing says that more of the text is to come.
+	growing bool
+	call    callEntry      // of a kindCall
+	ask     *chat.Approval // of a kindCall that waits for the person
+	// retry says that a kindError can be tried again; steps is of a kindLimit.
+	retry bool
+	steps int
+}
+
+type entryKind int
+
+const (
+	kindUser entryKind = iota
+	kindAnswer
+	kindReasoning
+	kindCall
+	kindNotice // interrupted and the like
+	kindError
+	kindLimit // asks whether to go on
+)
+
+// callEntry is a tool call with what became of it.
+type callEntry struct {
+	call     store.ToolCall
+	state    callState
+	result   store.ToolResult
+	progress tools.Progress
+}
+
+type callState int
+
+const (
+	callWriting callState = iota // the model is still writing the arguments
+	callWaiting                  // it has not begun
+	callAsked                    // the person is being asked
+	callRunning
+	callDone // result says how
+)
+
+// thread is what is shown of a conversation: the messages that are kept, and
+// what a running turn adds. It belongs to the goroutine of the window.
+type thread struct {
+	entries []*entry
+	byID    map[string]*entry
+	calls   map[string]*entry // by call id
+	// changed and removed are what the view does not show as it is, in the
+	// order in which it changed.
+	changed []*entry
+	removed []string
+}
+
+func newThread(messages []store.Message) *thread {
+	t := &thread{byID: map[string]*entry{}, calls: map[string]*entry{}}
+	for _, m := range messages {
+		t.add(m)
+	}
+	t.closeCalls()
+	t.changed = nil
+	return t
+}
+
+// add takes a whole message.
+func (t *thread) add(m store.Message) {
+	switch m.Role {
+	case store.RoleUser:
+		t.put(&entry{id: m.ID, kind: kindUser, text: m.Text()})
+	case store.RoleTool:
+		for _, r := range m.Results() {
+			t.result(r)
+		}
+	case store.RoleAssistant:
+		t.assistant(m)
+	}
+}
+
+// assistant takes the model's whole message. Its parts take the places of the
+// pieces that were shown while it grew.
+func (t *thread) assistant(m store.Message) {
+	grown := t.of(m.ID)
+	for i, p := range m.Parts {
+		var e *entry
+		switch p := p.(type) {
+		case store.Text:
+			e = &entry{kind: kindAnswer, text: p.Text}
+		case store.Reasoning:
+			e = &entry{kind: kindReasoning, text: p.Text}
+		case store.ToolCall:
+			e = &entry{kind: kindCall, call: callEntry{call: p, state: callWaiting}}
+		default:
+			continue
+		}
+		e.id = fmt.Sprintf("%s/%d", m.ID, i)
+		if j := slices.IndexFunc(grown, func(g *entry) bool { return g.kind == e.kind }); j >= 0 {
+			e.id = grown[j].id
+			grown = slices.Delete(grown, j, j+1)
+		}
+		e = t.put(e)
+		if e.kind == kindCall {
+			t.calls[e.call.call.ID] = e
+		}
+	}
+	for _, g := range grown {
+		t.drop(g)
+	}
+	switch {
+	case m.Status == store.StatusComplete:
+	case m.Error != "":
+		t.put(&entry{id: m.ID + "/cut", kind: kindNotice, text: m.Error})
+	default:
+		t.put(&entry{id: m.ID + "/cut", kind: kindNotice, text: "Interrupted."})
+	}
+}
+
+// of returns the entries of a message.
+func (t *thread) of(message string) []*entry {
+	var out []*entry
+	for _, e := range t.entries {
+		if strings.HasPrefix(e.id, message+"/") {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// closeCalls marks calls without a result in a history that nobody works on.
+func (t *thread) closeCalls() {
+	for _, e := range t.entries {
+		if e.kind == kindCall && e.call.state != callDone {
+			e.call.state = callDone
+			e.call.result = store.ToolResult{IsError: true, Content: store.Parts{store.Text{Text: "The call was interrupted."}}}
+		}
+	}
+}
+
+// drop removes an entry.
+func (t *thread) drop(e *entry) {
+	delete(t.byID, e.id)
+	t.entries = slices.DeleteFunc(t.entries, func(o *entry) bool { return o == e })
+	t.removed = append(t.removed, e.id)
+}
+
+// put adds an entry, or replaces the one of its id, and returns the one that is
+// kept.
+func (t *thread) put(e *entry) *entry {
+	if old, ok := t.byID[e.id]; ok {
+		*old = *e
+		t.touch(old)
+		return old
+	}
+	t.byID[e.id] = e
+	t.entries = append(t.entries, e)
+	t.touch(e)
+	return e
+}
+
+func (t *thread) touch(e *entry) { t.changed = append(t.changed, e) }
+
+func (t *thread) result(r store.ToolResult) {
+	if e := t.calls[r.CallID]; e != nil {
+		e.call.state, e.call.result, e.ask = callDone, r, nil
+		t.touch(e)
+	}
+}
+
+// take applies an event of a turn.
+func (t *thread) take(event chat.Event) {
+	switch ev := event.(type) {
+	case chat.Appended:
+		t.add(ev.Message)
+	case chat.Delta:
+		t.grow(ev.MessageID, ev.Delta)
+	case chat.Finished:
+		t.add(ev.Message)
+	case chat.CallRunning:
+		t.state(ev.Call.ID, callRunning)
+	case chat.CallAsked:
+		if e := t.calls[ev.Approval.Call.ID]; e != nil {
+			a := ev.Approval
+			e.call.state, e.ask = callAsked, &a
+			t.touch(e)
+		}
+	case chat.CallProgress:
+		if e := t.calls[ev.CallID]; e != nil {
+			e.call.progress = ev.Progress
+			t.touch(e)
+		}
+	case chat.CallDone:
+		t.result(ev.Result)
+	case chat.StepLimit:
+		t.put(&entry{id: fmt.Sprintf("limit/%d", ev.Steps), kind: kindLimit, steps: ev.Steps})
+	case chat.TurnDone:
+		t.done(ev.Reason)
+	}
+}
+
+func (t *thread) state(call string, s callState) {
+	if e := t.calls[call]; e != nil {
+		e.call.state, e.ask = s, nil
+		t.touch(e)
+	}
+}
+
+func (t *thread) grow(message string, delta model.Delta) {
+	switch d := delta.(type) {
+	case model.TextDelta:
+		t.growText(message, kindAnswer, d.Text)
+	case model.ReasoningDelta:
+		t.growText(message, kindReasoning, d.Text)
+	case model.CallDelta:
+		id := fmt.Sprintf("%s/c%d", message, d.Index)
+		e := t.byID[id]
+		if e == nil {
+			e = &entry{id: id, kind: kindCall}
+			t.put(e)
+		}
+		if d.Name != "" && e.call.call.Name == "" {
+			e.call.call.Name = d.Name
+			t.touch(e)
+		}
+	}
+}
+
+// growText continues the entry at the end if it is of that message and kind.
+func (t *thread) growText(message string, kind entryKind, text string) {
+	if text == "" {
+		return
+	}
+	if n := len(t.entries); n > 0 {
+		e := t.entries[n-1]
+		if e.growing && e.kind == kind {
+			e.text += text
+			t.touch(e)
+			return
+		}
+		if e.growing {
+			e.growing = false
+			t.touch(e)
+		}
+	}
+	t.put(&entry{id: fmt.Sprintf("%s/t%d", message, len(t.entries)), kind: kind, text: text, growing: true})
+}
+
+func (t *thread) done(reason chat.DoneReason) {
+	text := map[chat.DoneReason]string{
+		chat.ReasonLength: "The answer reached the model's limit of output and was cut there.",
+		chat.ReasonFilter: "The provider withheld the rest of the answer.",
+		chat.ReasonLimit:  "The turn ended at its step limit. Write a message to go on.",
+	}[reason]
+	if text != "" {
+		t.put(&entry{id: fmt.Sprintf("done/%d", len(t.entries)), kind: kindNotice, text: text})
+	}
+	t.closeCalls()
+}
+
+// fail shows why a turn ended; retry says whether it can be tried again.
+func (t *thread) fail(sentence string, retry bool) {
+	t.put(&entry{id: fmt.Sprintf("error/%d", len(t.entries)), kind: kindError, text: sentence, retry: retry})
+}
+
+// forget removes the notices of the turn before, when the next one begins.
+func (t *thread) forget() {
+	for _, e := range slices.Clone(t.entries) {
+		if e.kind == kindError || e.kind == kindLimit {
+			t.drop(e)
+		}
+	}
+}

@@ -1,0 +1,218 @@
+package chat
+
+import (
+	"fmt"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// view shows the thread of the current conversation, or, where there is
+// nothing yet, how to begin.
+type view struct {
+	p      *Page
+	object *fyne.Container
+	script *transcript.View
+	empty  *fyne.Container
+	shown  *thread
+	texts  map[string]string // of growing entries, as the view shows them
+}
+
+func newView(p *Page) *view {
+	v := &view{p: p, empty: container.NewStack(), shown: newThread(nil), texts: map[string]string{}}
+	v.script = transcript.New(transcript.Options{
+		Copy:          p.o.Clipboard.SetContent,
+		OpenLink:      p.openLink,
+		TypeElsewhere: func(r rune) { p.focusInput(); p.composer.input.TypedRune(r) },
+		Escape:        p.stop,
+	})
+	v.object = container.NewStack(v.script, v.empty)
+	return v
+}
+
+// show replaces what is shown by a thread.
+func (v *view) show(t *thread) {
+	v.shown = t
+	items := make([]transcript.Item, 0, len(t.entries))
+	clear(v.texts)
+	for _, e := range t.entries {
+		items = append(items, v.item(e))
+		v.note(e)
+	}
+	v.script.SetItems(items)
+	t.changed, t.removed = nil, nil
+	v.arrange()
+}
+
+// update shows what changed in the thread.
+func (v *view) update(t *thread) {
+	if t != v.shown {
+		v.show(t)
+		return
+	}
+	for _, id := range t.removed {
+		v.script.Remove(id)
+		delete(v.texts, id)
+	}
+	done := map[string]bool{}
+	for _, e := range t.changed {
+		if done[e.id] || t.byID[e.id] != e {
+			continue
+		}
+		done[e.id] = true
+		if old, ok := v.texts[e.id]; ok && e.growing && len(e.text) >= len(old) {
+			v.script.AppendText(e.id, e.text[len(old):])
+		} else {
+			v.script.Upsert(v.item(e))
+		}
+		v.note(e)
+	}
+	t.changed, t.removed = nil, nil
+	v.arrange()
+}
+
+// note remembers how much of a growing text the view has.
+func (v *view) note(e *entry) {
+	if e.growing {
+		v.texts[e.id] = e.text
+	} else {
+		delete(v.texts, e.id)
+	}
+}
+
+// item makes of an entry what the transcript shows.
+func (v *view) item(e *entry) transcript.Item {
+	switch e.kind {
+	case kindUser:
+		return transcript.User{ID: e.id, Text: e.text}
+	case kindAnswer:
+		return transcript.Assistant{ID: e.id, Text: e.text, Growing: e.growing}
+	case kindReasoning:
+		return transcript.Reasoning{ID: e.id, Text: e.text, Growing: e.growing}
+	case kindCall:
+		return v.callItem(e)
+	case kindError:
+		n := transcript.Notice{ID: e.id, Kind: transcript.NoticeError, Text: e.text}
+		if e.retry {
+			n.Actions = []transcript.Action{{Label: "Retry", Primary: true, Do: v.p.retry}}
+		}
+		return n
+	case kindLimit:
+		return v.limitItem(e)
+	}
+	return transcript.Notice{ID: e.id, Kind: transcript.NoticeInfo, Text: e.text}
+}
+
+func (v *view) callItem(e *entry) transcript.Item {
+	c := transcript.Call{
+		ID: e.id, Server: v.serverName(e.call.call.Server), Tool: e.call.call.Tool,
+		Arguments: e.call.call.Arguments, Progress: e.call.progress,
+	}
+	if c.Tool == "" {
+		c.Tool = e.call.call.Name
+	}
+	switch e.call.state {
+	case callWriting, callWaiting:
+		c.State = transcript.CallWaiting
+	case callRunning:
+		c.State = transcript.CallRunning
+	case callAsked:
+		c.State = transcript.CallAsking
+		run, id := v.p.runs[v.p.current], e.call.call.ID
+		c.Ask = &transcript.Ask{Reason: e.ask.Reason, Answer: func(a tools.Answer) {
+			if run != nil {
+				run.answer(id, a)
+			}
+			v.p.focusInput()
+		}}
+	case callDone:
+		c.State = transcript.CallDone
+		if e.call.result.IsError {
+			c.State = transcript.CallFailed
+		}
+		c.Result = &e.call.result
+	}
+	return c
+}
+
+// serverName is what a person calls the server of a call.
+func (v *view) serverName(id string) string {
+	for _, s := range v.p.views {
+		if s.Server.ID == id {
+			return s.Server.Name
+		}
+	}
+	return id
+}
+
+func (v *view) limitItem(e *entry) transcript.Item {
+	n := transcript.Notice{ID: e.id, Kind: transcript.NoticeWarning, Text: fmt.Sprintf("The model has been called %d times in this turn.", e.steps)}
+	if run := v.p.runs[v.p.current]; run != nil {
+		n.Actions = []transcript.Action{
+			{Label: "Go on", Primary: true, Do: func() { run.goOn(true) }},
+			{Label: "Stop here", Do: func() { run.goOn(false) }},
+		}
+	}
+	return n
+}
+
+// setEmpty says what to show while there is nothing in the thread.
+func (v *view) setEmpty() {
+	welcome := v.welcome()
+	v.empty.Objects = []fyne.CanvasObject{welcome}
+	v.arrange()
+}
+
+// arrange shows the thread, or how to begin one.
+func (v *view) arrange() {
+	if len(v.shown.entries) == 0 && v.p.current == "" {
+		v.script.Hide()
+		v.empty.Show()
+	} else {
+		v.empty.Hide()
+		v.script.Show()
+	}
+}
+
+// welcome is what stands in a new conversation.
+func (v *view) welcome() fyne.CanvasObject {
+	title := form.Bold("What can I do for you?")
+	title.SizeName = fynetheme.SizeNameHeadingText
+	title.Alignment = fyne.TextAlignCenter
+	text := form.Label("Write a message below. The model may call the tools of your servers; they run on this machine, and each asks before its first call.")
+	text.Alignment = fyne.TextAlignCenter
+	text.Importance = widget.LowImportance
+	rows := []fyne.CanvasObject{title, text}
+	if v.rehearsing() {
+		text.SetText("This is a rehearsal: no AI, no network, no key. Name a tool and its arguments, and it is called through the very same bridge. Set up a provider in the settings for the real thing.")
+		for _, example := range []string{"workbench__time zone=Europe/Berlin", "workbench__list_folders", "What can you do?"} {
+			b := form.NewAction(example, widget.MediumImportance, func() {
+				v.p.composer.input.SetText(example)
+				v.p.focusInput()
+			})
+			rows = append(rows, container.NewCenter(b))
+		}
+		rows = append(rows, container.NewCenter(form.Quiet("Set up a provider", theme.Icon(theme.IconSettings), v.p.o.OpenSettings)))
+	}
+	column := container.New(layout.NewCustomPaddedVBoxLayout(theme.Space3), rows...)
+	return container.NewVBox(layout.NewSpacer(), container.New(form.Centered(520), column), layout.NewSpacer(), layout.NewSpacer())
+}
+
+func (v *view) rehearsing() bool {
+	ref := v.p.model()
+	for _, c := range v.p.o.Engine.Providers() {
+		if c.ID == ref.Provider {
+			return c.Kind == store.ProviderRehearsal
+		}
+	}
+	return false
+}
