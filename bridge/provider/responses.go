@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"hash/maphash"
 	"iter"
 	"strings"
 
@@ -90,13 +91,28 @@ type responsesAnswer struct {
 
 // responsesSlot is what was passed on of one output item.
 type responsesSlot struct {
-	text    strings.Builder // of a message
-	thought int             // bytes of reasoning
-	part    int             // the part of the summary that runs
-	call    int             // number of the call among the calls
-	begun   bool            // the call was announced
+	text    maphash.Hash // of a message
+	said    int          // bytes of it
+	thought int          // bytes of reasoning
+	part    int          // the part of the summary that runs
+	call    int          // number of the call among the calls
+	begun   bool         // the call was announced
 	args    strings.Builder
 	done    bool
+}
+
+func (s *responsesSlot) say(text string) {
+	_, _ = s.text.WriteString(text) // a hash never fails
+	s.said += len(text)
+}
+
+// unsaid returns what of a message's text did not come in pieces. The text is
+// not kept for that, since it can be long.
+func (s *responsesSlot) unsaid(whole string) string {
+	if len(whole) <= s.said || maphash.String(s.text.Seed(), whole[:s.said]) != s.text.Sum64() {
+		return ""
+	}
+	return whole[s.said:]
 }
 
 func (a *responsesAnswer) slot(index int) (*responsesSlot, error) {
@@ -172,11 +188,11 @@ func (a *responsesAnswer) delta(ev *responsesEvent, s *responsesSlot, text strin
 	a.size += len(text)
 	switch ev.Type {
 	case "response.output_text.delta":
-		s.text.WriteString(text)
+		s.say(text)
 		a.out = append(a.out, model.TextDelta{Text: text})
 	case "response.refusal.delta":
 		a.refused = true
-		s.text.WriteString(text)
+		s.say(text)
 		a.out = append(a.out, model.TextDelta{Text: text})
 	case "response.reasoning_summary_text.delta", "response.reasoning_text.delta":
 		if part := ev.SummaryIndex + ev.ContentIndex; part != s.part && s.thought > 0 {
@@ -273,7 +289,7 @@ func (a *responsesAnswer) itemDone(index int, raw json.RawMessage) error {
 			}
 			whole.WriteString(c.Text + c.Refusal)
 		}
-		if rest, ok := strings.CutPrefix(whole.String(), s.text.String()); ok && rest != "" {
+		if rest := s.unsaid(whole.String()); rest != "" {
 			a.size += len(rest)
 			a.out = append(a.out, model.TextDelta{Text: rest})
 		}

@@ -19,8 +19,8 @@ import (
 
 // What one answer may hold. A service that sends more is not answering.
 const (
-	maxAnswer = 64 << 20  // bytes of text, reasoning, arguments and opaque items
-	maxStream = 512 << 20 // bytes of the whole stream, framing included
+	maxAnswer = 32 << 20  // bytes of text, reasoning, arguments and opaque items
+	maxStream = 256 << 20 // bytes of the whole stream, framing included
 	maxEvent  = 16 << 20  // bytes of one event
 	maxCalls  = 10_000
 )
@@ -81,7 +81,7 @@ func (e *endpoint) stream(ctx context.Context, path, modelID string, optional []
 	}
 	defer res.Body.Close()
 
-	src := &source{r: res.Body, alive: func() { idle.Reset(e.o.Idle) }}
+	src := &source{r: res.Body, alive: func() { idle.Reset(e.o.Idle) }, maxTotal: maxStream, maxEvent: maxEvent}
 	in := bufio.NewReader(src)
 	if err := e.checkStream(res, in, secrets); err != nil {
 		yield(nil, e.streamError(ctx, err, secrets))
@@ -94,6 +94,9 @@ func (e *endpoint) stream(ctx context.Context, path, modelID string, optional []
 	a := newAnswer(secrets)
 	for dec.Next() {
 		deltas, final, err := a.event(dec.Event().Data)
+		if errors.Is(err, errTooMuch) {
+			deltas = nil
+		}
 		for _, d := range deltas {
 			if !yield(d, nil) {
 				return
@@ -193,13 +196,14 @@ type readCloser struct {
 // source is the body of a stream, held to the limits. At a clean end it adds
 // the empty line that ends the last event, because some services leave it out.
 type source struct {
-	r     io.Reader
-	alive func() // called whenever something came
-	total int
-	event int  // bytes since the last empty line
-	line  int  // bytes since the last line break
-	ended bool // the body ended cleanly
-	tail  string
+	r                  io.Reader
+	alive              func() // called whenever something came
+	maxTotal, maxEvent int    // bytes
+	total              int
+	event              int  // bytes since the last empty line
+	line               int  // bytes since the last line break
+	ended              bool // the body ended cleanly
+	tail               string
 }
 
 // Read implements io.Reader.
@@ -228,7 +232,7 @@ func (s *source) Read(p []byte) (int, error) {
 			s.event++
 		}
 	}
-	if s.total > maxStream || s.event > maxEvent {
+	if s.total > s.maxTotal || s.event > s.maxEvent {
 		return 0, errTooMuch
 	}
 	if err == io.EOF {
