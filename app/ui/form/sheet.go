@@ -42,6 +42,9 @@ func NewSheet(w fyne.Window, title string, content fyne.CanvasObject) *Sheet {
 
 // gutter leaves room for the bar of the scroll.
 func gutter(content fyne.CanvasObject) fyne.CanvasObject {
+	if content == nil {
+		content = container.NewStack()
+	}
 	return container.New(layout.NewCustomPaddedLayout(4, 4, 0, 12), content)
 }
 

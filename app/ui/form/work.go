@@ -37,6 +37,18 @@ func (r Runner) Run(work func(context.Context) error, done func(error)) context.
 	return cancel
 }
 
+// RunBusy does the same, and meanwhile shows what is being done, with a button
+// that cancels it.
+func (r Runner) RunBusy(b *Busy, words string, work func(context.Context) error, done func(error)) context.CancelFunc {
+	var cancel context.CancelFunc
+	b.Start(words, func() { cancel() })
+	cancel = r.Run(work, func(err error) {
+		b.Stop()
+		done(err)
+	})
+	return cancel
+}
+
 // Sentence makes of an error what a person reads: it begins with a capital,
 // ends with a full stop and leaves out the marks that only programs compare.
 func Sentence(err error) string {

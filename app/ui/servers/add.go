@@ -2,11 +2,13 @@ package servers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
@@ -110,18 +112,16 @@ func (a *adding) parse() {
 	var drafts []setup.Draft
 	var problems []string
 	text := []byte(a.paste.Text())
-	stop := a.page.o.Runner.Run(func(context.Context) (err error) {
+	a.page.o.Runner.RunBusy(a.busy, "Reading…", func(context.Context) (err error) {
 		drafts, problems, err = a.page.o.Engine.Drafts(text)
 		return err
 	}, func(err error) {
-		a.busy.Stop()
 		if err != nil {
 			a.paste.SetError(form.Sentence(err))
 			return
 		}
 		a.page.choose(a.sheet, a.busy, drafts, problems, func() { a.choose(a.way) })
 	})
-	a.busy.Start("Reading…", stop)
 }
 
 // found opens a sheet with the servers of another app.
@@ -136,6 +136,16 @@ func (p *Page) found(title string, drafts []setup.Draft, problems []string) {
 func (p *Page) choose(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft, problems []string, back func()) {
 	drafts = slices.Clone(drafts)
 	picked := make([]bool, len(drafts))
+	for i := range picked {
+		picked[i] = true
+	}
+	p.pick(sheet, busy, drafts, picked, problems, back)
+}
+
+// pick shows the drafts with those checked that are picked; both change in
+// place.
+func (p *Page) pick(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft, picked []bool, problems []string, back func()) {
+	again := func() { p.pick(sheet, busy, drafts, picked, problems, back) }
 	box := form.Column()
 	var next *form.Action
 	count := func() {
@@ -154,16 +164,15 @@ func (p *Page) choose(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft, 
 				chosen = append(chosen, drafts[i])
 			}
 		}
-		p.confirm(sheet, busy, chosen, func() { p.choose(sheet, busy, drafts, problems, back) })
+		p.confirm(sheet, busy, chosen, again)
 	})
 	for i := range drafts {
-		picked[i] = true
 		box.Add(p.draftCard(drafts[i], &picked[i], count, func() {
-			p.mend(sheet, drafts[i], func(d setup.Draft) { drafts[i] = d }, func() { p.choose(sheet, busy, drafts, problems, back) })
+			p.mend(sheet, drafts[i], func(d setup.Draft) { drafts[i] = d }, again)
 		}))
 	}
 	for _, s := range problems {
-		box.Add(form.NewToned(form.Label(form.Visible(s, true)), "error"))
+		box.Add(form.NewToned(form.Label(form.Sentence(errors.New(s))), theme.ColorNameError))
 	}
 	if len(drafts) == 0 {
 		box.Add(form.Label("None of the servers in this text can be used here."))
@@ -231,12 +240,13 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft,
 	if len(drafts) > 1 {
 		words = fmt.Sprintf("Add %d and start", len(drafts))
 	}
+	cancel := form.Button("Cancel", sheet.Close)
 	var yes *form.Action
 	yes = form.NewAction(words, widget.HighImportance, func() {
 		yes.Disable()
 		sheet.Fail("")
 		added := 0
-		stop := p.o.Runner.Run(func(ctx context.Context) error {
+		p.o.Runner.RunBusy(busy, "Adding…", func(ctx context.Context) error {
 			for _, d := range drafts {
 				if _, err := p.o.Engine.AddServer(ctx, d, true); err != nil {
 					return err
@@ -245,9 +255,9 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft,
 			}
 			return nil
 		}, func(err error) {
-			busy.Stop()
 			if err != nil {
 				yes.Enable()
+				sheet.SetFocus(cancel)
 				drafts = drafts[added:]
 				said := form.Sentence(err)
 				if added > 0 {
@@ -258,10 +268,8 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft,
 			}
 			sheet.Close()
 		})
-		busy.Start("Adding…", stop)
 	})
 	sheet.SetContent(title, box)
-	cancel := form.Button("Cancel", sheet.Close)
 	sheet.SetButtons(busy.Box, form.Button("Back", back), cancel, yes)
 	sheet.SetFocus(cancel)
 }
@@ -312,15 +320,13 @@ func (p *Page) confirmChange(sheet *form.Sheet, busy *form.Busy, id string, d se
 
 func (p *Page) save(sheet *form.Sheet, busy *form.Busy, id string, d setup.Draft, approve bool) {
 	sheet.Fail("")
-	stop := p.o.Runner.Run(func(ctx context.Context) error {
+	p.o.Runner.RunBusy(busy, "Saving…", func(ctx context.Context) error {
 		return p.o.Engine.UpdateServer(ctx, id, d, approve)
 	}, func(err error) {
-		busy.Stop()
 		if err != nil {
 			sheet.Fail(form.Sentence(err))
 			return
 		}
 		sheet.Close()
 	})
-	busy.Start("Saving…", stop)
 }

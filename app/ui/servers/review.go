@@ -97,18 +97,17 @@ func (p *Page) review(v bridge.ServerView) {
 	var approve *form.Action
 	approve = form.NewAction("Approve and start", widget.HighImportance, func() {
 		approve.Disable()
-		stop := p.o.Runner.Run(func(ctx context.Context) error {
+		p.o.Runner.RunBusy(busy, "Approving…", func(ctx context.Context) error {
 			return p.o.Engine.ApproveServer(ctx, v.Server.ID, v.Hash)
 		}, func(err error) {
-			busy.Stop()
 			if err != nil {
 				approve.Enable()
+				sheet.SetFocus(cancel)
 				sheet.Fail(form.Sentence(err))
 				return
 			}
 			sheet.Close()
 		})
-		busy.Start("Approving…", stop)
 	})
 	sheet.SetButtons(busy.Box, cancel, approve)
 	sheet.SetFocus(cancel)

@@ -240,7 +240,7 @@ func (e *providerEditor) save() {
 		key = &s
 	}
 	e.sheet.Fail("")
-	stop := e.p.o.Runner.Run(func(ctx context.Context) error {
+	e.p.o.Runner.RunBusy(e.busy, "Saving…", func(ctx context.Context) error {
 		for ref, value := range secrets {
 			if err := e.p.o.Engine.SetSecret(ctx, ref, value); err != nil {
 				return err
@@ -248,7 +248,6 @@ func (e *providerEditor) save() {
 		}
 		return e.p.o.Engine.SetProvider(ctx, cfg, key)
 	}, func(err error) {
-		e.busy.Stop()
 		if err != nil {
 			e.failed(err)
 			return
@@ -262,7 +261,6 @@ func (e *providerEditor) save() {
 			row.check()
 		}
 	})
-	e.busy.Start("Saving…", stop)
 }
 
 // failed says why it was not kept. Without a keychain it offers what else there

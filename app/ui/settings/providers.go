@@ -239,8 +239,7 @@ func (r *providerRow) run(words string, work func(context.Context) error, done f
 	r.stop()
 	form.SetFailure(r.fail, "")
 	r.said.Hide()
-	r.cancel = r.p.o.Runner.Run(work, func(err error) {
-		r.busy.Stop()
+	r.cancel = r.p.o.Runner.RunBusy(r.busy, words, work, func(err error) {
 		if err != nil {
 			form.SetFailure(r.fail, form.Sentence(err))
 		} else {
@@ -248,7 +247,6 @@ func (r *providerRow) run(words string, work func(context.Context) error, done f
 		}
 		r.Box.Refresh()
 	})
-	r.busy.Start(words, r.cancel)
 	r.Box.Refresh()
 }
 

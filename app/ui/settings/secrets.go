@@ -122,8 +122,7 @@ func (s *secretsPanel) passphrase(why string, twice bool) {
 
 func (s *secretsPanel) run(words string, work func(context.Context) error) {
 	form.SetFailure(s.fail, "")
-	stop := s.o.Runner.Run(work, func(err error) {
-		s.busy.Stop()
+	s.o.Runner.RunBusy(s.busy, words, work, func(err error) {
 		if err != nil {
 			form.SetFailure(s.fail, form.Sentence(err))
 			s.Box.Refresh()
@@ -132,5 +131,4 @@ func (s *secretsPanel) run(words string, work func(context.Context) error) {
 		s.load()
 		s.changed()
 	})
-	s.busy.Start(words, stop)
 }

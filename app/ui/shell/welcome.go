@@ -150,15 +150,14 @@ func (w *welcome) next() {
 		w.advance()
 		return
 	}
-	w.busy.Start("Saving…", w.runner.Run(work, func(err error) {
-		w.busy.Stop()
+	w.runner.RunBusy(w.busy, "Saving…", work, func(err error) {
 		if err != nil {
 			w.show()
 			w.sheet.Fail(form.Sentence(err))
 			return
 		}
 		w.advance()
-	}))
+	})
 }
 
 func (w *welcome) advance() {

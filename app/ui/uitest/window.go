@@ -1,0 +1,217 @@
+package uitest
+
+import (
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/theme"
+)
+
+// Window returns a window of that size, of an app of its own with our theme.
+func Window(t testing.TB, choice theme.Choice, size fyne.Size) fyne.Window {
+	t.Helper()
+	app := test.NewTempApp(t)
+	app.Settings().SetTheme(theme.New(choice))
+	w := test.NewTempWindow(t, nil)
+	w.SetPadded(false)
+	w.Resize(size)
+	return w
+}
+
+// Gallery renders what build puts into a window, in light and in dark. The
+// pictures are written to the folder DRAWBRIDGE_GALLERY, where that is set.
+func Gallery(t *testing.T, name string, size fyne.Size, build func(w fyne.Window)) {
+	t.Helper()
+	for _, choice := range []theme.Choice{theme.Light, theme.Dark} {
+		w := Window(t, choice, size)
+		build(w)
+		img := w.Canvas().Capture()
+		if n := colours(img); n < 12 {
+			t.Errorf("%s in %s has only %d colours; is it empty?", name, choice, n)
+		}
+		dir := os.Getenv("DRAWBRIDGE_GALLERY")
+		if dir == "" {
+			continue
+		}
+		if err := write(filepath.Join(dir, name+"-"+string(choice)+".png"), img); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func write(path string, img image.Image) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := f.Close(); err == nil {
+			err = closed
+		}
+	}()
+	return png.Encode(f, img)
+}
+
+// colours counts the different colours of a picture, as far as some.
+func colours(img image.Image) int {
+	seen := map[[3]uint32]bool{}
+	b := img.Bounds()
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			r, g, b, _ := img.At(x, y).RGBA()
+			seen[[3]uint32{r, g, b}] = true
+			if len(seen) > 64 {
+				return len(seen)
+			}
+		}
+	}
+	return len(seen)
+}
+
+// walk visits every visible object of what lies on top, parents first.
+func walk(w fyne.Window, visit func(fyne.CanvasObject)) {
+	var down func(o fyne.CanvasObject)
+	down = func(o fyne.CanvasObject) {
+		if o == nil || !o.Visible() {
+			return
+		}
+		visit(o)
+		switch o := o.(type) {
+		case *fyne.Container:
+			for _, child := range o.Objects {
+				down(child)
+			}
+		case fyne.Widget:
+			for _, child := range test.WidgetRenderer(o).Objects() {
+				down(child)
+			}
+		}
+	}
+	if top := w.Canvas().Overlays().Top(); top != nil {
+		down(top)
+		return
+	}
+	down(w.Content())
+}
+
+// Texts returns everything that can be read in what lies on top, a line each.
+func Texts(w fyne.Window) string {
+	var b strings.Builder
+	walk(w, func(o fyne.CanvasObject) {
+		switch o := o.(type) {
+		case *widget.Label:
+			b.WriteString(o.Text + "\n")
+		case *form.Note:
+			b.WriteString(o.Text + "\n")
+		case *form.Action:
+			b.WriteString(o.Text + "\n")
+		case *form.Code:
+			b.WriteString(o.DumpText())
+		case *widget.Check:
+			b.WriteString(o.Text + "\n")
+		case *canvas.Text:
+			b.WriteString(o.Text + "\n")
+		}
+	})
+	return b.String()
+}
+
+// Button finds a button by its text or name.
+func Button(t testing.TB, w fyne.Window, name string) *form.Action {
+	t.Helper()
+	var found *form.Action
+	walk(w, func(o fyne.CanvasObject) {
+		if a, ok := o.(*form.Action); ok && found == nil && (a.Name == name || a.Text == name) {
+			found = a
+		}
+	})
+	if found == nil {
+		t.Fatalf("there is no button %q. On the screen:\n%s", name, Texts(w))
+	}
+	return found
+}
+
+// Tap presses a button, which must be able to be pressed.
+func Tap(t testing.TB, w fyne.Window, name string) {
+	t.Helper()
+	b := Button(t, w, name)
+	if b.Disabled() {
+		t.Fatalf("the button %q cannot be pressed", name)
+	}
+	test.Tap(b)
+}
+
+// Entry finds the nth entry of that name, from 0.
+func Entry(t testing.TB, w fyne.Window, name string, n int) *form.Entry {
+	t.Helper()
+	var found *form.Entry
+	walk(w, func(o fyne.CanvasObject) {
+		if e, ok := o.(*form.Entry); ok && e.Name == name {
+			if n == 0 && found == nil {
+				found = e
+			}
+			n--
+		}
+	})
+	if found == nil {
+		t.Fatalf("there is no entry %q. On the screen:\n%s", name, Texts(w))
+	}
+	return found
+}
+
+// Fill types into an entry, in place of what it holds.
+func Fill(t testing.TB, w fyne.Window, name, text string) {
+	t.Helper()
+	Entry(t, w, name, 0).SetText(text)
+}
+
+// Find returns the first visible object of a type that fits, or fails.
+func Find[T fyne.CanvasObject](t testing.TB, w fyne.Window, fits func(T) bool) T {
+	t.Helper()
+	var found T
+	ok := false
+	walk(w, func(o fyne.CanvasObject) {
+		if v, is := o.(T); is && !ok && fits(v) {
+			found, ok = v, true
+		}
+	})
+	if !ok {
+		t.Fatalf("there is no such %T. On the screen:\n%s", found, Texts(w))
+	}
+	return found
+}
+
+// Shows fails unless each text can be read.
+func Shows(t testing.TB, w fyne.Window, texts ...string) {
+	t.Helper()
+	all := Texts(w)
+	for _, s := range texts {
+		if !strings.Contains(all, s) {
+			t.Errorf("%q is not on the screen:\n%s", s, all)
+		}
+	}
+}
+
+// ShowsNot fails if one of the texts can be read.
+func ShowsNot(t testing.TB, w fyne.Window, texts ...string) {
+	t.Helper()
+	all := Texts(w)
+	for _, s := range texts {
+		if strings.Contains(all, s) {
+			t.Errorf("%q is on the screen:\n%s", s, all)
+		}
+	}
+}
