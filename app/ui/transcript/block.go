@@ -1,0 +1,348 @@
+package transcript
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+
+	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
+)
+
+// block is what is laid out and shown as one: a paragraph, a piece of code, a
+// row of buttons. Its layout is kept for the width that it was made for.
+type block struct {
+	gap    float32 // free room above
+	left   float32 // indent
+	right  float32 // free room at the right
+	below  float32 // free room below
+	group  *group  // the ground that it shares with its neighbours, or nil
+	bars   []quoteBar
+	spans  []span
+	marker []span // stands left of the first line: a bullet, a number
+	icon   fyne.Resource
+	iconBy float32 // how far left of the text it stands
+	cells  *table
+	rule   bool
+	pre    bool                        // lines are broken anywhere, as in code
+	hug    bool                        // the group is as wide as the text, and stands at the right
+	fixed  fyne.CanvasObject           // a widget, or nil
+	make   func() fyne.CanvasObject    // makes fixed when it comes into view, and anew each time
+	tall   func(width float32) float32 // height of fixed; nil takes its MinSize
+
+	width  float32 // that the rest is for; 0 while unknown
+	height float32
+	lines  []line
+	shapes []shape
+	box    frame // the ground's left and width
+	shown  *shown
+}
+
+// quoteBar is a line down the left side of what is quoted.
+type quoteBar struct {
+	x      float32
+	goesOn bool // the block above has it, too
+}
+
+// frame is an extent in the column.
+type frame struct{ x, w float32 }
+
+// group is a ground behind neighbouring blocks.
+type group struct {
+	fill        fyne.ThemeColorName
+	stroke      fyne.ThemeColorName // "" for none
+	radius      float32
+	left, right float32 // free room beside it in the column
+	over        float32 // how far it reaches above its first block's content
+}
+
+// line is one line of text, placed in its block.
+type line struct {
+	y, h float32
+	runs []run
+}
+
+// shape is a rectangle, placed in its block.
+type shape struct {
+	x, y, w, h float32
+	ink        fyne.ThemeColorName
+	radius     float32
+}
+
+// leading is the height of a line over the size of its letters.
+const leading = 1.5
+
+// layout places the block's lines for a width.
+func (b *block) layout(m *measurer, width float32) {
+	if b.width == width {
+		return
+	}
+	b.width = width
+	b.lines, b.shapes = b.lines[:0], b.shapes[:0]
+	y := b.gap
+	inner := max(width-b.left-b.right, 24)
+	b.box = frame{0, width}
+	if g := b.group; g != nil {
+		b.box = frame{g.left, width - g.left - g.right}
+	}
+	switch {
+	case b.tall != nil:
+		y += b.tall(inner)
+	case b.fixed != nil:
+		y += b.fixed.MinSize().Height
+	case b.rule:
+		b.shapes = append(b.shapes, shape{x: b.left, y: y + 4, w: inner, h: 1, ink: theme.ColorNameSeparator})
+		y += 9
+	case b.cells != nil:
+		y = b.cells.layout(b, m, y, inner)
+	default:
+		y = b.text(m, y, inner)
+	}
+	b.height = y + b.below
+	for _, q := range b.bars {
+		top := b.gap
+		if q.goesOn {
+			top = 0
+		}
+		b.shapes = append(b.shapes, shape{x: q.x, y: top, w: 3, h: b.height - top, ink: theme.ColorNameInputBorder})
+	}
+}
+
+func (b *block) text(m *measurer, y, inner float32) float32 {
+	var lines [][]run
+	if b.pre {
+		lines = m.wrapCode(b.spans, inner)
+	} else {
+		lines = m.wrap(b.spans, inner)
+	}
+	left := b.left
+	if b.hug {
+		widest := float32(0)
+		for _, l := range lines {
+			if n := len(l); n > 0 {
+				widest = max(widest, l[n-1].x+l[n-1].w)
+			}
+		}
+		left = b.width - b.right - widest
+		b.box = frame{left - b.right, widest + 2*b.right}
+	}
+	first := y
+	for _, runs := range lines {
+		size := b.size()
+		for i := range runs {
+			runs[i].x += left
+			size = max(size, runs[i].span.face.size)
+		}
+		h := lineHeight(size, b.pre)
+		b.lines = append(b.lines, line{y: y, h: h, runs: runs})
+		b.grounds(runs, y, h)
+		y += h
+	}
+	if len(b.marker) > 0 && len(b.lines) > 0 {
+		mark := m.wrap(b.marker, 1e6)[0]
+		w := float32(0)
+		for i := range mark {
+			w += mark[i].w
+		}
+		for i := range mark {
+			mark[i].x += left - w - 8
+		}
+		b.lines[0].runs = append(mark, b.lines[0].runs...)
+	}
+	if b.icon != nil {
+		y = max(y, first+18)
+	}
+	return y
+}
+
+// grounds puts a ground behind code within text.
+func (b *block) grounds(runs []run, y, h float32) {
+	for _, r := range runs {
+		if r.span.code && !b.pre {
+			b.shapes = append(b.shapes, shape{x: r.x - 2, y: y + h*0.1, w: r.w + 4, h: h * 0.8, ink: look.ColorCode, radius: 4})
+		}
+	}
+}
+
+// size is that of the block's letters.
+func (b *block) size() float32 {
+	if len(b.spans) > 0 {
+		return b.spans[0].face.size
+	}
+	return 14
+}
+
+func lineHeight(size float32, code bool) float32 {
+	if code {
+		return float32(int(size*1.4 + 0.5))
+	}
+	return float32(int(size*leading + 0.5))
+}
+
+// guess estimates the height of a block that was never laid out.
+func (b *block) guess(width float32) float32 {
+	if b.width == width {
+		return b.height
+	}
+	switch {
+	case b.tall != nil, b.fixed != nil:
+		return b.gap + 40 + b.below
+	case b.rule:
+		return b.gap + 9
+	case b.cells != nil:
+		return b.gap + float32(len(b.cells.rows))*32
+	}
+	n := 0
+	for _, s := range b.spans {
+		n += len(s.text)
+	}
+	size := b.size()
+	each := size * 0.5
+	if b.pre {
+		each = size * 0.6
+	}
+	inner := max(width-b.left-b.right, 24)
+	return b.gap + float32(1+int(float32(n)*each/inner))*lineHeight(size, b.pre) + b.below
+}
+
+// wrapCode breaks lines as wrap does; most lines of code fit and are not looked
+// at word by word.
+func (m *measurer) wrapCode(spans []span, width float32) [][]run {
+	w := &wrapper{m: m, width: max(width, 24)}
+	for i := range spans {
+		s := &spans[i]
+		cell := m.metrics(s.face).cell
+		for at := 0; at < len(s.text); {
+			end := at
+			for end < len(s.text) && s.text[end] != '\n' {
+				end++
+			}
+			if fits := w.x + cell*float32(end-at); fits <= w.width && s.face.mono && ascii(s.text[at:end]) {
+				w.put(run{span: s, from: at, to: end, w: cell * float32(end-at)})
+			} else {
+				w.words(s, at, end)
+				w.flush()
+			}
+			if end < len(s.text) {
+				w.newline(false)
+				end++
+			}
+			at = end
+		}
+	}
+	w.lines = append(w.lines, w.cur)
+	return w.lines
+}
+
+// table is rows of cells; the first row is the head.
+type table struct {
+	rows  [][][]span
+	align []fyne.TextAlign
+}
+
+const cellPad float32 = 10
+
+// layout places the cells in columns: as wide as they want to be if there is
+// room, and narrowed in proportion if not.
+func (t *table) layout(b *block, m *measurer, y, inner float32) float32 {
+	columns := len(t.align)
+	want := make([]float32, columns)
+	sum := float32(0)
+	for _, row := range t.rows {
+		for c, spans := range row {
+			if c < columns {
+				want[c] = max(want[c], natural(m, spans))
+			}
+		}
+	}
+	room := max(inner-2*cellPad*float32(columns), 24*float32(columns))
+	for _, w := range want {
+		sum += w
+	}
+	widths := want
+	if sum > room {
+		widths = share(want, room)
+	}
+	total := float32(0)
+	for _, w := range widths {
+		total += w + 2*cellPad
+	}
+	top := y
+	for i, row := range t.rows {
+		if i > 0 {
+			b.shapes = append(b.shapes, shape{x: b.left, y: y, w: total, h: 1, ink: theme.ColorNameSeparator})
+		}
+		y += 5
+		height := float32(0)
+		x := b.left
+		for c := range columns {
+			if c < len(row) {
+				cy := y
+				for _, runs := range m.wrap(row[c], widths[c]+0.5) {
+					size := float32(14)
+					used := float32(0)
+					for k := range runs {
+						size = max(size, runs[k].span.face.size)
+						used = runs[k].x + runs[k].w
+					}
+					shift := float32(0)
+					switch t.align[c] {
+					case fyne.TextAlignTrailing:
+						shift = widths[c] - used
+					case fyne.TextAlignCenter:
+						shift = (widths[c] - used) / 2
+					}
+					for k := range runs {
+						runs[k].x += x + cellPad + max(shift, 0)
+					}
+					h := lineHeight(size, false)
+					b.lines = append(b.lines, line{y: cy, h: h, runs: runs})
+					b.grounds(runs, cy, h)
+					cy += h
+				}
+				height = max(height, cy-y)
+			}
+			x += widths[c] + 2*cellPad
+		}
+		y += height + 5
+	}
+	edge := func(x, y, w, h float32) {
+		b.shapes = append(b.shapes, shape{x: x, y: y, w: w, h: h, ink: theme.ColorNameSeparator})
+	}
+	edge(b.left, top, total, 1)
+	edge(b.left, y, total, 1)
+	return y + 1
+}
+
+// natural is the width of spans on one line, as far as it matters.
+func natural(m *measurer, spans []span) float32 {
+	widest := float32(0)
+	for _, l := range m.wrap(spans, 4000) {
+		if n := len(l); n > 0 {
+			widest = max(widest, l[n-1].x+l[n-1].w)
+		}
+	}
+	return widest
+}
+
+// share divides the room: columns that want less than an even part get it, the
+// others share the rest in proportion.
+func share(want []float32, room float32) []float32 {
+	out := make([]float32, len(want))
+	rest, open := room, 0
+	even := room / float32(len(want))
+	sum := float32(0)
+	for i, w := range want {
+		if w <= even {
+			out[i] = w
+			rest -= w
+		} else {
+			open++
+			sum += w
+		}
+	}
+	for i, w := range want {
+		if w > even {
+			out[i] = max(rest*w/sum, 24)
+		}
+	}
+	return out
+}

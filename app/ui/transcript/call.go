@@ -1,0 +1,319 @@
+package transcript
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// cardPad lies between the frame of a card and what is in it.
+const cardPad float32 = 14
+
+func (e *entry) call(c Call) {
+	if c.State == CallAsking && c.Ask != nil {
+		e.asking(c)
+		return
+	}
+	if e.head == nil {
+		e.head = newHead(e.toggle)
+	}
+	st := headState{server: visible(c.Server), title: visible(c.Tool), open: e.open, can: true, end: callEnd(c)}
+	switch c.State {
+	case CallRunning:
+		st.busy = true
+	case CallDone:
+		st.icon = look.Tinted(look.IconCheck, theme.ColorNameSuccess)
+	case CallFailed:
+		st.icon = look.Tinted(look.IconWarning, theme.ColorNameWarning)
+	case CallClosed:
+		st.icon = look.Tinted(look.IconClose, look.ColorMuted)
+	default:
+		st.icon = look.Tinted(look.IconTools, look.ColorMuted)
+	}
+	e.head.set(st)
+	g := &group{fill: look.ColorCard, stroke: theme.ColorNameSeparator, radius: look.Radius}
+	e.blocks = []*block{e.headBlock(g, 10)}
+	if !e.open {
+		return
+	}
+	e.section("Arguments", pretty(c.Arguments), theme.ColorNameForeground, g)
+	if c.Result != nil {
+		title, ink := "Result", theme.ColorNameForeground
+		if c.Result.IsError {
+			title, ink = "Error", theme.ColorNameError
+		}
+		e.section(title, resultText(*c.Result), ink, g)
+	}
+	e.blocks[len(e.blocks)-1].below += 10
+}
+
+// callEnd is what stands at the right of a call's line.
+func callEnd(c Call) string {
+	switch c.State {
+	case CallWaiting:
+		return "waiting"
+	case CallRunning:
+		if p := progressText(c.Progress); p != "" {
+			return p
+		}
+		return "running"
+	case CallClosed:
+		return "stopped"
+	}
+	if c.Result != nil && c.Result.Elapsed > 0 {
+		return duration(c.Result.Elapsed)
+	}
+	if c.State == CallFailed {
+		return "failed"
+	}
+	return "done"
+}
+
+func progressText(p tools.Progress) string {
+	text := visible(strings.ReplaceAll(p.Message, "\n", " "))
+	if p.Total > 0 {
+		text = strings.TrimSpace(fmt.Sprintf("%s %.0f %%", text, min(max(100*p.Done/p.Total, 0), 100)))
+	}
+	return text
+}
+
+// duration is how people say how long something took.
+func duration(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return "under 1 ms"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	}
+	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+}
+
+// shownAtFirst is how much of a result is laid out before the person asks for
+// all of it.
+const shownAtFirst = 16 << 10
+
+// section adds a titled text with a copy button to a card.
+func (e *entry) section(title, text string, ink fyne.ThemeColorName, g *group) {
+	e.blocks = append(e.blocks, &block{
+		gap: 4, left: cardPad, right: cardPad - 6, group: g,
+		tall: func(float32) float32 { return 26 },
+		make: func() fyne.CanvasObject {
+			return newCaption(title, "Copy "+strings.ToLower(title), func() { e.view.copy(text) })
+		},
+	})
+	shown, rest := text, ""
+	if !e.all && len(text) > shownAtFirst {
+		n := cut(text, shownAtFirst)
+		shown, rest = text[:n], text[n:]
+	}
+	size := e.view.size(look.SizeCode)
+	for again := true; again; again = shown != "" {
+		n := cutCode(shown)
+		piece := shown[:n]
+		shown = shown[n:]
+		e.blocks = append(e.blocks, &block{
+			left: cardPad, right: cardPad, group: g, pre: true,
+			spans: []span{{text: visible(strings.TrimSuffix(piece, "\n")), face: face{mono: true, size: size}, ink: ink}},
+		})
+	}
+	if rest != "" {
+		e.blocks = append(e.blocks, e.buttons(g, cardPad, []barButton{{
+			label: "Show the other " + bytesText(len(rest)),
+			do:    func() { e.all = true; e.rebuild() },
+		}}, nil))
+	}
+}
+
+// buttons is a block of buttons that flow into as many rows as they need.
+func (e *entry) buttons(g *group, left float32, list []barButton, keys map[rune]int) *block {
+	bar := newBar(list, keys)
+	b := &block{gap: 10, left: left, right: cardPad, group: g, fixed: bar, tall: bar.heightFor}
+	bar.reveal = func() { e.view.reveal(b) }
+	return b
+}
+
+// asking shows the question whether a call may run.
+func (e *entry) asking(c Call) {
+	g := &group{fill: look.ColorCard, stroke: theme.ColorNamePrimary, radius: look.Radius, over: 12}
+	size := e.view.size(theme.SizeNameText)
+	strong := func(t string) span {
+		return span{text: visible(t), face: face{bold: true, size: size}, ink: theme.ColorNameForeground}
+	}
+	plain := func(t string) span {
+		return span{text: visible(t), face: face{size: size}, ink: theme.ColorNameForeground}
+	}
+	question := []span{plain("May the model run "), strong(c.Tool), plain(" of "), strong(c.Server), plain("?")}
+	if c.Server == "" {
+		question = []span{plain("May the model run "), strong(c.Tool), plain("?")}
+	}
+	e.blocks = []*block{{
+		gap: 10 + 12, left: cardPad + 28, right: cardPad, group: g, spans: question,
+		icon: look.Tinted(look.IconShield, theme.ColorNamePrimary), iconBy: 28,
+	}}
+	if c.Ask.Reason != "" {
+		e.blocks = append(e.blocks, &block{
+			gap: 2, left: cardPad + 28, right: cardPad, group: g,
+			spans: []span{{text: visible(c.Ask.Reason), face: face{size: size - 1}, ink: look.ColorMuted}},
+		})
+	}
+	text := pretty(c.Arguments)
+	e.blocks = append(e.blocks, &block{
+		gap: 4, left: cardPad, right: cardPad - 6, group: g,
+		tall: func(float32) float32 { return 26 },
+		make: func() fyne.CanvasObject {
+			return newCaption("Arguments, exactly as the server would get them", "Copy arguments", func() { e.view.copy(text) })
+		},
+	})
+	code := form.NewCode(form.Lines(text), codeHeight(text))
+	e.blocks = append(e.blocks, &block{left: cardPad, right: cardPad, group: g, fixed: code, tall: func(float32) float32 { return codeHeight(text) }})
+	answered := false
+	answer := func(a tools.Answer) func() {
+		return func() {
+			if !answered {
+				answered = true
+				c.Ask.Answer(a)
+			}
+		}
+	}
+	b := e.buttons(g, cardPad, []barButton{
+		{label: "Allow once", primary: true, do: answer(tools.AnswerOnce)},
+		{label: "This conversation", do: answer(tools.AnswerConversation)},
+		{label: "Always", do: answer(tools.AnswerAlways)},
+		{label: "Deny", do: answer(tools.AnswerDeny)},
+	}, map[rune]int{'1': 0, '2': 1, '3': 2, '4': 3})
+	b.below = 14
+	e.blocks = append(e.blocks, b)
+}
+
+// codeHeight is how much room arguments get before they scroll.
+func codeHeight(text string) float32 {
+	const row, most = 17.5, 12
+	lines := 0
+	for l := range strings.Lines(text) {
+		lines += 1 + len(l)/90
+	}
+	return float32(min(max(lines, 1), most))*row + 16
+}
+
+func (e *entry) notice(n Notice) {
+	size := e.view.size(theme.SizeNameText)
+	icon, ink := look.IconInfo, look.ColorMuted
+	var g *group
+	left, right, over := float32(28), float32(0), float32(0)
+	switch n.Kind {
+	case NoticeWarning:
+		icon = look.IconWarning
+	case NoticeError:
+		icon, ink = look.IconError, theme.ColorNameForeground
+	}
+	tint := map[NoticeKind]fyne.ThemeColorName{NoticeInfo: look.ColorMuted, NoticeWarning: theme.ColorNameWarning, NoticeError: theme.ColorNameError}[n.Kind]
+	if n.Kind == NoticeError || len(n.Actions) > 0 {
+		over = 11
+		g = &group{fill: look.ColorCard, stroke: theme.ColorNameSeparator, radius: look.Radius, over: over}
+		left, right = cardPad+28, cardPad
+		ink = theme.ColorNameForeground
+	}
+	b := &block{
+		gap: 14 + over, left: left, right: right, group: g, below: over, icon: look.Tinted(icon, tint), iconBy: 28,
+		spans: []span{{text: visible(n.Text), face: face{size: size}, ink: ink}},
+	}
+	e.blocks = []*block{b}
+	if len(n.Actions) == 0 {
+		return
+	}
+	b.below = 0
+	var list []barButton
+	for _, a := range n.Actions {
+		list = append(list, barButton{label: a.Label, primary: a.Primary, do: a.Do})
+	}
+	bar := e.buttons(g, left, list, nil)
+	bar.below = 14
+	e.blocks = append(e.blocks, bar)
+}
+
+// pretty indents JSON; what is none stays as it is.
+func pretty(raw json.RawMessage) string {
+	const limit = 1 << 20 // indenting could make it far longer
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 {
+		return "{}"
+	}
+	var out bytes.Buffer
+	if len(raw) > limit || json.Indent(&out, raw, "", "  ") != nil || out.Len() > 4*len(raw)+1024 {
+		return string(raw)
+	}
+	return out.String()
+}
+
+// resultText is a result as a person reads it.
+func resultText(r store.ToolResult) string {
+	var parts []string
+	for _, p := range r.Content {
+		switch p := p.(type) {
+		case store.Text:
+			parts = append(parts, prettyIfJSON(p.Text))
+		case store.Image:
+			parts = append(parts, fmt.Sprintf("[image %s, %s]", p.MIMEType, bytesText(len(p.Data))))
+		case store.File:
+			name := strings.TrimSpace(p.Name + " " + p.URI)
+			parts = append(parts, fmt.Sprintf("[file %s %s, %s]", name, p.MIMEType, bytesText(len(p.Data))))
+		}
+	}
+	if s := structured(r); s != "" {
+		parts = append(parts, s)
+	}
+	if len(parts) == 0 {
+		return "(nothing)"
+	}
+	return strings.Join(parts, "\n\n")
+}
+
+// structured returns the structured content, unless a text says the same.
+func structured(r store.ToolResult) string {
+	if len(r.Structured) == 0 {
+		return ""
+	}
+	var want bytes.Buffer
+	if json.Compact(&want, r.Structured) != nil {
+		return string(r.Structured)
+	}
+	for _, p := range r.Content {
+		var got bytes.Buffer
+		if t, ok := p.(store.Text); ok && json.Compact(&got, []byte(t.Text)) == nil && bytes.Equal(got.Bytes(), want.Bytes()) {
+			return ""
+		}
+	}
+	return pretty(r.Structured)
+}
+
+func prettyIfJSON(s string) string {
+	t := strings.TrimSpace(s)
+	if t == "" || t[0] != '{' && t[0] != '[' || !json.Valid([]byte(t)) {
+		return s
+	}
+	return pretty(json.RawMessage(t))
+}
+
+func bytesText(n int) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 1000*1000:
+		return fmt.Sprintf("%.1f KB", float64(n)/1000)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+}

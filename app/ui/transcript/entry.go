@@ -1,0 +1,230 @@
+package transcript
+
+import (
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+
+	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
+)
+
+// entry is an item and the blocks that show it.
+type entry struct {
+	view   *View
+	item   Item
+	blocks []*block
+	same   int // blocks at the beginning that the last change left as they were
+	first  int // index of the first block in the view
+	placed int // blocks that stand in the view
+
+	doc  *document
+	open bool // a folded item was opened
+	all  bool // what was cut is shown whole
+	head *head
+}
+
+const gapItemTop float32 = 22 // above each thing in the thread
+
+// set takes an item, new or changed.
+func (e *entry) set(item Item) {
+	e.same = 0
+	was := e.item
+	e.item = item
+	switch item := item.(type) {
+	case User:
+		e.user(item)
+	case Assistant:
+		e.assistant(was, item)
+	case Reasoning:
+		e.reasoning(was, item)
+	case Call:
+		e.call(item)
+	case Notice:
+		e.notice(item)
+	}
+}
+
+// grow adds text and reports whether the item takes any.
+func (e *entry) grow(text string) bool {
+	switch item := e.item.(type) {
+	case Assistant:
+		if !item.Growing {
+			return false
+		}
+		item.Text = "" // the document holds it
+		e.item = item
+		e.doc.append(text)
+		e.fromDocument(e.doc.update())
+		return true
+	case Reasoning:
+		if !item.Growing {
+			return false
+		}
+		e.doc.append(text)
+		e.folded(item)
+		return true
+	}
+	return false
+}
+
+// read puts a text into the entry's document, which is kept where the text only
+// grew.
+func (e *entry) read(text string, growing bool, set typeset) (same int) {
+	if e.doc == nil || e.doc.ended || !strings.HasPrefix(text, string(e.doc.src)) {
+		e.doc = &document{set: set}
+	}
+	e.doc.append(text[len(e.doc.src):])
+	if growing {
+		return e.doc.update()
+	}
+	return e.doc.end()
+}
+
+func (e *entry) typeset(size float32, ink fyne.ThemeColorName) typeset {
+	return typeset{size: size, ink: ink, parser: e.view.parser, header: func(c *code) fyne.CanvasObject {
+		return newCodeHead(c, e.view.copy)
+	}}
+}
+
+func (v *View) size(name fyne.ThemeSizeName) float32 {
+	if s := v.Theme().Size(name); s > 0 {
+		return s
+	}
+	return theme.Size(theme.SizeNameText)
+}
+
+func (v *View) copy(text string) {
+	if v.o.Copy != nil {
+		v.o.Copy(text)
+	}
+}
+
+func (e *entry) user(u User) {
+	size := e.view.size(look.SizeReading)
+	const pad, over = 14, 9
+	g := &group{fill: look.ColorUser, radius: 12, over: over}
+	text := strings.TrimRight(u.Text, "\n")
+	e.blocks = nil
+	for first := true; first || text != ""; first = false {
+		n := cut(text, maxCode)
+		piece := text[:n]
+		text = text[n:]
+		b := &block{group: g, left: 100, right: pad, spans: []span{{
+			text: visible(strings.TrimSuffix(piece, "\n")), face: face{size: size}, ink: theme.ColorNameForeground,
+		}}}
+		if first {
+			b.gap = gapItemTop + over
+			b.hug = text == ""
+			g.left = b.left - pad
+		}
+		if text == "" {
+			b.below = over
+		}
+		e.blocks = append(e.blocks, b)
+	}
+	e.blocks = append(e.blocks, e.actions(func() string { return u.Text }, true))
+}
+
+// actions is the row of small buttons below a message.
+func (e *entry) actions(text func() string, right bool) *block {
+	return &block{
+		gap:  2,
+		tall: func(float32) float32 { return 24 },
+		make: func() fyne.CanvasObject { return newActions(right, func() { e.view.copy(text()) }) },
+	}
+}
+
+func (e *entry) assistant(was Item, a Assistant) {
+	if _, ok := was.(Assistant); !ok {
+		e.doc = nil
+	}
+	set := e.typeset(e.view.size(look.SizeReading), theme.ColorNameForeground)
+	e.fromDocument(e.read(a.Text, a.Growing, set))
+	if !a.Growing && len(e.doc.src) > 0 {
+		doc := e.doc
+		e.blocks = append(e.blocks, e.actions(func() string { return string(doc.src) }, false))
+	}
+}
+
+// fromDocument takes the document's blocks, the first of which are those that
+// were there.
+func (e *entry) fromDocument(same int) {
+	e.same = min(same, e.placed)
+	e.blocks = e.doc.all()
+	if len(e.blocks) > 0 {
+		e.blocks[0].gap = gapItemTop - 4
+		return
+	}
+	e.same = 0
+	if a, ok := e.item.(Assistant); ok && a.Growing {
+		e.blocks = []*block{{
+			gap: gapItemTop, tall: func(float32) float32 { return 20 },
+			make: func() fyne.CanvasObject { return newWaiting() },
+		}}
+	}
+}
+
+func (e *entry) reasoning(was Item, r Reasoning) {
+	if _, ok := was.(Reasoning); !ok {
+		e.doc = nil
+	}
+	set := e.typeset(e.view.size(theme.SizeNameText), look.ColorMuted)
+	set.left, set.bars = 20, []quoteBar{{x: 4}}
+	e.read(r.Text, r.Growing, set)
+	e.folded(r)
+}
+
+func (e *entry) folded(r Reasoning) {
+	e.same = 0
+	if e.head == nil {
+		e.head = newHead(e.toggle)
+	}
+	title := "Thought about it"
+	switch {
+	case r.Growing:
+		title = "Thinking…"
+	case r.Took > 0:
+		title = "Thought for " + duration(r.Took)
+	}
+	e.head.set(headState{
+		quiet: true, title: title, open: e.open, can: len(e.doc.src) > 0,
+		icon: look.Tinted(look.IconThinking, look.ColorMuted), busy: r.Growing,
+	})
+	e.blocks = []*block{e.headBlock(nil, gapItemTop-8)}
+	if e.open {
+		if r.Growing {
+			e.doc.update()
+		}
+		e.blocks = append(e.blocks, e.doc.all()...)
+	}
+}
+
+func (e *entry) headBlock(g *group, gap float32) *block {
+	b := &block{gap: gap, group: g, fixed: e.head, tall: func(float32) float32 { return headHeight }}
+	e.head.reveal = func() { e.view.reveal(b) }
+	return b
+}
+
+// toggle opens or closes a folded item.
+func (e *entry) toggle() {
+	e.open = !e.open
+	e.rebuild()
+}
+
+// rebuild shows the same item anew.
+func (e *entry) rebuild() {
+	switch item := e.item.(type) {
+	case Reasoning:
+		e.folded(item)
+	default:
+		e.set(item)
+	}
+	v := e.view
+	// What was opened should not run away from under the pointer.
+	if v.follow && len(v.blocks) > 0 {
+		v.follow = false
+	}
+	v.replace(e)
+	v.sync()
+}

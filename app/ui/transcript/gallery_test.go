@@ -1,0 +1,101 @@
+package transcript
+
+import (
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+
+	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// sampleMarkdown has one of everything that is set.
+const sampleMarkdown = "# Three ways to read a file\n\n" +
+	"You can use **`os.ReadFile`** for small files, a *buffered* reader for large ones, or [memory mapping](https://pkg.go.dev/golang.org/x/exp/mmap) when access is ~~sequential~~ random. See https://go.dev for more.\n\n" +
+	"## In code\n\n```go\nfunc read(path string) ([]byte, error) {\n\treturn os.ReadFile(path) // the whole file at once\n}\n```\n\n" +
+	"1. Open it\n2. Read it, piece by piece:\n   - with `bufio.Scanner`, if it has lines that are short enough to be held in memory one at a time\n   - with `io.Copy`\n3. Close it\n\n" +
+	"- [x] done\n- [ ] still to do\n\n" +
+	"> Errors are values.\n>\n> > Nested, too.\n\n" +
+	"| Way | Memory | Speed |\n|:--|--:|:-:|\n| `ReadFile` | all of it | fast |\n| `Scanner` | a line | fast enough for nearly everything that a person would read |\n\n---\n\n" +
+	"A picture: ![a cat](https://example.org/cat.png), and a trap: [click](javascript:alert(1)) with hidden\u202etext\u200b.\n"
+
+func sampleItems() map[string][]Item {
+	args := []byte(`{"zone":"Europe/Berlin","format":"RFC 3339"}`)
+	result := &store.ToolResult{CallID: "c", Elapsed: 232 * time.Millisecond, Content: store.Parts{store.Text{Text: `{"time":"2026-11-21T11:24:07+01:00","zone":"CET","offset":3600}`}}}
+	failed := &store.ToolResult{CallID: "c", Elapsed: 30 * time.Second, IsError: true, Content: store.Parts{store.Text{Text: "The server files did not answer within 30 s. It may hang; restart it on the Servers page."}}}
+	user := User{ID: "u", Text: "What time is it in Berlin, and can you read my notes?"}
+	return map[string][]Item{
+		"markdown": {user, Assistant{ID: "a", Text: sampleMarkdown}},
+		"calls": {
+			user,
+			Reasoning{ID: "r", Text: "The person wants the time.", Took: 3200 * time.Millisecond},
+			Assistant{ID: "a", Text: "I will look at the clock."},
+			Call{ID: "1", Server: "workbench", Tool: "time", State: CallDone, Arguments: args, Result: result},
+			Call{ID: "2", Server: "files", Tool: "read_file", State: CallFailed, Arguments: []byte(`{"path":"/home/ada/notes.md"}`), Result: failed},
+			Call{ID: "3", Server: "a server with quite a long name that somebody chose", Tool: "and_a_tool_whose_name_is_as_long_as_the_specification_of_the_protocol_allows_it_to_be_which_is_a_lot_of_letters", State: CallRunning, Arguments: args, Progress: tools.Progress{Done: 3, Total: 7, Message: "indexing"}},
+			Call{ID: "4", Server: "files", Tool: "search", State: CallWaiting, Arguments: args},
+			Call{ID: "5", Server: "files", Tool: "search", State: CallClosed, Arguments: args},
+		},
+		"asking": {
+			user,
+			Call{ID: "1", Server: "files", Tool: "write_file", State: CallAsking, Arguments: []byte(`{"path":"/home/ada/notes.md","content":"# Notes\n\nBuy bread."}`),
+				Ask: &Ask{Reason: "This tool has not been used before.", Answer: func(tools.Answer) {}}},
+		},
+		"notices": {
+			user,
+			Notice{ID: "n1", Text: "You stopped this answer."},
+			Notice{ID: "n2", Kind: NoticeError, Text: "The provider refused the key (401). Check the key of openai in the settings, then try again.", Actions: []Action{{Label: "Try again", Primary: true, Do: func() {}}, {Label: "Open settings", Do: func() {}}}},
+			Notice{ID: "n3", Kind: NoticeWarning, Text: "The model has made 25 steps. Should it go on?", Actions: []Action{{Label: "Go on", Primary: true, Do: func() {}}, {Label: "Stop here", Do: func() {}}}},
+			Assistant{ID: "a", Growing: true},
+		},
+	}
+}
+
+// TestGallery renders every kind of item, light and dark, at two widths. With
+// DRAWBRIDGE_GALLERY set it writes the pictures there.
+func TestGallery(t *testing.T) {
+	dir := os.Getenv("DRAWBRIDGE_GALLERY")
+	for _, choice := range []look.Choice{look.Light, look.Dark} {
+		a := test.NewTempApp(t)
+		a.Settings().SetTheme(look.New(choice))
+		for name, items := range sampleItems() {
+			for width, label := range map[float32]string{860: "wide", 420: "narrow"} {
+				v := New(Options{})
+				w := test.NewTempWindow(t, v)
+				w.SetPadded(false)
+				w.Resize(fyne.NewSize(width, 900))
+				v.SetItems(items)
+				for _, e := range v.entries {
+					if e.head != nil && e.item.id() != "3" && e.item.id() != "4" {
+						e.toggle()
+					}
+				}
+				v.follow, v.anchor, v.above = false, 0, 0
+				v.sync()
+				img := w.Canvas().Capture()
+				if img.Bounds().Dx() < int(width) {
+					t.Errorf("%s is %v", name, img.Bounds())
+				}
+				if dir == "" {
+					continue
+				}
+				f, err := os.Create(filepath.Join(dir, "transcript-"+name+"-"+label+"-"+string(choice)+".png"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := png.Encode(f, img); err != nil {
+					t.Fatal(err)
+				}
+				if err := f.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package transcript
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Item is one thing in the thread: User, Assistant, Reasoning, Call or Notice.
+// The set is closed. An item is replaced by one with the same ID and of the
+// same type.
+type Item interface{ id() string }
+
+// User is what the person wrote, shown as it is.
+type User struct {
+	ID   string
+	Text string
+}
+
+// Assistant is what the model wrote, in Markdown.
+type Assistant struct {
+	ID      string
+	Text    string
+	Growing bool // more text may come; AppendText adds it
+}
+
+// Reasoning is what the model shows of its thinking. It is folded.
+type Reasoning struct {
+	ID      string
+	Text    string
+	Growing bool
+	Took    time.Duration // 0 if not known
+}
+
+// CallState says how far a call is.
+type CallState int
+
+// The states.
+const (
+	CallWaiting CallState = iota // it has not begun
+	CallAsking                   // Ask is put to the person
+	CallRunning
+	CallDone
+	CallFailed // its result is an error
+	CallClosed // it was cut off, and will have no result
+)
+
+// Call is a tool call.
+type Call struct {
+	ID        string
+	Server    string // what people call it; empty if the tool is not known
+	Tool      string
+	State     CallState
+	Arguments json.RawMessage
+	// Progress is what the server reports while it runs.
+	Progress tools.Progress
+	// Result is nil while there is none.
+	Result *store.ToolResult
+	// Ask is the question of a call that is CallAsking.
+	Ask *Ask
+}
+
+// Ask is a question to the person: may this call run?
+type Ask struct {
+	Reason string // why there is a question
+	// Answer is called once, when the person chose.
+	Answer func(tools.Answer)
+}
+
+// NoticeKind says what a notice is about.
+type NoticeKind int
+
+// The kinds.
+const (
+	NoticeInfo NoticeKind = iota
+	NoticeWarning
+	NoticeError
+)
+
+// Notice is a remark of the program in the thread.
+type Notice struct {
+	ID      string
+	Kind    NoticeKind
+	Text    string
+	Actions []Action
+}
+
+// Action is something that a notice offers to do.
+type Action struct {
+	Label   string
+	Primary bool
+	Do      func()
+}
+
+func (i User) id() string      { return i.ID }
+func (i Assistant) id() string { return i.ID }
+func (i Reasoning) id() string { return i.ID }
+func (i Call) id() string      { return i.ID }
+func (i Notice) id() string    { return i.ID }

@@ -1,0 +1,407 @@
+package transcript
+
+import (
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/theme"
+)
+
+const (
+	maxColumn float32 = 760 // wider lines are hard to read
+	margin    float32 = 24
+	padTop    float32 = 20
+	padEnd    float32 = 28
+)
+
+// shown is what of a block is on the canvas.
+type shown struct {
+	width float32 // of the layout that it shows
+	rects []*canvas.Rectangle
+	lines map[int]*shownLine
+	icon  *canvas.Image
+}
+
+type shownLine struct{ texts []*canvas.Text }
+
+// sync brings the canvas in line with the blocks: it lays out what comes into
+// view, mends the anchor, and moves what is there already.
+func (v *View) sync() {
+	if v.r != nil && v.held == 0 {
+		v.r.sync()
+	}
+}
+
+// settle finds the anchor for what is to be shown.
+func (v *View) settle(height float32) {
+	n := len(v.blocks)
+	if n == 0 {
+		v.anchor, v.above, v.follow = 0, 0, true
+		return
+	}
+	lay := func(i int) float32 {
+		v.blocks[i].layout(v.measure, v.column)
+		return v.blocks[i].height
+	}
+	if v.follow {
+		v.fromEnd(height, lay)
+		return
+	}
+	v.anchor = min(v.anchor, n-1)
+	for v.above < 0 && v.anchor > 0 {
+		v.anchor--
+		v.above += lay(v.anchor)
+	}
+	if v.anchor == 0 && v.above < -padTop {
+		v.above = -padTop
+	}
+	for v.anchor < n-1 && v.above >= lay(v.anchor) {
+		v.above -= lay(v.anchor)
+		v.anchor++
+	}
+	// At the end there is nothing below to scroll to.
+	y := -v.above
+	for i := v.anchor; i < n; i++ {
+		y += lay(i)
+		if y > height {
+			return
+		}
+	}
+	if y+padEnd <= height {
+		v.follow = true
+		v.fromEnd(height, lay)
+	}
+}
+
+// fromEnd anchors so that the last block stands at the lower edge, or, if all
+// is smaller than the view, the first at the upper.
+func (v *View) fromEnd(height float32, lay func(int) float32) {
+	room := height - padEnd
+	for i := len(v.blocks) - 1; i >= 0; i-- {
+		room -= lay(i)
+		if room <= 0 || i == 0 {
+			v.anchor, v.above = i, -room
+			break
+		}
+	}
+	if v.anchor == 0 && v.above < -padTop {
+		v.above = -padTop
+	}
+}
+
+// extent estimates the height of all blocks, and of those above the view.
+func (v *View) extent() (above, total float32) {
+	for i, b := range v.blocks {
+		if i == v.anchor {
+			above = total + v.above
+		}
+		total += b.guess(v.column)
+	}
+	return above + padTop, total + padTop + padEnd
+}
+
+// jump shows the place at a part of the whole height.
+func (v *View) jump(part float32) {
+	_, total := v.extent()
+	room := total - v.Size().Height
+	if room <= 0 {
+		return
+	}
+	at := part*room - padTop
+	v.follow = part >= 0.999
+	v.anchor, v.above = 0, at
+	for i, b := range v.blocks {
+		h := b.guess(v.column)
+		if at < h || i == len(v.blocks)-1 {
+			v.anchor, v.above = i, at
+			break
+		}
+		at -= h
+	}
+	v.sync()
+}
+
+// CreateRenderer links the thread to what is drawn.
+func (v *View) CreateRenderer() fyne.WidgetRenderer {
+	r := &viewRenderer{v: v, mark: canvas.NewRectangle(color.Transparent), ring: canvas.NewRectangle(color.Transparent), on: map[*block]bool{}, grounds: map[*group]*canvas.Rectangle{}}
+	r.mark.Resize(fyne.NewSquareSize(1))
+	v.r = r
+	return r
+}
+
+type viewRenderer struct {
+	v    *View
+	mark *canvas.Rectangle // refreshed to have the canvas painted again
+	ring *canvas.Rectangle // shows the focus
+
+	on      map[*block]bool // blocks on the canvas
+	grounds map[*group]*canvas.Rectangle
+	texts   []*canvas.Text // not in use
+	rects   []*canvas.Rectangle
+	objects []fyne.CanvasObject
+	size    fyne.Size
+}
+
+func (r *viewRenderer) Layout(size fyne.Size) {
+	if size == r.size {
+		return
+	}
+	r.size = size
+	r.sync()
+}
+
+func (r *viewRenderer) MinSize() fyne.Size           { return fyne.NewSize(280, 120) }
+func (r *viewRenderer) Objects() []fyne.CanvasObject { return r.objects }
+func (r *viewRenderer) Destroy()                     { r.v.r = nil }
+
+// Refresh paints all anew, as after a change of theme.
+func (r *viewRenderer) Refresh() {
+	r.v.measure = newMeasurer()
+	for _, b := range r.v.blocks {
+		b.width = 0
+	}
+	for b := range r.on {
+		r.drop(b, true)
+	}
+	clear(r.grounds)
+	r.texts, r.rects = nil, nil
+	r.sync()
+	r.v.bar.Refresh()
+	r.v.toEnd.Refresh()
+	r.v.tip.Refresh()
+}
+
+func (r *viewRenderer) color(name fyne.ThemeColorName) color.Color {
+	return r.v.Theme().Color(name, fyne.CurrentApp().Settings().ThemeVariant())
+}
+
+// sync puts what is in view on the canvas.
+func (r *viewRenderer) sync() {
+	v := r.v
+	size := r.size
+	if size.Width < 1 || size.Height < 1 {
+		return
+	}
+	v.column = min(max(size.Width-2*margin, 100), maxColumn)
+	v.settle(size.Height)
+	left := v.left()
+
+	under := make([]fyne.CanvasObject, 0, 32)
+	over := make([]fyne.CanvasObject, 0, 64)
+	seen := map[*block]bool{}
+	grounds := map[*group]*canvas.Rectangle{}
+	i := v.anchor - 1
+	v.eachInView(func(b *block, top float32) {
+		i++
+		b.layout(v.measure, v.column)
+		seen[b] = true
+		if g := b.group; g != nil {
+			rect := grounds[g]
+			if rect == nil {
+				begins := i == 0 || v.blocks[i-1].group != g
+				rect = r.ground(b, top, left, begins)
+				grounds[g] = rect
+				under = append(under, rect)
+			}
+			bottom := top + b.height
+			if i+1 < len(v.blocks) && v.blocks[i+1].group == g {
+				bottom = max(bottom, size.Height+beyond)
+			}
+			rect.Resize(fyne.NewSize(rect.Size().Width, max(min(bottom, size.Height+beyond)-rect.Position().Y, 1)))
+		}
+		under, over = r.place(b, top, left, under, over)
+	})
+	for b := range r.on {
+		if !seen[b] {
+			r.drop(b, false)
+		}
+	}
+	r.grounds = grounds
+	r.objects = append(append(append(r.objects[:0:0], r.mark), under...), over...)
+	r.chrome(size)
+}
+
+// beyond is how far above and below the view things are still placed.
+const beyond float32 = 40
+
+// chrome places what floats above the thread.
+func (r *viewRenderer) chrome(size fyne.Size) {
+	v := r.v
+	above, total := v.extent()
+	v.bar.set(above, total, size.Height)
+	v.bar.Move(fyne.NewPos(size.Width-barWidth, 0))
+	v.bar.Resize(fyne.NewSize(barWidth, size.Height))
+	r.objects = append(r.objects, v.bar)
+	if v.follow || len(v.blocks) == 0 {
+		v.toEnd.Hide()
+	} else {
+		v.toEnd.Show()
+		s := v.toEnd.MinSize()
+		v.toEnd.Resize(s)
+		v.toEnd.Move(fyne.NewPos((size.Width-s.Width)/2, size.Height-s.Height-12))
+		r.objects = append(r.objects, v.toEnd)
+	}
+	v.placeTip()
+	r.objects = append(r.objects, v.tip)
+	if v.focused {
+		r.ring.StrokeColor = r.color(theme.ColorNameFocus)
+		r.ring.StrokeWidth = 2
+		r.ring.CornerRadius = 4
+		r.ring.Resize(size)
+		r.objects = append(r.objects, r.ring)
+	}
+	canvas.Refresh(r.mark)
+}
+
+func (v *View) placeTip() {
+	s := v.tip.MinSize()
+	s.Width = min(s.Width, v.Size().Width)
+	v.tip.Resize(s)
+	v.tip.Move(fyne.NewPos(0, v.Size().Height-s.Height))
+}
+
+// ground is the rectangle behind a group.
+func (r *viewRenderer) ground(b *block, top, left float32, begins bool) *canvas.Rectangle {
+	rect, ok := r.grounds[b.group]
+	if !ok {
+		rect = canvas.NewRectangle(color.Transparent)
+		r.grounds[b.group] = rect
+	}
+	fill, stroke := r.color(b.group.fill), color.Color(color.Transparent)
+	width := float32(0)
+	if b.group.stroke != "" {
+		stroke, width = r.color(b.group.stroke), 1
+	}
+	if rect.FillColor != fill || rect.StrokeColor != stroke || rect.CornerRadius != b.group.radius {
+		rect.FillColor, rect.StrokeColor, rect.StrokeWidth, rect.CornerRadius = fill, stroke, width, b.group.radius
+		canvas.Refresh(rect)
+	}
+	y := -beyond
+	if begins {
+		y = max(top+b.gap-b.group.over, -beyond)
+	}
+	rect.Move(fyne.NewPos(left+b.box.x, y))
+	rect.Resize(fyne.NewSize(b.box.w, 1))
+	return rect
+}
+
+// place puts a block's parts where they belong.
+func (r *viewRenderer) place(b *block, top, left float32, under, over []fyne.CanvasObject) (u, o []fyne.CanvasObject) {
+	if b.shown != nil && b.shown.width != b.width {
+		r.drop(b, false)
+	}
+	if b.shown == nil {
+		b.shown = &shown{lines: map[int]*shownLine{}, width: b.width}
+		r.on[b] = true
+	}
+	s := b.shown
+	for i, sh := range b.shapes {
+		if i == len(s.rects) {
+			s.rects = append(s.rects, r.rect())
+		}
+		rect := s.rects[i]
+		if c := r.color(sh.ink); rect.FillColor != c || rect.CornerRadius != sh.radius {
+			rect.FillColor, rect.CornerRadius, rect.StrokeWidth = c, sh.radius, 0
+			canvas.Refresh(rect)
+		}
+		rect.Resize(fyne.NewSize(sh.w, sh.h))
+		rect.Move(fyne.NewPos(left+sh.x, top+sh.y))
+		under = append(under, rect)
+	}
+	for i := range b.lines {
+		l := &b.lines[i]
+		y := top + l.y
+		if y+l.h < -beyond || y > r.size.Height+beyond {
+			if sl := s.lines[i]; sl != nil {
+				r.texts = append(r.texts, sl.texts...)
+				delete(s.lines, i)
+			}
+			continue
+		}
+		sl := s.lines[i]
+		if sl == nil {
+			sl = &shownLine{}
+			for k := range l.runs {
+				sl.texts = append(sl.texts, r.text(&l.runs[k]))
+			}
+			s.lines[i] = sl
+		}
+		main := r.v.measure.metrics(face{size: b.size()})
+		if b.pre {
+			main = r.v.measure.metrics(face{size: b.size(), mono: true})
+		}
+		base := y + (l.h-main.height)/2 + main.baseline
+		for k := range l.runs {
+			at := base - r.v.measure.metrics(l.runs[k].span.face).baseline
+			sl.texts[k].Move(fyne.NewPos(left+l.runs[k].x, at))
+			over = append(over, sl.texts[k])
+		}
+	}
+	if b.icon != nil {
+		if s.icon == nil {
+			s.icon = canvas.NewImageFromResource(b.icon)
+			s.icon.FillMode = canvas.ImageFillContain
+			s.icon.Resize(fyne.NewSquareSize(18))
+		}
+		s.icon.Move(fyne.NewPos(left+b.left-b.iconBy, top+b.gap+2))
+		over = append(over, s.icon)
+	}
+	if b.fixed == nil && b.make != nil {
+		b.fixed = b.make()
+	}
+	if b.fixed != nil {
+		b.fixed.Move(fyne.NewPos(left+b.left, top+b.gap))
+		b.fixed.Resize(fyne.NewSize(b.width-b.left-b.right, b.height-b.gap-b.below))
+		over = append(over, b.fixed)
+	}
+	return under, over
+}
+
+// drop takes a block off the canvas.
+func (r *viewRenderer) drop(b *block, forget bool) {
+	delete(r.on, b)
+	s := b.shown
+	b.shown = nil
+	if b.make != nil {
+		if c, ok := b.fixed.(interface{ Gone() }); ok {
+			c.Gone()
+		}
+		b.fixed = nil
+	}
+	if s == nil || forget {
+		return
+	}
+	r.rects = append(r.rects, s.rects...)
+	for _, l := range s.lines {
+		r.texts = append(r.texts, l.texts...)
+	}
+}
+
+func (r *viewRenderer) rect() *canvas.Rectangle {
+	if n := len(r.rects); n > 0 {
+		rect := r.rects[n-1]
+		r.rects = r.rects[:n-1]
+		return rect
+	}
+	return canvas.NewRectangle(color.Transparent)
+}
+
+// text returns an object that shows the run.
+func (r *viewRenderer) text(run *run) *canvas.Text {
+	var t *canvas.Text
+	if n := len(r.texts); n > 0 {
+		t = r.texts[n-1]
+		r.texts = r.texts[:n-1]
+	} else {
+		t = canvas.NewText("", color.Transparent)
+	}
+	s := run.span
+	t.Text, t.Color, t.TextSize = run.text(), r.color(s.ink), s.face.size
+	t.TextStyle = s.face.style()
+	t.TextStyle.Strikethrough = s.strike
+	t.TextStyle.Underline = s.link != ""
+	t.Resize(fyne.NewSize(run.w, r.v.measure.metrics(s.face).height))
+	canvas.Refresh(t)
+	return t
+}

@@ -1,0 +1,409 @@
+package transcript
+
+import (
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
+)
+
+const headHeight float32 = 38
+
+// headState is what a head shows.
+type headState struct {
+	icon   fyne.Resource
+	busy   bool   // something moves in place of the icon
+	server string // in front of the title; may be empty
+	title  string
+	end    string // at the right
+	open   bool
+	can    bool // there is something to open
+	quiet  bool // it stands without a card
+}
+
+// head is the line of a card or of folded reasoning. A tap, Return or Space
+// opens and closes it.
+type head struct {
+	widget.BaseWidget
+	state   headState
+	toggle  func()
+	reveal  func()
+	hovered bool
+	focused bool
+}
+
+var (
+	_ fyne.Tappable      = (*head)(nil)
+	_ fyne.Focusable     = (*head)(nil)
+	_ desktop.Hoverable  = (*head)(nil)
+	_ desktop.Cursorable = (*head)(nil)
+)
+
+func newHead(toggle func()) *head {
+	h := &head{toggle: toggle}
+	h.ExtendBaseWidget(h)
+	return h
+}
+
+func (h *head) set(s headState) {
+	h.state = s
+	h.Refresh()
+}
+
+func (h *head) press() {
+	if h.state.can {
+		h.toggle()
+	}
+}
+
+// Tapped opens or closes.
+func (h *head) Tapped(*fyne.PointEvent) { h.press() }
+
+// MouseIn shows that it can be opened.
+func (h *head) MouseIn(*desktop.MouseEvent) { h.hovered = true; h.Refresh() }
+
+// MouseMoved is part of desktop.Hoverable.
+func (h *head) MouseMoved(*desktop.MouseEvent) {}
+
+// MouseOut ends what MouseIn began.
+func (h *head) MouseOut() { h.hovered = false; h.Refresh() }
+
+// Cursor is a hand where there is something to open.
+func (h *head) Cursor() desktop.Cursor {
+	if h.state.can {
+		return desktop.PointerCursor
+	}
+	return desktop.DefaultCursor
+}
+
+// FocusGained shows that keys go here.
+func (h *head) FocusGained() {
+	h.focused = true
+	if h.reveal != nil {
+		h.reveal()
+	}
+	h.Refresh()
+}
+
+// FocusLost ends what FocusGained began.
+func (h *head) FocusLost() { h.focused = false; h.Refresh() }
+
+// TypedRune is part of fyne.Focusable.
+func (h *head) TypedRune(rune) {}
+
+// TypedKey opens or closes.
+func (h *head) TypedKey(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeySpace, fyne.KeyReturn, fyne.KeyEnter:
+		h.press()
+	}
+}
+
+// DumpText returns what the line says.
+func (h *head) DumpText() string {
+	text := h.state.title
+	if h.state.server != "" {
+		text = h.state.server + " · " + text
+	}
+	if h.state.end != "" {
+		text += " · " + h.state.end
+	}
+	return text
+}
+
+// AccessibilityLabel says what the line says, and what pressing it does.
+func (h *head) AccessibilityLabel() string {
+	switch {
+	case !h.state.can:
+		return h.DumpText()
+	case h.state.open:
+		return "Close " + h.DumpText()
+	}
+	return "Open " + h.DumpText()
+}
+
+// AccessibilityRole says that it acts.
+func (h *head) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
+
+// CreateRenderer links the line to what is drawn.
+func (h *head) CreateRenderer() fyne.WidgetRenderer {
+	r := &headRenderer{
+		h: h, back: canvas.NewRectangle(color.Transparent), icon: canvas.NewImageFromResource(nil),
+		chevron: canvas.NewImageFromResource(nil), server: canvas.NewText("", color.Transparent),
+		title: canvas.NewText("", color.Transparent), end: canvas.NewText("", color.Transparent),
+	}
+	r.icon.FillMode, r.chevron.FillMode = canvas.ImageFillContain, canvas.ImageFillContain
+	r.paint()
+	return r
+}
+
+type headRenderer struct {
+	h                  *head
+	back               *canvas.Rectangle
+	icon, chevron      *canvas.Image
+	server, title, end *canvas.Text
+	spin               *widget.Activity
+}
+
+func (r *headRenderer) paint() {
+	h := r.h
+	th, v := h.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
+	r.back.CornerRadius = look.Radius
+	r.back.FillColor = color.Transparent
+	if h.hovered && h.state.can {
+		r.back.FillColor = th.Color(theme.ColorNameHover, v)
+	}
+	r.back.StrokeWidth = 0
+	if h.focused {
+		r.back.StrokeWidth, r.back.StrokeColor = 2, th.Color(theme.ColorNameFocus, v)
+	}
+	muted, ink := th.Color(look.ColorMuted, v), th.Color(theme.ColorNameForeground, v)
+	r.server.Color, r.end.Color, r.title.Color = muted, muted, ink
+	r.server.TextSize, r.title.TextSize = th.Size(theme.SizeNameText), th.Size(theme.SizeNameText)
+	r.end.TextSize = th.Size(theme.SizeNameCaptionText)
+	r.title.TextStyle.Bold = !h.state.quiet
+	if h.state.quiet {
+		r.title.Color = muted
+	}
+	r.icon.Resource = h.state.icon
+	if h.state.busy && !h.state.quiet {
+		if r.spin == nil {
+			r.spin = widget.NewActivity()
+			r.spin.Start()
+		}
+	} else if r.spin != nil {
+		r.spin.Stop()
+		r.spin = nil
+	}
+	name := look.IconChevronRight
+	if h.state.open {
+		name = look.IconChevronDown
+	}
+	r.chevron.Resource = look.Tinted(name, look.ColorMuted)
+	if h.state.can {
+		r.chevron.Show()
+	} else {
+		r.chevron.Hide()
+	}
+}
+
+func (r *headRenderer) Layout(size fyne.Size) {
+	r.back.Resize(size)
+	x := float32(cardPad)
+	if r.h.state.quiet {
+		x = 0
+	}
+	middle := func(h float32) float32 { return (size.Height - h) / 2 }
+	for _, o := range []fyne.CanvasObject{r.icon, r.spin} {
+		if o == fyne.CanvasObject((*widget.Activity)(nil)) {
+			continue
+		}
+		o.Resize(fyne.NewSquareSize(18))
+		o.Move(fyne.NewPos(x, middle(18)))
+	}
+	x += 28
+	right := size.Width
+	if !r.h.state.quiet {
+		right -= 10
+		r.chevron.Resize(fyne.NewSquareSize(14))
+		r.chevron.Move(fyne.NewPos(right-14, middle(14)))
+		right -= 14 + 8
+	}
+	fit := func(t *canvas.Text, text string, room float32) float32 {
+		t.Text = ellipsis(text, room, t.TextSize, t.TextStyle)
+		s := t.MinSize()
+		t.Resize(s)
+		return s.Width
+	}
+	w := fit(r.end, r.h.state.end, (right-x)/2)
+	r.end.Move(fyne.NewPos(right-w, middle(r.end.MinSize().Height)))
+	right -= w + 16
+	w = 0
+	r.server.Text = ""
+	if server := r.h.state.server; server != "" {
+		const sign = "  ›  "
+		room := (right-x)*0.45 - fyne.MeasureText(sign, r.server.TextSize, r.server.TextStyle).Width
+		w = fit(r.server, ellipsis(server, room, r.server.TextSize, r.server.TextStyle)+sign, right)
+	}
+	r.server.Move(fyne.NewPos(x, middle(r.server.MinSize().Height)))
+	x += w
+	w = fit(r.title, r.h.state.title, right-x)
+	r.title.Move(fyne.NewPos(x, middle(r.title.MinSize().Height)))
+	if r.h.state.quiet {
+		r.chevron.Resize(fyne.NewSquareSize(13))
+		r.chevron.Move(fyne.NewPos(x+w+6, middle(13)+1))
+	}
+}
+
+// ellipsis cuts a text to a width, with a sign that it was cut.
+func ellipsis(text string, room, size float32, style fyne.TextStyle) string {
+	const most = 400 // characters that are measured
+	runes := []rune(text)
+	whole := len(runes) <= most
+	if !whole {
+		runes = runes[:most]
+	}
+	fits := func(n int) bool {
+		return fyne.MeasureText(string(runes[:n])+"…", size, style).Width <= room
+	}
+	if whole && fyne.MeasureText(text, size, style).Width <= room {
+		return text
+	}
+	low, high := 0, len(runes)
+	for low < high {
+		if mid := (low + high + 1) / 2; fits(mid) {
+			low = mid
+		} else {
+			high = mid - 1
+		}
+	}
+	return string(runes[:low]) + "…"
+}
+
+func (r *headRenderer) MinSize() fyne.Size { return fyne.NewSize(120, headHeight) }
+
+func (r *headRenderer) Refresh() {
+	r.paint()
+	r.Layout(r.h.Size())
+	r.icon.Refresh()
+	r.chevron.Refresh()
+	canvas.Refresh(r.h)
+}
+
+func (r *headRenderer) Objects() []fyne.CanvasObject {
+	mark := fyne.CanvasObject(r.icon)
+	if r.spin != nil {
+		mark = r.spin
+	}
+	return []fyne.CanvasObject{r.back, mark, r.server, r.title, r.end, r.chevron}
+}
+
+func (r *headRenderer) Destroy() {
+	if r.spin != nil {
+		r.spin.Stop()
+	}
+}
+
+// strip is a row with a muted text at the left and small buttons.
+type strip struct {
+	widget.BaseWidget
+	text    string
+	bold    bool
+	pad     float32
+	right   bool // the buttons stand at the right
+	buttons []*look.IconButton
+}
+
+func newStrip(text string, right bool, buttons ...*look.IconButton) *strip {
+	s := &strip{text: text, right: right, buttons: buttons}
+	s.ExtendBaseWidget(s)
+	return s
+}
+
+// newCodeHead is the line above a piece of code: its language and a button that
+// copies it.
+func newCodeHead(c *code, copyText func(string)) fyne.CanvasObject {
+	lang := c.lang
+	if lang == "" {
+		lang = "text"
+	}
+	s := newStrip(lang, true, look.NewSmallIconButton("Copy code", look.Icon(look.IconCopy), func() { copyText(c.source()) }))
+	s.pad = codePad
+	return s
+}
+
+func newCaption(title, label string, copyText func()) fyne.CanvasObject {
+	s := newStrip(title, true, look.NewSmallIconButton(label, look.Icon(look.IconCopy), copyText))
+	s.bold = true
+	return s
+}
+
+func newActions(right bool, copyText func()) fyne.CanvasObject {
+	return newStrip("", right, look.NewSmallIconButton("Copy message", look.Icon(look.IconCopy), copyText))
+}
+
+// DumpText returns the text.
+func (s *strip) DumpText() string { return s.text }
+
+// CreateRenderer links the row to what is drawn.
+func (s *strip) CreateRenderer() fyne.WidgetRenderer {
+	r := &stripRenderer{s: s, text: canvas.NewText(s.text, color.Transparent)}
+	r.paint()
+	return r
+}
+
+type stripRenderer struct {
+	s    *strip
+	text *canvas.Text
+}
+
+func (r *stripRenderer) paint() {
+	th, v := r.s.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
+	r.text.Color = th.Color(look.ColorMuted, v)
+	r.text.TextSize = th.Size(theme.SizeNameCaptionText)
+	r.text.TextStyle.Bold = r.s.bold
+}
+
+func (r *stripRenderer) Layout(size fyne.Size) {
+	r.text.Text = ellipsis(r.s.text, size.Width-32-r.s.pad, r.text.TextSize, r.text.TextStyle)
+	h := r.text.MinSize().Height
+	r.text.Move(fyne.NewPos(r.s.pad, (size.Height-h)/2))
+	r.text.Resize(r.text.MinSize())
+	x := float32(-5)
+	if r.s.right {
+		x = size.Width - float32(len(r.s.buttons))*26 - r.s.pad/2
+	}
+	for _, b := range r.s.buttons {
+		b.Resize(fyne.NewSquareSize(24))
+		b.Move(fyne.NewPos(x, (size.Height-24)/2))
+		x += 26
+	}
+}
+
+func (r *stripRenderer) MinSize() fyne.Size { return fyne.NewSize(60, 24) }
+func (r *stripRenderer) Refresh()           { r.paint(); canvas.Refresh(r.s) }
+func (r *stripRenderer) Destroy()           {}
+func (r *stripRenderer) Objects() []fyne.CanvasObject {
+	out := []fyne.CanvasObject{r.text}
+	for _, b := range r.s.buttons {
+		out = append(out, b)
+	}
+	return out
+}
+
+// waiting moves while nothing of an answer has come.
+type waiting struct {
+	widget.BaseWidget
+	spin *widget.Activity
+}
+
+func newWaiting() *waiting {
+	w := &waiting{spin: widget.NewActivity()}
+	w.spin.Start()
+	w.ExtendBaseWidget(w)
+	return w
+}
+
+// Gone stops the movement.
+func (w *waiting) Gone() { w.spin.Stop() }
+
+// DumpText says what it means.
+func (w *waiting) DumpText() string { return "Waiting for the model" }
+
+// CreateRenderer links it to what is drawn.
+func (w *waiting) CreateRenderer() fyne.WidgetRenderer { return &waitingRenderer{w} }
+
+type waitingRenderer struct{ w *waiting }
+
+func (r *waitingRenderer) Layout(size fyne.Size) {
+	r.w.spin.Resize(fyne.NewSquareSize(size.Height))
+}
+func (r *waitingRenderer) MinSize() fyne.Size           { return fyne.NewSquareSize(20) }
+func (r *waitingRenderer) Refresh()                     { r.w.spin.Refresh() }
+func (r *waitingRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.w.spin} }
+func (r *waitingRenderer) Destroy()                     {}

@@ -1,0 +1,517 @@
+package transcript
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/test"
+
+	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// show returns a view in a window of that size.
+func show(t *testing.T, width, height float32, o Options) (*View, fyne.Window) {
+	t.Helper()
+	a := test.NewTempApp(t)
+	a.Settings().SetTheme(look.New(look.Light))
+	v := New(o)
+	w := test.NewTempWindow(t, v)
+	w.SetPadded(false)
+	w.Resize(fyne.NewSize(width, height))
+	return v, w
+}
+
+// everything returns all text that the view holds, in view or not.
+func everything(v *View) string {
+	var b strings.Builder
+	for _, bl := range v.blocks {
+		bl.layout(v.measure, v.column)
+		for _, l := range bl.lines {
+			for _, r := range l.runs {
+				b.WriteString(r.text())
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+func numbered(n int) []Item {
+	items := make([]Item, 0, n)
+	for i := range n {
+		items = append(items, Assistant{ID: fmt.Sprint("a", i), Text: fmt.Sprintf("Message number %d. %s", i, strings.Repeat("word ", i%40))})
+	}
+	return items
+}
+
+func TestOpensAtTheEnd(t *testing.T) {
+	v, _ := show(t, 700, 400, Options{})
+	v.SetItems(numbered(2000))
+	text := v.DumpText()
+	if !strings.Contains(text, "Message number 1999.") || strings.Contains(text, "Message number 1900.") {
+		t.Errorf("shows %q", text)
+	}
+	if n := len(v.r.objects); n > 200 {
+		t.Errorf("%d objects are on the canvas", n)
+	}
+	laid := 0
+	for _, b := range v.blocks {
+		if b.width != 0 {
+			laid++
+		}
+	}
+	if laid > 100 {
+		t.Errorf("%d of %d blocks are laid out", laid, len(v.blocks))
+	}
+}
+
+func TestFollowsOnlyAtTheEnd(t *testing.T) {
+	v, _ := show(t, 700, 400, Options{})
+	v.SetItems(numbered(50))
+	v.Upsert(Assistant{ID: "x", Growing: true})
+	for range 40 {
+		v.AppendText("x", "more and more of the answer\n\n")
+	}
+	v.AppendText("x", "THE END")
+	if !strings.Contains(v.DumpText(), "THE END") {
+		t.Error("the end is not followed")
+	}
+	test.Scroll(v.r.v.canvasOf(t), fyne.NewPos(100, 100), 0, 3000)
+	before := v.DumpText()
+	if strings.Contains(before, "THE END") || v.AtEnd() {
+		t.Fatal("did not scroll")
+	}
+	for range 20 {
+		v.AppendText("x", " more\n\n")
+	}
+	v.Upsert(Notice{ID: "n", Text: "something new"})
+	if v.DumpText() != before {
+		t.Error("what is read above moved")
+	}
+	v.toEnd.button.Tapped(nil)
+	if !v.AtEnd() || !strings.Contains(v.DumpText(), "something new") {
+		t.Error("the button does not lead back to the end")
+	}
+}
+
+func (v *View) canvasOf(t *testing.T) fyne.Canvas {
+	t.Helper()
+	return fyne.CurrentApp().Driver().CanvasForObject(v)
+}
+
+func TestScrollsToTheTopAndBack(t *testing.T) {
+	v, w := show(t, 700, 400, Options{})
+	v.SetItems(numbered(300))
+	w.Canvas().Focus(v)
+	v.TypedKey(&fyne.KeyEvent{Name: fyne.KeyHome})
+	if !strings.Contains(v.DumpText(), "Message number 0.") {
+		t.Errorf("Home shows %q", v.DumpText())
+	}
+	seen := map[string]bool{}
+	for range 400 {
+		for l := range strings.Lines(v.DumpText()) {
+			if strings.HasPrefix(l, "Message number ") {
+				seen[strings.SplitN(l, ".", 2)[0]] = true
+			}
+		}
+		if v.AtEnd() {
+			break
+		}
+		v.TypedKey(&fyne.KeyEvent{Name: fyne.KeyPageDown})
+	}
+	if len(seen) != 300 || !v.AtEnd() {
+		t.Errorf("paging down passed %d of 300 messages", len(seen))
+	}
+	v.jump(0.5)
+	if text := v.DumpText(); strings.Contains(text, "number 0.") || strings.Contains(text, "number 299.") {
+		t.Errorf("the middle is %q", text)
+	}
+	v.jump(0)
+	if !strings.Contains(v.DumpText(), "Message number 0.") {
+		t.Errorf("the beginning is %q", v.DumpText())
+	}
+}
+
+// TestStreamedLikeWhole adds texts piece by piece and compares with the same
+// text set at once.
+func TestStreamedLikeWhole(t *testing.T) {
+	texts := map[string]string{
+		"sample":  sampleMarkdown,
+		"code":    "before\n```python\n" + strings.Repeat("print('x')\n", 200) + "```\nafter",
+		"open":    "```\nnever closed\nat all",
+		"list":    "- one\n\n  more of one\n- two\n\n      code\n\n1. a\n2. b\n\nend",
+		"tilde":   "~~~~ text\n```\nnot a fence\n~~~~\n\nend",
+		"defs":    "See [this][1] and [that].\n\nMore.\n\n[1]: https://example.org/one\n[that]: https://example.org/two\n",
+		"heading": "Setext\n======\n\ntext\n# No blank line above\ntext",
+		"crlf":    "one\r\n\r\ntwo\r\n```\r\ncode\r\n```\r\nthree",
+	}
+	v, _ := show(t, 700, 400, Options{})
+	for name, text := range texts {
+		v.SetItems([]Item{Assistant{ID: "a", Text: text}})
+		want := everything(v)
+		for _, size := range []int{1, 3, 17, 200} {
+			v.SetItems([]Item{Assistant{ID: "a", Growing: true}})
+			for i := 0; i < len(text); i += size {
+				v.AppendText("a", text[i:min(i+size, len(text))])
+			}
+			v.Upsert(Assistant{ID: "a", Text: text})
+			if got := everything(v); got != want {
+				t.Errorf("%s in pieces of %d:\n%s\nat once:\n%s", name, size, got, want)
+			}
+		}
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	v, _ := show(t, 900, 2000, Options{})
+	v.SetItems([]Item{Assistant{ID: "a", Text: sampleMarkdown + "\n<b>raw</b> &amp; \\* **a**b\n\n<div>\nblock\n</div>\n"}})
+	text := everything(v)
+	for _, want := range []string{
+		"Three ways to read a file", "You can use os.ReadFile for small files", "func read(path string)",
+		"1.Open it", "2.Read it", "•", "Nested, too.", "all of it", "[image: a cat]", "click (javascript:alert(1))",
+		"hidden‹U+202E›text‹U+200B›", "<b>raw</b> & * ab", "<div>",
+	} {
+		if !strings.Contains(text, want) && want != "•" {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if v.linkUnder(t, "memory mapping") != "https://pkg.go.dev/golang.org/x/exp/mmap" || v.linkUnder(t, "click (javascript:alert(1))") != "" {
+		t.Error("links are wrong")
+	}
+}
+
+// linkUnder returns the target of the link with that text.
+func (v *View) linkUnder(t *testing.T, text string) string {
+	t.Helper()
+	for _, b := range v.blocks {
+		for i := range b.spans {
+			if strings.Contains(b.spans[i].text, text) {
+				return b.spans[i].link
+			}
+		}
+	}
+	return ""
+}
+
+func TestLinks(t *testing.T) {
+	for target, want := range map[string]string{
+		"https://example.org/a?b": "https://example.org/a?b", "HTTP://example.org": "http://example.org",
+		"mailto:ada@example.org": "mailto:ada@example.org", "javascript:alert(1)": "", "file:///etc/passwd": "",
+		"data:text/html,x": "", "//example.org": "", "example.org": "", "https://user:pw@example.org": "",
+		"https:///x": "", "vbscript:x": "", "mailto:": "",
+	} {
+		if got, ok := safeLink(target); got != want || ok != (want != "") {
+			t.Errorf("%s: %q %v", target, got, ok)
+		}
+	}
+	opened := ""
+	v, w := show(t, 700, 400, Options{OpenLink: func(s string) { opened = s }})
+	v.SetItems([]Item{Assistant{ID: "a", Text: "[here](https://example.org/where)"}})
+	var at fyne.Position
+	v.eachInView(func(b *block, top float32) {
+		for _, l := range b.lines {
+			at = fyne.NewPos(v.left()+3, top+l.y+l.h/2)
+		}
+	})
+	v.MouseMoved(&desktop.MouseEvent{PointEvent: fyne.PointEvent{Position: at}})
+	if v.tip.DumpText() != "https://example.org/where" || v.Cursor() != desktop.PointerCursor {
+		t.Errorf("the target shown is %q", v.tip.DumpText())
+	}
+	test.TapCanvas(w.Canvas(), at)
+	if opened != "https://example.org/where" {
+		t.Errorf("opened %q", opened)
+	}
+	v.MouseOut()
+	if v.tip.Visible() {
+		t.Error("the target stays")
+	}
+}
+
+func TestVisible(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain":         "plain",
+		"a\u202eb":      "a‹U+202E›b",
+		"a\u200bb":      "a‹U+200B›b",
+		"a\x00b\x1b[0m": "a‹U+0000›b‹U+001B›[0m",
+		"a\tb":          "a    b",
+		"a\xffb":        "a‹0xFF›b",
+		"1\u00a0000":    "1 000",
+		"⚠️ ok":         "⚠️ ok",
+		"a\ufe0fb":      "a‹U+FE0F›b",
+		"می\u200cخواهم": "می\u200cخواهم",
+		"x\u200cy":      "x‹U+200C›y",
+		"\U000e0041":    "‹U+E0041›",
+		"a\r\nb\rc":     "a\nb‹U+000D›c",
+		"Zürich 東京":     "Zürich 東京",
+	} {
+		if got := visible(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestHostile shows texts that are meant to break the window. Nothing may take
+// long, and nothing may be left out.
+func TestHostile(t *testing.T) {
+	n := 10 << 20
+	if testing.Short() {
+		n = 1 << 20
+	}
+	texts := map[string]string{
+		"one long line":    "start" + strings.Repeat("x", n) + "finish",
+		"long line, words": "start " + strings.Repeat("word ", n/5) + "finish",
+		"quotes":           "start\n\n" + strings.Repeat(">", 5000) + " finish",
+		"lists":            "start\n\n" + strings.Repeat("- ", 5000) + "finish",
+		"indented lists":   "start\n\n" + nested(300) + "finish",
+		"brackets":         "start" + strings.Repeat("[", 100000) + "finish",
+		"images":           "start" + strings.Repeat("![a](", 20000) + "finish",
+		"stars":            "start " + strings.Repeat("*a **b ", 20000) + "finish",
+		"ticks":            "start " + strings.Repeat("`a ``b ", 20000) + "finish",
+		"html":             "start " + strings.Repeat("<a ", 30000) + "finish",
+		"fence":            "start\n```\n" + strings.Repeat("y", n/4) + "\n```\nfinish",
+		"table":            "start\n\n" + strings.Repeat("|a", 2000) + "|\n" + strings.Repeat("|-", 2000) + "|\n" + strings.Repeat("|finish", 2000),
+		"control":          "start" + strings.Repeat("\u202e\u200b\x07", 10000) + "finish",
+		"wide":             "start" + strings.Repeat("東京", 30000) + "finish",
+		"definitions":      "start\n\n" + strings.Repeat("[a]: https://example.org\n", 20000) + "\nfinish",
+		"entities":         "start " + strings.Repeat("&amp;", 50000) + "finish",
+	}
+	v, _ := show(t, 700, 500, Options{})
+	for name, text := range texts {
+		began := time.Now()
+		v.SetItems([]Item{Assistant{ID: "a", Text: text}, User{ID: "u", Text: text}, Notice{ID: "n", Text: "x"}})
+		whole := time.Since(began)
+		began = time.Now()
+		v.SetItems([]Item{Assistant{ID: "a", Growing: true}})
+		v.AppendText("a", text)
+		worst := time.Duration(0)
+		for range 20 {
+			step := time.Now()
+			v.AppendText("a", " more")
+			worst = max(worst, time.Since(step))
+		}
+		t.Logf("%-18s whole %6.1f ms, appended %6.1f ms, then %5.2f ms", name, ms(whole), ms(time.Since(began)), ms(worst))
+		if limit := 1500 * time.Millisecond; whole > limit || worst > limit/10 {
+			t.Errorf("%s: whole %v, a step %v", name, whole, worst)
+		}
+		if len(text) > 2<<20 {
+			continue
+		}
+		if got := everything(v); !strings.Contains(got, "start") || !strings.Contains(got, "finish") {
+			t.Errorf("%s: something is hidden in %d bytes", name, len(got))
+		}
+	}
+}
+
+func nested(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.Repeat(" ", 2*i) + "- level\n")
+	}
+	return b.String()
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func TestCallOpens(t *testing.T) {
+	copied := ""
+	v, w := show(t, 700, 800, Options{Copy: func(s string) { copied = s }})
+	call := Call{ID: "c", Server: "workbench", Tool: "time", State: CallRunning, Arguments: []byte(`{"zone":"Asia/Tokyo"}`)}
+	v.SetItems([]Item{call})
+	if text := v.DumpText(); !strings.Contains(text, "workbench · time · running") || strings.Contains(text, "Asia/Tokyo") {
+		t.Errorf("closed: %q", text)
+	}
+	h := v.entries[0].head
+	w.Canvas().Focus(h)
+	h.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	if !strings.Contains(v.DumpText(), `"zone": "Asia/Tokyo"`) {
+		t.Errorf("opened by Return: %q", v.DumpText())
+	}
+	call.State = CallDone
+	call.Result = &store.ToolResult{Elapsed: 232 * time.Millisecond, Content: store.Parts{store.Text{Text: "It is late."}}}
+	v.Upsert(call)
+	if text := v.DumpText(); !strings.Contains(text, "It is late.") || !strings.Contains(text, "232 ms") {
+		t.Errorf("done, still open: %q", text)
+	}
+	if w.Canvas().Focused() != h {
+		t.Error("the focus was lost")
+	}
+	tapLabelled(t, v, "Copy result")
+	if copied != "It is late." {
+		t.Errorf("copied %q", copied)
+	}
+	test.Tap(h)
+	if strings.Contains(v.DumpText(), "It is late.") {
+		t.Error("a tap does not close it")
+	}
+}
+
+// tapLabelled taps the button in view that has the label.
+func tapLabelled(t *testing.T, v *View, label string) {
+	t.Helper()
+	for _, o := range v.r.objects {
+		if s, ok := o.(*strip); ok {
+			for _, b := range s.buttons {
+				if b.AccessibilityLabel() == label {
+					test.Tap(b)
+					return
+				}
+			}
+		}
+	}
+	t.Fatalf("there is no button %q", label)
+}
+
+func TestLongResultIsCut(t *testing.T) {
+	v, _ := show(t, 700, 800, Options{})
+	long := strings.Repeat("line of the result\n", 200000) + "THE LAST LINE"
+	call := Call{ID: "c", Tool: "t", State: CallDone, Result: &store.ToolResult{Content: store.Parts{store.Text{Text: long}}}}
+	v.SetItems([]Item{call})
+	v.entries[0].toggle()
+	if strings.Contains(everything(v), "THE LAST LINE") {
+		t.Error("all is laid out at once")
+	}
+	v.ScrollToEnd()
+	more := barIn(t, v)
+	if more.buttons[0].Text != "Show the other 3.8 MB" {
+		t.Fatalf("nothing says that more is there: %+v", more)
+	}
+	began := time.Now()
+	test.Tap(more.buttons[0])
+	v.ScrollToEnd()
+	if !strings.Contains(v.DumpText(), "THE LAST LINE") {
+		t.Error("the rest is not shown")
+	}
+	if d := time.Since(began); d > time.Second {
+		t.Errorf("showing 3.8 MB took %v", d)
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	for _, c := range []struct {
+		key  rune
+		text string
+		want tools.Answer
+	}{
+		{'1', "Allow once", tools.AnswerOnce}, {'2', "This conversation", tools.AnswerConversation},
+		{'3', "Always", tools.AnswerAlways}, {'4', "Deny", tools.AnswerDeny},
+	} {
+		for _, how := range []string{"key", "tap", "Return"} {
+			t.Run(c.text+" by "+how, func(t *testing.T) {
+				v, w := show(t, 700, 800, Options{})
+				var got []tools.Answer
+				v.SetItems([]Item{Call{ID: "c", Server: "files", Tool: "write", State: CallAsking, Arguments: []byte(`{"path":"\u202e/x"}`),
+					Ask: &Ask{Reason: "It was not used before.", Answer: func(a tools.Answer) { got = append(got, a) }}}})
+				if text := v.DumpText(); !strings.Contains(text, "May the model run write of files?") || !strings.Contains(text, "It was not used before.") || !strings.Contains(text, `"path"`) {
+					t.Errorf("asks %q", text)
+				}
+				w.Canvas().Capture() // what was never painted cannot have the focus
+				b := barIn(t, v)
+				var button *pressable
+				for _, p := range b.buttons {
+					if p.Text == c.text {
+						button = p
+					}
+				}
+				switch how {
+				case "key":
+					w.Canvas().Focus(b.buttons[3])
+					w.Canvas().Focused().TypedRune(c.key)
+				case "tap":
+					test.Tap(button)
+				case "Return":
+					w.Canvas().Focus(button)
+					button.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+				}
+				test.Tap(button) // only the first answer counts
+				if len(got) != 1 || got[0] != c.want {
+					t.Errorf("answered %v", got)
+				}
+			})
+		}
+	}
+}
+
+// barIn returns the row of buttons in view.
+func barIn(t *testing.T, v *View) *bar {
+	t.Helper()
+	for _, o := range v.r.objects {
+		if b, ok := o.(*bar); ok {
+			return b
+		}
+	}
+	t.Fatal("there are no buttons")
+	return nil
+}
+
+func TestCopies(t *testing.T) {
+	copied := ""
+	v, _ := show(t, 700, 800, Options{Copy: func(s string) { copied = s }})
+	v.SetItems([]Item{Assistant{ID: "a", Text: "Text:\n\n```go\nx := 1\n\ny := 2\n```\n"}})
+	tapLabelled(t, v, "Copy code")
+	if copied != "x := 1\n\ny := 2\n" {
+		t.Errorf("code: %q", copied)
+	}
+	tapLabelled(t, v, "Copy message")
+	if copied != "Text:\n\n```go\nx := 1\n\ny := 2\n```\n" {
+		t.Errorf("message: %q", copied)
+	}
+}
+
+func TestReasoningFolds(t *testing.T) {
+	v, _ := show(t, 700, 800, Options{})
+	v.SetItems([]Item{Reasoning{ID: "r", Growing: true}})
+	v.AppendText("r", "A secret thought.")
+	if text := v.DumpText(); !strings.Contains(text, "Thinking…") || strings.Contains(text, "secret") {
+		t.Errorf("folded: %q", text)
+	}
+	test.Tap(v.entries[0].head)
+	v.AppendText("r", " And more.")
+	if !strings.Contains(v.DumpText(), "A secret thought. And more.") {
+		t.Errorf("opened: %q", v.DumpText())
+	}
+	v.Upsert(Reasoning{ID: "r", Text: "A secret thought. And more.", Took: 2 * time.Second})
+	if !strings.Contains(v.DumpText(), "Thought for 2.0 s") {
+		t.Errorf("done: %q", v.DumpText())
+	}
+}
+
+func TestRemoveAndNotices(t *testing.T) {
+	done := ""
+	v, _ := show(t, 700, 800, Options{})
+	v.SetItems([]Item{User{ID: "u", Text: "hello"}, Notice{ID: "n", Kind: NoticeError, Text: "It failed.", Actions: []Action{{Label: "Try again", Do: func() { done = "again" }}}}, Assistant{ID: "a", Text: "answer"}})
+	test.Tap(barIn(t, v).buttons[0])
+	if done != "again" {
+		t.Error("the notice's button does nothing")
+	}
+	v.Remove("n")
+	if text := v.DumpText(); strings.Contains(text, "It failed.") || !strings.Contains(text, "hello") || !strings.Contains(text, "answer") {
+		t.Errorf("shows %q", text)
+	}
+	if v.Has("n") || !v.Has("a") {
+		t.Error("the ids are wrong")
+	}
+	v.Upsert(Assistant{ID: "a", Text: "another answer"})
+	if !strings.Contains(v.DumpText(), "another answer") {
+		t.Errorf("shows %q", v.DumpText())
+	}
+}
+
+func TestThemeAndWidthChange(t *testing.T) {
+	v, w := show(t, 900, 600, Options{})
+	v.SetItems(numbered(30))
+	w.Resize(fyne.NewSize(400, 600))
+	if v.column != 400-2*margin || !strings.Contains(v.DumpText(), "Message number 29.") {
+		t.Errorf("column %v, shows %q", v.column, v.DumpText())
+	}
+	fyne.CurrentApp().Settings().SetTheme(look.New(look.Dark))
+	v.Refresh()
+	if !strings.Contains(v.DumpText(), "Message number 29.") {
+		t.Error("nothing is left after the theme changed")
+	}
+}

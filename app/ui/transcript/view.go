@@ -1,0 +1,374 @@
+// Package transcript shows the thread of a conversation: what the person and
+// the model wrote, the tool calls, the questions whether they may run, and
+// remarks of the program.
+//
+// It is a widget of our own, because Fyne's text widgets lay out everything
+// they hold at each change. Here the thread is a row of blocks. Only those in
+// view are on the canvas, their lines are kept for the width they were broken
+// for, and while an answer grows only its last block is parsed and laid out
+// again. Heights of blocks that were never in view are estimated, and mended
+// when they come into it; the view is anchored at a block, so nothing jumps.
+//
+// It decides nothing and reads neither network nor files: pictures in Markdown
+// are shown as their address, and links are handed to Options.OpenLink.
+//
+//	view := transcript.New(transcript.Options{Copy: clipboard.SetContent, OpenLink: ask})
+//	view.SetItems([]transcript.Item{transcript.User{ID: "1", Text: "What time is it?"}})
+//	view.Upsert(transcript.Assistant{ID: "2", Growing: true})
+//	view.AppendText("2", "It is ")
+//
+// Everything here belongs to the goroutine of the window.
+package transcript
+
+import (
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/widget"
+	"github.com/yuin/goldmark/parser"
+)
+
+// Options is what a View needs of the world around it. Each may be nil.
+type Options struct {
+	// Copy takes text for the clipboard.
+	Copy func(string)
+	// OpenLink is called when a link was tapped; its target is an address of
+	// the web or of mail. It should ask before it opens anything.
+	OpenLink func(target string)
+	// TypeElsewhere takes letters that are typed while the thread has the
+	// focus.
+	TypeElsewhere func(rune)
+	// Escape is called when Escape is pressed in the thread.
+	Escape func()
+}
+
+// View is the thread.
+type View struct {
+	widget.BaseWidget
+	o       Options
+	r       *viewRenderer // nil before the first frame
+	measure *measurer
+	parser  parser.Parser
+
+	entries []*entry
+	byID    map[string]*entry
+	blocks  []*block
+
+	// What is in view is anchored at a block and how much of it lies above the
+	// edge. follow keeps the end in view instead.
+	anchor int
+	above  float32
+	follow bool
+
+	held    int     // batches that are open
+	column  float32 // width of the text
+	bar     *scrollBar
+	toEnd   *floating
+	tip     *tip
+	focused bool
+	hover   *span // link under the pointer
+	cursor  desktop.Cursor
+}
+
+var (
+	_ fyne.Scrollable    = (*View)(nil)
+	_ fyne.Tappable      = (*View)(nil)
+	_ fyne.Focusable     = (*View)(nil)
+	_ desktop.Hoverable  = (*View)(nil)
+	_ desktop.Cursorable = (*View)(nil)
+)
+
+// New makes an empty thread.
+func New(o Options) *View {
+	v := &View{o: o, measure: newMeasurer(), parser: newParser(), byID: map[string]*entry{}, follow: true}
+	v.bar = newScrollBar(v)
+	v.toEnd = newFloating("Back to the end", v.ScrollToEnd)
+	v.toEnd.Hide()
+	v.tip = newTip()
+	v.ExtendBaseWidget(v)
+	return v
+}
+
+// SetItems replaces the whole thread and shows its end.
+func (v *View) SetItems(items []Item) {
+	v.entries = make([]*entry, 0, len(items))
+	v.byID = make(map[string]*entry, len(items))
+	v.blocks = nil
+	for _, item := range items {
+		v.put(item)
+	}
+	v.blocks = v.blocks[:0]
+	for _, e := range v.entries {
+		v.attach(e)
+	}
+	v.follow = true
+	v.anchor, v.above = 0, 0
+	v.sync()
+}
+
+// put adds or replaces an entry without placing its blocks.
+func (v *View) put(item Item) *entry {
+	if e, ok := v.byID[item.id()]; ok {
+		e.set(item)
+		return e
+	}
+	e := &entry{view: v}
+	v.entries = append(v.entries, e)
+	v.byID[item.id()] = e
+	e.set(item)
+	return e
+}
+
+// Batch has changes made by f shown at once, when it returns.
+func (v *View) Batch(f func()) {
+	v.held++
+	f()
+	v.held--
+	v.sync()
+}
+
+// Upsert adds an item at the end, or replaces the one with its ID where it
+// stands.
+func (v *View) Upsert(item Item) {
+	_, known := v.byID[item.id()]
+	e := v.put(item)
+	if !known {
+		v.attach(e)
+		v.sync()
+		return
+	}
+	v.replace(e)
+	v.sync()
+}
+
+// attach puts the blocks of a new entry at the end.
+func (v *View) attach(e *entry) {
+	e.first, e.placed = len(v.blocks), len(e.blocks)
+	v.blocks = append(v.blocks, e.blocks...)
+}
+
+// AppendText adds text to an Assistant or Reasoning that is Growing. It does
+// nothing for other items.
+func (v *View) AppendText(id, text string) {
+	e, ok := v.byID[id]
+	if !ok || text == "" || !e.grow(text) {
+		return
+	}
+	v.replace(e)
+	v.sync()
+}
+
+// Remove takes an item out. It does nothing if there is none with that ID.
+func (v *View) Remove(id string) {
+	e, ok := v.byID[id]
+	if !ok {
+		return
+	}
+	e.blocks, e.same = nil, 0
+	v.replace(e)
+	delete(v.byID, id)
+	for i := range v.entries {
+		if v.entries[i] == e {
+			v.entries = append(v.entries[:i], v.entries[i+1:]...)
+			break
+		}
+	}
+	v.sync()
+}
+
+// Has reports whether there is an item with that ID.
+func (v *View) Has(id string) bool { return v.byID[id] != nil }
+
+// replace puts the entry's blocks in the place of those it had. The first
+// e.same of them are in place already.
+func (v *View) replace(e *entry) {
+	from, to := e.first+e.same, e.first+e.placed
+	delta := len(e.blocks) - e.placed
+	switch {
+	case v.anchor >= to:
+		v.anchor += delta
+	case v.anchor >= from:
+		v.anchor = max(min(v.anchor, e.first+len(e.blocks)-1), 0)
+	}
+	if to == len(v.blocks) {
+		v.blocks = append(v.blocks[:from], e.blocks[e.same:]...)
+	} else {
+		tail := append([]*block(nil), v.blocks[to:]...)
+		v.blocks = append(append(v.blocks[:from], e.blocks[e.same:]...), tail...)
+	}
+	e.placed = len(e.blocks)
+	if delta == 0 {
+		return
+	}
+	for i := len(v.entries) - 1; i >= 0 && v.entries[i] != e; i-- {
+		v.entries[i].first += delta
+	}
+}
+
+// ScrollToEnd shows the end and follows it.
+func (v *View) ScrollToEnd() {
+	v.follow = true
+	v.sync()
+}
+
+// AtEnd reports whether the end is in view and followed.
+func (v *View) AtEnd() bool { return v.follow }
+
+// Scrolled moves the thread.
+func (v *View) Scrolled(e *fyne.ScrollEvent) { v.scrollBy(-e.Scrolled.DY) }
+
+// scrollBy moves the thread up by dy, or down if it is negative.
+func (v *View) scrollBy(dy float32) {
+	if dy == 0 || len(v.blocks) == 0 {
+		return
+	}
+	v.follow = false
+	v.above += dy
+	v.sync()
+}
+
+// Tapped opens the link under the pointer, if there is one.
+func (v *View) Tapped(e *fyne.PointEvent) {
+	if s := v.linkAt(e.Position); s != nil && v.o.OpenLink != nil {
+		v.o.OpenLink(s.link)
+	}
+}
+
+// MouseIn is part of desktop.Hoverable.
+func (v *View) MouseIn(e *desktop.MouseEvent) { v.MouseMoved(e) }
+
+// MouseMoved shows the target of the link under the pointer.
+func (v *View) MouseMoved(e *desktop.MouseEvent) { v.hoverOver(v.linkAt(e.Position)) }
+
+// MouseOut ends what MouseMoved began.
+func (v *View) MouseOut() { v.hoverOver(nil) }
+
+func (v *View) hoverOver(s *span) {
+	if v.hover == s {
+		return
+	}
+	v.hover = s
+	v.cursor = desktop.DefaultCursor
+	text := ""
+	if s != nil {
+		v.cursor = desktop.PointerCursor
+		text = visible(s.link)
+	}
+	v.tip.set(text)
+	v.placeTip()
+}
+
+// Cursor is a hand over links.
+func (v *View) Cursor() desktop.Cursor { return v.cursor }
+
+// FocusGained shows that keys move the thread.
+func (v *View) FocusGained() { v.focused = true; v.sync() }
+
+// FocusLost ends what FocusGained began.
+func (v *View) FocusLost() { v.focused = false; v.sync() }
+
+// TypedRune hands letters to where one writes.
+func (v *View) TypedRune(r rune) {
+	if v.o.TypeElsewhere != nil {
+		v.o.TypeElsewhere(r)
+	}
+}
+
+// TypedKey moves the thread.
+func (v *View) TypedKey(e *fyne.KeyEvent) {
+	page := max(v.Size().Height-40, 40)
+	switch e.Name {
+	case fyne.KeyUp:
+		v.scrollBy(-40)
+	case fyne.KeyDown:
+		v.scrollBy(40)
+	case fyne.KeyPageUp:
+		v.scrollBy(-page)
+	case fyne.KeyPageDown, fyne.KeySpace:
+		v.scrollBy(page)
+	case fyne.KeyHome:
+		v.follow, v.anchor, v.above = false, 0, 0
+		v.sync()
+	case fyne.KeyEnd:
+		v.ScrollToEnd()
+	case fyne.KeyEscape:
+		if v.o.Escape != nil {
+			v.o.Escape()
+		}
+	}
+}
+
+// AccessibilityLabel names the thread.
+func (v *View) AccessibilityLabel() string { return "Conversation" }
+
+// AccessibilityRole says what it is.
+func (v *View) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
+// DumpText returns the text that is in view, line by line.
+func (v *View) DumpText() string {
+	var b strings.Builder
+	v.eachInView(func(bl *block, top float32) {
+		for _, l := range bl.lines {
+			if top+l.y+l.h < 0 || top+l.y > v.Size().Height {
+				continue
+			}
+			for _, r := range l.runs {
+				b.WriteString(r.text())
+			}
+			b.WriteByte('\n')
+		}
+		if t, ok := bl.fixed.(interface{ DumpText() string }); ok {
+			b.WriteString(t.DumpText())
+			b.WriteByte('\n')
+		}
+	})
+	return b.String()
+}
+
+// linkAt returns the link at a point, or nil.
+func (v *View) linkAt(p fyne.Position) (found *span) {
+	x := p.X - v.left()
+	v.eachInView(func(bl *block, top float32) {
+		for _, l := range bl.lines {
+			if p.Y < top+l.y || p.Y >= top+l.y+l.h {
+				continue
+			}
+			for _, r := range l.runs {
+				if r.span.link != "" && x >= r.x && x < r.x+r.w {
+					found = r.span
+				}
+			}
+		}
+	})
+	return found
+}
+
+// left is where the column of text begins.
+func (v *View) left() float32 { return (v.Size().Width - v.column) / 2 }
+
+// eachInView visits the blocks in view with their distance from the top edge.
+func (v *View) eachInView(f func(b *block, top float32)) {
+	y := -v.above
+	for i := v.anchor; i < len(v.blocks) && y < v.Size().Height; i++ {
+		f(v.blocks[i], y)
+		y += v.blocks[i].height
+	}
+}
+
+// reveal scrolls just so far that the block is in view.
+func (v *View) reveal(b *block) {
+	y := -v.above
+	for i := v.anchor; i < len(v.blocks) && y < v.Size().Height; i++ {
+		at := v.blocks[i]
+		if at == b {
+			if y < 0 {
+				v.scrollBy(y - 8)
+			} else if over := y + at.height - v.Size().Height; over > 0 {
+				v.scrollBy(over + 8)
+			}
+			return
+		}
+		y += at.height
+	}
+}
