@@ -46,7 +46,6 @@ func NewCode(lines []Line, height float32) *Code {
 	c.body = &codeBody{code: c}
 	c.body.ExtendBaseWidget(c.body)
 	c.scroll = container.NewVScroll(c.body)
-	c.scroll.OnScrolled = func(fyne.Position) { c.body.Refresh() }
 	c.ExtendBaseWidget(c)
 	c.SetLines(lines)
 	return c
@@ -191,6 +190,15 @@ func breakLine(s string, columns int, measure func(string) float32) []string {
 	return append(out, s[start:])
 }
 
+// Move is how the scroll brings another part into view.
+func (b *codeBody) Move(to fyne.Position) {
+	if to != b.Position() {
+		b.BaseWidget.Move(to)
+		b.Refresh()
+	}
+}
+
+// MinSize is the height of the whole text.
 func (b *codeBody) MinSize() fyne.Size {
 	return fyne.NewSize(1, float32(len(b.rows))*b.rowHeight())
 }

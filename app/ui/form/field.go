@@ -117,6 +117,10 @@ func (f *Field) SetText(s string) { f.Entry.SetText(s) }
 // SetError shows the sentence in place of the explanation; empty shows the
 // explanation again.
 func (f *Field) SetError(sentence string) {
+	if f.fail.Text == sentence {
+		return
+	}
+	defer Relayout(f.Box)
 	SetFailure(f.fail, sentence)
 	if sentence != "" || f.help.Text == "" {
 		f.help.Hide()

@@ -47,6 +47,20 @@ func Pad(horizontal, vertical float32, o fyne.CanvasObject) *fyne.Container {
 	return container.New(layout.NewCustomPaddedLayout(vertical, vertical, horizontal, horizontal), o)
 }
 
+// Relayout lays out anew all that an object is part of, after it grew or
+// shrank. It does nothing while the object is not on a screen.
+func Relayout(o fyne.CanvasObject) {
+	c := fyne.CurrentApp().Driver().CanvasForObject(o)
+	if c == nil {
+		return
+	}
+	if top := c.Overlays().Top(); top != nil {
+		top.Refresh()
+		return
+	}
+	c.Content().Refresh()
+}
+
 // Label returns wrapped text.
 func Label(text string) *widget.Label {
 	l := widget.NewLabel(text)
@@ -155,7 +169,7 @@ func Heading(title, subtitle string, actions ...fyne.CanvasObject) fyne.CanvasOb
 	t.TextStyle.Bold = true
 	t.SizeName = theme.SizeNameHeadingText
 	end := container.NewVBox(layout.NewSpacer(), Row(actions...), layout.NewSpacer())
-	left := container.New(layout.NewCustomPaddedVBoxLayout(0), t)
+	left := container.New(layout.NewCustomPaddedVBoxLayout(-8), t)
 	if subtitle != "" {
 		left.Add(Muted(subtitle))
 	}

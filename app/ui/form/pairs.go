@@ -83,7 +83,12 @@ func (p *Pairs) Pairs() []Pair {
 }
 
 // SetError shows a sentence below the rows.
-func (p *Pairs) SetError(sentence string) { SetFailure(p.fail, sentence) }
+func (p *Pairs) SetError(sentence string) {
+	if p.fail.Text != sentence {
+		SetFailure(p.fail, sentence)
+		Relayout(p.Box)
+	}
+}
 
 func (p *Pairs) add(pair Pair) *pairRow {
 	r := &pairRow{kept: pair.Kept, decided: pair.Secret || pair.Value != ""}
@@ -123,6 +128,7 @@ func (p *Pairs) add(pair Pair) *pairRow {
 		container.New(split(0.38), r.name, r.value))
 	p.rows = append(p.rows, r)
 	p.list.Add(r.box)
+	Relayout(p.Box)
 	return r
 }
 
@@ -132,6 +138,7 @@ func (p *Pairs) remove(r *pairRow) {
 			p.rows = append(p.rows[:i:i], p.rows[i+1:]...)
 			p.list.Remove(r.box)
 			p.SetError("")
+			Relayout(p.Box)
 			return
 		}
 	}

@@ -203,6 +203,10 @@ func (r *sheetRenderer) Layout(size fyne.Size) {
 		o.Move(at)
 		o.Resize(want)
 	}
+	if r.o.body.MinSize() != least {
+		// Text that was wrapped for this width is higher now.
+		r.o.body.Refresh()
+	}
 }
 
 func (r *sheetRenderer) MinSize() fyne.Size { return r.o.body.MinSize() }
@@ -249,14 +253,29 @@ func (a *Action) AccessibilityLabel() string {
 // TypedKey presses the button, or cancels its sheet.
 func (a *Action) TypedKey(e *fyne.KeyEvent) {
 	switch e.Name {
-	case fyne.KeyReturn, fyne.KeyEnter:
-		a.Tapped(nil)
+	case fyne.KeyReturn, fyne.KeyEnter, fyne.KeySpace:
+		a.press()
 	case fyne.KeyEscape:
 		if s := sheetOn(a); s != nil {
 			s.cancel()
 		}
 	default:
 		a.Button.TypedKey(e)
+	}
+}
+
+// press taps the button and keeps the focus on it, which Fyne's button drops,
+// unless what the button did took the keys elsewhere.
+func (a *Action) press() {
+	c := fyne.CurrentApp().Driver().CanvasForObject(a)
+	if c == nil {
+		a.Tapped(nil)
+		return
+	}
+	top := c.Overlays().Top()
+	a.Tapped(nil)
+	if c.Focused() == nil && c.Overlays().Top() == top {
+		c.Focus(a)
 	}
 }
 

@@ -152,6 +152,9 @@ func diffLines(was, is string) []form.Line {
 		case i < 3: // which texts are compared
 			continue
 		case strings.HasPrefix(l.Text, "@@"):
+			if strings.HasPrefix(l.Text, "@@ -1,") {
+				continue // nothing stands before it
+			}
 			line.Text, line.Tone = "…", theme.ColorNameSeparator
 		case strings.HasPrefix(l.Text, "+"):
 			line.Text, line.Tone = "+ "+l.Text[1:], theme.ColorNameSuccess

@@ -129,6 +129,23 @@ func Texts(w fyne.Window) string {
 	return b.String()
 }
 
+// CanvasText is a text as it is drawn.
+type CanvasText struct {
+	Text     string
+	Y, Width float32 // where it is in its parent, and how wide its letters are
+}
+
+// CanvasTexts returns the texts as they are drawn, in order.
+func CanvasTexts(w fyne.Window) []CanvasText {
+	var out []CanvasText
+	walk(w, func(o fyne.CanvasObject) {
+		if t, ok := o.(*canvas.Text); ok {
+			out = append(out, CanvasText{t.Text, t.Position().Y, t.MinSize().Width})
+		}
+	})
+	return out
+}
+
 // Button finds a button by its text or name.
 func Button(t testing.TB, w fyne.Window, name string) *form.Action {
 	t.Helper()
