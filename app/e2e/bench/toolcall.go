@@ -28,10 +28,10 @@ import (
 // callLimit is what a call through the whole bridge may cost beside the SDK's.
 const callLimit = 1.05
 
-// A call is short, and its time scatters, so there are many.
+// A call is short, and its time scatters, so a sample is made of many.
 const (
-	callWarmup = 300
-	callPairs  = 3000
+	callWarmup = 50
+	calls      = 200
 )
 
 // echoServer is the argument that makes this program the MCP server of the
@@ -53,32 +53,32 @@ func serveEcho() error {
 
 // toolCall measures one call of a tool that was allowed for good, from a
 // conversation: the policy, the checks of the arguments, the host and the
-// shaping of the result, beside the SDK's own client. Each side has a server of
-// its own, and both servers are this program.
+// shaping of the result, beside the SDK's own client. Both servers are this
+// program. A sample is the median of many calls to a server that was started
+// for it, since two servers that are alike differ by more than the limit.
 func (b *bench) toolCall(ctx context.Context) (row measure.Row, err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return row, err
 	}
 	const text = "a text of an ordinary length that goes there and back again"
-
-	client := mcp.NewClient(&mcp.Implementation{Name: "bench", Version: "1"}, nil)
-	session, err := client.Connect(ctx, &mcp.CommandTransport{Command: exec.Command(program, echoServer)}, nil)
-	if err != nil {
-		return row, err
-	}
-	defer func() { err = errors.Join(err, session.Close()) }()
-	bare := func(ctx context.Context) (time.Duration, error) {
-		began := time.Now()
-		result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: "echo", Arguments: echoArguments{text}})
-		took := time.Since(began)
+	bare := func(ctx context.Context) (took time.Duration, err error) {
+		client := mcp.NewClient(&mcp.Implementation{Name: "bench", Version: "1"}, nil)
+		session, err := client.Connect(ctx, &mcp.CommandTransport{Command: exec.Command(program, echoServer)}, nil)
 		if err != nil {
 			return 0, err
 		}
-		if got, ok := result.Content[0].(*mcp.TextContent); !ok || result.IsError || got.Text != text {
-			return 0, fmt.Errorf("the server gave back %+v", result)
-		}
-		return took, nil
+		defer func() { err = errors.Join(err, session.Close()) }()
+		return medianCall(func() error {
+			result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: "echo", Arguments: echoArguments{text}})
+			if err != nil {
+				return err
+			}
+			if got, ok := result.Content[0].(*mcp.TextContent); !ok || result.IsError || got.Text != text {
+				return fmt.Errorf("the server gave back %+v", result)
+			}
+			return nil
+		})
 	}
 
 	whole, closeBridge, err := openBridge(ctx)
@@ -91,24 +91,37 @@ func (b *bench) toolCall(ctx context.Context) (row measure.Row, err error) {
 		return row, err
 	}
 	ours := func(ctx context.Context) (time.Duration, error) {
-		began := time.Now()
-		result := whole.CallTool(ctx, invocation, nil, nil)
-		took := time.Since(began)
-		if len(result.Content) != 1 || result.IsError || result.Content[0] != (store.Text{Text: text}) {
-			return 0, fmt.Errorf("the call gave %+v", result)
+		if err := whole.RestartServer(invocation.Ref.Server); err != nil {
+			return 0, err
 		}
-		return took, nil
-	}
-
-	for range callWarmup {
-		for _, sample := range []measure.Sample{ours, bare} {
-			if _, err := sample(ctx); err != nil {
-				return row, err
+		if err := whole.SettleServers(ctx); err != nil {
+			return 0, err
+		}
+		return medianCall(func() error {
+			result := whole.CallTool(ctx, invocation, nil, nil)
+			if len(result.Content) != 1 || result.IsError || result.Content[0] != (store.Text{Text: text}) {
+				return fmt.Errorf("the call gave %+v", result)
 			}
+			return nil
+		})
+	}
+	latency, err := measure.Compare(ctx, max(2*measure.MinPairs, b.pairs), ours, bare)
+	return latency.Row("a tool call through the bridge", callLimit), err
+}
+
+// medianCall returns what a call takes, once it is warm.
+func medianCall(call func() error) (time.Duration, error) {
+	took := make([]time.Duration, 0, calls)
+	for i := range callWarmup + calls {
+		began := time.Now()
+		if err := call(); err != nil {
+			return 0, err
+		}
+		if i >= callWarmup {
+			took = append(took, time.Since(began))
 		}
 	}
-	latency, err := measure.Compare(ctx, max(callPairs, b.pairs), ours, bare)
-	return latency.Row("a tool call through the bridge", callLimit), err
+	return measure.Median(took), nil
 }
 
 // openBridge opens a bridge with all that the program gives it, in an empty

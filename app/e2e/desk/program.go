@@ -105,20 +105,28 @@ func (p *Program) Wait(ctx context.Context) error {
 }
 
 // Stop asks the program to end, and kills it when it does not. It may be
-// called more than once. The error says that it had to be killed.
+// called more than once. The error says that it had to be killed; what a
+// program of Go did instead of ending is then in its log.
 func (p *Program) Stop() error {
-	select {
-	case <-p.ended:
-		return nil
-	default:
-	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	select {
-	case <-p.ended:
-		return nil
-	case <-time.After(stopLimit):
+	for _, attempt := range []struct {
+		signal syscall.Signal
+		limit  time.Duration
+	}{{syscall.SIGTERM, stopLimit}, {syscall.SIGQUIT, time.Second}} {
+		select {
+		case <-p.ended:
+			return nil
+		default:
+		}
+		if err := p.cmd.Process.Signal(attempt.signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+		select {
+		case <-p.ended:
+			if attempt.signal == syscall.SIGTERM {
+				return nil
+			}
+		case <-time.After(attempt.limit):
+		}
 	}
 	p.Kill()
 	return fmt.Errorf("%s (process %d) did not end within %v of TERM, and was killed", p.name, p.PID(), stopLimit)

@@ -19,10 +19,14 @@ func Until(ctx context.Context, limit time.Duration, what string, holds func(ctx
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
+	var last error
 	for {
-		last := holds(ctx)
-		if last == nil {
+		err := holds(ctx)
+		if err == nil {
 			return nil
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err // what it lacked, rather than that there was no time to look
 		}
 		select {
 		case <-ctx.Done():

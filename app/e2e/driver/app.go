@@ -3,11 +3,13 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -174,7 +176,6 @@ func (a *App) WaitShown(ctx context.Context) error {
 type spot struct {
 	window desk.Window
 	x, y   int
-	node   Node
 }
 
 // place waits for the one node that matches, is not disabled, is not covered,
@@ -182,37 +183,44 @@ type spot struct {
 func (a *App) place(ctx context.Context, m Match) (s spot, err error) {
 	var before string
 	err = a.until(ctx, m.String(), func(_ context.Context, dump Dump) error {
-		found := dump.Find(m)
-		var can []Node
-		var why error = errNotThere
-		for _, n := range found {
-			x, y, inside := n.center()
-			switch {
-			case n.Disabled:
-				why = fmt.Errorf("%v is disabled", n)
-			case !inside:
-				why = fmt.Errorf("%v is out of the window", n)
-			case !n.reachable():
-				why = fmt.Errorf("%v is covered", n)
-			default:
-				can = append(can, n)
-				s = spot{window: desk.Window(n.window.Handle), x: x, y: y, node: n}
-			}
-		}
-		if len(can) == 0 {
+		can, why := usable(dump.Find(m))
+		switch {
+		case len(can) == 0:
 			before = ""
 			return why
-		}
-		if len(can) > 1 {
+		case len(can) > 1 && !m.first:
 			return fmt.Errorf("there are %d: %v", len(can), can)
 		}
-		if now := fmt.Sprint(s.window, s.node); now != before {
+		n := slices.MinFunc(can, func(a, b Node) int { return cmp.Or(cmp.Compare(a.Y, b.Y), cmp.Compare(a.X, b.X)) })
+		if now := n.String(); now != before {
 			before = now
-			return fmt.Errorf("%v moves", s.node)
+			return fmt.Errorf("%v moves", n)
 		}
+		s = spot{window: desk.Window(n.window.Handle)}
+		s.x, s.y, _ = n.center()
 		return nil
 	})
 	return s, err
+}
+
+// usable picks the nodes that a click would work on; where there is none, the
+// error says what is wrong with the last one.
+func usable(found []Node) (can []Node, why error) {
+	why = errNotThere
+	for _, n := range found {
+		_, _, inside := n.center()
+		switch {
+		case n.Disabled:
+			why = fmt.Errorf("%v is disabled", n)
+		case !inside:
+			why = fmt.Errorf("%v is out of the window", n)
+		case !n.reachable():
+			why = fmt.Errorf("%v is covered", n)
+		default:
+			can = append(can, n)
+		}
+	}
+	return can, why
 }
 
 // Click clicks the one node that matches.

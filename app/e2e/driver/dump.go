@@ -77,8 +77,9 @@ func (n Node) String() string {
 
 // A Match picks nodes.
 type Match struct {
-	what string
-	fits func(Node) bool
+	what  string
+	fits  func(Node) bool
+	first bool
 }
 
 // String says what is looked for.
@@ -86,12 +87,12 @@ func (m Match) String() string { return m.what }
 
 // Text picks what shows exactly this text, or is labelled so.
 func Text(text string) Match {
-	return Match{fmt.Sprintf("%q", text), func(n Node) bool { return n.Text == text || n.Label == text }}
+	return Match{what: fmt.Sprintf("%q", text), fits: func(n Node) bool { return n.Text == text || n.Label == text }}
 }
 
 // Contains picks what shows this text among other, or is labelled so.
 func Contains(text string) Match {
-	return Match{fmt.Sprintf("something with %q", text), func(n Node) bool {
+	return Match{what: fmt.Sprintf("something with %q", text), fits: func(n Node) bool {
 		return strings.Contains(n.Text, text) || strings.Contains(n.Label, text)
 	}}
 }
@@ -99,21 +100,32 @@ func Contains(text string) Match {
 // Like picks what shows a text that the expression matches.
 func Like(expression string) Match {
 	re := regexp.MustCompile(expression)
-	return Match{fmt.Sprintf("something like %q", expression), func(n Node) bool {
+	return Match{what: fmt.Sprintf("something like %q", expression), fits: func(n Node) bool {
 		return re.MatchString(n.Text) || re.MatchString(n.Label)
 	}}
 }
 
 // Kind narrows a match to a type, without its package: "Button", "Entry".
 func (m Match) Kind(kind string) Match {
-	return Match{kind + " " + m.what, func(n Node) bool {
-		return (n.Type == kind || strings.HasSuffix(n.Type, "."+kind)) && m.fits(n)
-	}}
+	fits := m.fits
+	m.what = kind + " " + m.what
+	m.fits = func(n Node) bool { return (n.Type == kind || strings.HasSuffix(n.Type, "."+kind)) && fits(n) }
+	return m
 }
 
 // Where narrows a match to what the function accepts.
-func (m Match) Where(what string, fits func(Node) bool) Match {
-	return Match{m.what + " " + what, func(n Node) bool { return m.fits(n) && fits(n) }}
+func (m Match) Where(what string, accepts func(Node) bool) Match {
+	fits := m.fits
+	m.what += " " + what
+	m.fits = func(n Node) bool { return fits(n) && accepts(n) }
+	return m
+}
+
+// First takes of several that match the one that a person reads first.
+func (m Match) First() Match {
+	m.what = "the first " + m.what
+	m.first = true
+	return m
 }
 
 // dumpLimit bounds one look at the program.

@@ -63,7 +63,9 @@ type Latency struct {
 }
 
 // Compare measures ours beside the reference in the given number of rounds. It
-// stops at the first sample that fails, and says which one it was.
+// stops at the first sample that fails, and says which one it was. A sample
+// must leave nothing warm behind (a server that it talks to, for example): the
+// reference is sampled twice as often.
 func Compare(ctx context.Context, pairs int, ours, reference Sample) (Latency, error) {
 	if pairs < MinPairs {
 		return Latency{}, fmt.Errorf("%d pairs of %d: %w", pairs, MinPairs, ErrTooFewPairs)
