@@ -116,12 +116,13 @@ type Options struct {
 
 // Bridge is a running engine.
 type Bridge struct {
-	o         Options
-	policy    *policy.Engine
-	host      *mcphost.Manager
-	catalogue *catalogue
-	validator *tools.Validator
-	loop      *chat.Loop
+	o           Options
+	policy      *policy.Engine
+	host        *mcphost.Manager
+	catalogue   *catalogue
+	switchboard *switchboard
+	validator   *tools.Validator
+	loop        *chat.Loop
 
 	stop    context.CancelFunc
 	running sync.WaitGroup // goroutines of the bridge itself
@@ -155,7 +156,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 
 	life, stop := context.WithCancel(context.Background())
-	b := &Bridge{o: o, stop: stop, validator: tools.NewValidator()}
+	b := &Bridge{o: o, stop: stop, switchboard: newSwitchboard(o.History), validator: tools.NewValidator()}
 	b.policy = policy.New(policy.Options{Ledger: o.Ledger, Logger: o.Logger})
 	bench := workbench.New(workbench.Options{
 		Folders: func() []string { return o.Settings.Settings().Folders },

@@ -50,7 +50,7 @@ func (b *Bridge) RenameConversation(ctx context.Context, id, title string) error
 
 // DeleteConversation removes a conversation with everything said in it.
 func (b *Bridge) DeleteConversation(ctx context.Context, id string) error {
-	return b.o.History.DeleteConversation(ctx, id)
+	return b.switchboard.remove(ctx, id)
 }
 
 // SetSwitches says which tools the conversation uses from the next step on.
@@ -74,8 +74,7 @@ func (b *Bridge) SetModel(ctx context.Context, id string, m store.ModelRef) erro
 }
 
 func (b *Bridge) change(ctx context.Context, id string, f func(*store.Conversation)) error {
-	_, err := b.o.History.UpdateConversation(ctx, id, f)
-	return err
+	return b.switchboard.update(ctx, id, f)
 }
 
 // Send runs one turn: it appends the message, and goes on until the model is

@@ -61,11 +61,11 @@ func (g guard) look(inv tools.Invocation) policy.Look {
 		if inv.Conversation == "" {
 			return nil, tool, nil
 		}
-		conv, err := g.b.o.History.Conversation(ctx, inv.Conversation)
+		conv, err := g.b.switchboard.get(ctx, inv.Conversation)
 		if err != nil {
 			return nil, nil, fmt.Errorf("read the conversation of the call: %w", err)
 		}
-		return &conv, tool, nil
+		return conv, tool, nil
 	}
 }
 
