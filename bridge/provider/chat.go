@@ -144,7 +144,7 @@ func (a *chatAnswer) delta(d chatDelta) error {
 		}
 		a.size += len(c.Function.Arguments)
 	}
-	if a.size > maxAnswer {
+	if a.size > a.e.maxAnswer {
 		return errTooMuch
 	}
 	return nil

@@ -28,6 +28,9 @@ type endpoint struct {
 	o    Options
 	base *url.URL
 	http *http.Client
+	// maxAnswer is how many bytes of text, reasoning, arguments and opaque
+	// items an answer may hold.
+	maxAnswer int
 
 	// mu protects refused.
 	mu sync.Mutex
@@ -63,7 +66,7 @@ func newEndpoint(cfg store.ProviderConfig, o Options) (*endpoint, error) {
 	if o.HTTP != nil {
 		client = *o.HTTP
 	}
-	e := &endpoint{cfg: cfg, o: o, base: base, http: &client, refused: map[string]map[field]bool{}}
+	e := &endpoint{cfg: cfg, o: o, base: base, http: &client, maxAnswer: maxAnswer, refused: map[string]map[field]bool{}}
 	client.CheckRedirect = e.checkRedirect
 	return e, nil
 }
@@ -196,9 +199,6 @@ func (e *endpoint) send(ctx context.Context, method, path string, body []byte) (
 	}
 	for _, name := range []string{"Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Retry-Count", "Timeout"} {
 		fixed = append(fixed, option.WithHeaderDel("X-Stainless-"+name))
-	}
-	if method == http.MethodPost {
-		fixed = append(fixed, option.WithHeader("Accept", "text/event-stream"))
 	}
 	client := openai.Client{Options: append(fixed, opts...)}
 	var params any

@@ -192,7 +192,7 @@ func (e *endpoint) transportError(ctx context.Context, err error, secrets []stri
 	if cause := context.Cause(ctx); cause != nil {
 		if errors.Is(cause, errIdle) {
 			return e.errorf(model.ErrorTransport, 0, fmt.Errorf("%w: %w", model.ErrCut, errIdle),
-				"%s sent nothing for %s, so the call was given up. Try again.", e.cfg.Title(), e.o.Idle)
+				"%s sent nothing for too long, so the call was given up. Try again.", e.cfg.Title())
 		}
 		return ctx.Err()
 	}

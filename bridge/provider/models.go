@@ -8,21 +8,24 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 )
 
-// What a list of models may hold.
+// What a list of models may hold, and how long it may take.
 const (
+	modelsLimit   = 30 * time.Second
 	maxModelList  = 16 << 20 // bytes
 	maxModels     = 10_000
 	maxModelID    = 256 // bytes
 	maxModelTitle = 200 // bytes
 )
 
-// Models asks the service which models it offers, sorted by id.
+// Models asks the service which models it offers, sorted by id. It takes 30
+// seconds at most.
 func (e *endpoint) Models(ctx context.Context) ([]model.Info, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, e.o.Idle, errIdle)
+	ctx, cancel := context.WithTimeoutCause(ctx, min(modelsLimit, e.o.Idle), errIdle)
 	defer cancel()
 	res, secrets, err := e.send(ctx, http.MethodGet, "models", nil)
 	if err != nil {

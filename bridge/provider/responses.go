@@ -141,7 +141,7 @@ func (a *responsesAnswer) event(data []byte) ([]model.Delta, bool, error) {
 		return nil, false, errFormat
 	}
 	final, err := a.handle(&ev, data)
-	if a.size > maxAnswer {
+	if a.size > a.e.maxAnswer {
 		err = errTooMuch
 	}
 	return a.out, final && err == nil, err

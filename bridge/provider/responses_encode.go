@@ -117,7 +117,7 @@ func responsesAssistant(m store.Message, req model.Request) []responses.Response
 				wireArguments(p.Arguments), wireID(p.ID), wireName(req.Tools, p)))
 			waiting = nil
 		case store.Opaque:
-			if p.Model == req.Model && isItem(p.Data) {
+			if p.Model == req.Model && goesBack(p.Data) {
 				waiting = append(waiting, param.Override[responses.ResponseInputItemUnionParam](p.Data))
 			}
 		}
@@ -125,10 +125,17 @@ func responsesAssistant(m store.Message, req model.Request) []responses.Response
 	return out
 }
 
-// isItem reports whether an opaque item is one of this format's.
-func isItem(data json.RawMessage) bool {
-	var item struct{ Type string }
-	return json.Unmarshal(data, &item) == nil && item.Type != ""
+// goesBack reports whether an opaque item is a reasoning item that means
+// something to the service: with encrypted content, or, from services whose
+// models think in the open, with content. An item of which the service would
+// only know the id is refused, since nothing is stored there.
+func goesBack(data json.RawMessage) bool {
+	var item struct {
+		Type      string            `json:"type"`
+		Encrypted string            `json:"encrypted_content"`
+		Content   []json.RawMessage `json:"content"`
+	}
+	return json.Unmarshal(data, &item) == nil && item.Type != "" && (item.Encrypted != "" || len(item.Content) > 0)
 }
 
 // responsesResult writes a result: as plain text, or in parts if there are

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,6 +94,9 @@ func (e *endpoint) stream(ctx context.Context, path, modelID string, optional []
 	})
 	a := newAnswer(secrets)
 	for dec.Next() {
+		if ctx.Err() != nil {
+			break
+		}
 		deltas, final, err := a.event(dec.Event().Data)
 		if errors.Is(err, errTooMuch) {
 			deltas = nil
@@ -113,7 +117,7 @@ func (e *endpoint) stream(ctx context.Context, path, modelID string, optional []
 			return
 		}
 	}
-	if err := dec.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), dec.Err()); err != nil {
 		yield(nil, e.streamError(ctx, err, secrets))
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -76,6 +77,14 @@ func TestAnswersAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := playing(t, test.kind, plays{"text/event-stream", func() io.Reader { return repeats(test.begin, test.again) }})
+			if name != "text without end" { // one case is enough to see the real limit at work
+				switch c := c.(type) {
+				case *chatClient:
+					c.maxAnswer = 2 << 20
+				case *responsesClient:
+					c.maxAnswer = 2 << 20
+				}
+			}
 			var before, after runtime.MemStats
 			runtime.GC()
 			runtime.ReadMemStats(&before)
@@ -97,6 +106,40 @@ func TestAnswersAreBounded(t *testing.T) {
 			t.Logf("%v, the heap grew by %d MB", time.Since(start), grown>>20)
 			if grown > 256<<20 {
 				t.Errorf("the heap grew by %d MB", grown>>20)
+			}
+		})
+	}
+}
+
+// slow is a reader that takes a while for each line.
+type slow struct {
+	lines []string
+	pause time.Duration
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	time.Sleep(s.pause)
+	if len(s.lines) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, s.lines[0])
+	s.lines = s.lines[1:]
+	return n, nil
+}
+
+// TestSlowIsNotIdle checks in fake time that an answer may take for ever as long
+// as something comes.
+func TestSlowIsNotIdle(t *testing.T) {
+	t.Parallel()
+	text := readTranscript(t, filepath.Join("testdata", "chat", "text.txtar")).body
+	for pause, whole := range map[time.Duration]bool{9 * time.Minute: true, 11 * time.Minute: false} {
+		synctest.Test(t, func(t *testing.T) {
+			c := playing(t, store.ProviderChat, plays{"text/event-stream", func() io.Reader {
+				return &slow{strings.SplitAfter(text, "\n"), pause}
+			}})
+			_, err := drain(t.Context(), c, ask("Hello"))
+			if (err == nil) != whole {
+				t.Errorf("with a piece every %v: %v", pause, err)
 			}
 		})
 	}

@@ -82,7 +82,7 @@ func TestValidatorLoosens(t *testing.T) {
 		"nowhere":          {`{"properties":{"a":{"$ref":"#/$defs/none"}}}`, "references to other schemas"},
 		"lookahead":        {`{"properties":{"a":{"pattern":"(?!x)"}}}`, "patterns"},
 		"pattern property": {`{"patternProperties":{"(?=x)":{"type":"string"}},"additionalProperties":false}`, "patterns"},
-		"huge pattern":     {`{"properties":{"a":{"pattern":"((x{900}){900})"}}}`, "patterns"},
+		"huge pattern":     {`{"properties":{"a":{"pattern":"(` + strings.Repeat("[a-z]", 100) + `){1000}"}}}`, "patterns"},
 		"inner id":         {`{"properties":{"a":{"$id":"http://127.0.0.1:1/x","$ref":"#/y"}}}`, "rare way"},
 		"dynamic":          {`{"properties":{"a":{"$dynamicRef":"#x"}}}`, "rare way"},
 		"too deep":         {strings.Repeat(`{"not":`, 5000) + "{}" + strings.Repeat("}", 5000), "too large or too deep"},
