@@ -131,3 +131,29 @@ func (s *Screen) WaitPainted(ctx context.Context, limit time.Duration, before []
 
 // Shows tells whether the screen is exactly as in the copy.
 func (s *Screen) Shows(copy []byte) bool { return bytes.Equal(s.pixels, copy) }
+
+// How long a screen that is steady does not change, and how long one that
+// never is, such as one with a cursor that blinks, is waited for.
+const (
+	steady     = 150 * time.Millisecond
+	steadyWait = 2 * time.Second
+)
+
+// Settle waits until the screen does not change any more, or seems never to
+// stop. A program knows what it will paint a little before it has painted it.
+func (s *Screen) Settle(ctx context.Context) error {
+	last := s.Copy()
+	until := time.Now().Add(steadyWait)
+	for time.Now().Before(until) {
+		select {
+		case <-time.After(steady):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if s.Shows(last) {
+			return nil
+		}
+		last = s.Copy()
+	}
+	return nil
+}

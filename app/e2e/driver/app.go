@@ -76,8 +76,16 @@ func Start(ctx context.Context, d *desk.Desktop, o Options) (*App, error) {
 // Dump is what the program shows now.
 func (a *App) Dump(ctx context.Context) (Dump, error) { return read(ctx, a.socket) }
 
-// Shot takes a screenshot; the name is without a folder and an ending.
+// Shot takes a screenshot once the screen is steady; the name is without a
+// folder and an ending.
 func (a *App) Shot(ctx context.Context, name string) error {
+	screen, err := a.desk.Screen()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(screen.Settle(ctx), screen.Close()); err != nil {
+		return err
+	}
 	return a.desk.Screenshot(ctx, filepath.Join(a.shots, name+".png"))
 }
 
@@ -261,13 +269,10 @@ func (a *App) Press(ctx context.Context, keys ...string) error { return a.desk.P
 // scrollLimit is how many times ScrollTo turns the wheel.
 const scrollLimit = 60
 
-// ScrollTo turns the wheel over one node, down or up, until something that
-// matches is visible and can be clicked.
-func (a *App) ScrollTo(ctx context.Context, m, over Match, down bool) error {
-	s, err := a.place(ctx, over)
-	if err != nil {
-		return err
-	}
+// ScrollTo turns the wheel over the largest thing that scrolls, down or up,
+// until the one node that matches can be clicked. The mouse is at the right
+// edge, where nothing else takes the wheel.
+func (a *App) ScrollTo(ctx context.Context, m Match, down bool) error {
 	notches := 2
 	if !down {
 		notches = -notches
@@ -278,13 +283,22 @@ func (a *App) ScrollTo(ctx context.Context, m, over Match, down bool) error {
 			return err
 		}
 		for _, n := range dump.Find(m) {
-			if n.reachable() && n.H >= 8 {
+			if n.reachable() && n.H >= wholeLine {
 				return nil
 			}
 		}
-		if err := a.desk.Scroll(ctx, s.window, s.x, s.y, notches); err != nil {
+		over, ok := dump.scroller()
+		if !ok {
+			break
+		}
+		if err := a.desk.Scroll(ctx, desk.Window(over.window.Handle), int(over.X+over.W)-scrollEdge, int(over.Y+over.H/2), notches); err != nil {
 			return err
 		}
 	}
 	return a.until(ctx, m.String()+" by scrolling", func(context.Context, Dump) error { return errNotThere })
 }
+
+const (
+	wholeLine  = 24 // pixels that must be in view of what was scrolled to
+	scrollEdge = 4  // pixels from the right edge of what scrolls
+)

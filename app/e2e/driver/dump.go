@@ -195,3 +195,14 @@ func (d Dump) Texts() string {
 	}
 	return b.String()
 }
+
+// scroller is the largest thing that scrolls and is not covered.
+func (d Dump) scroller() (largest Node, ok bool) {
+	scrolls := Match{fits: func(n Node) bool { return n.reachable() }}.Kind("Scroll")
+	for _, n := range d.Find(scrolls) {
+		if n.W*n.H > largest.W*largest.H {
+			largest, ok = n, true
+		}
+	}
+	return largest, ok
+}
