@@ -203,9 +203,14 @@ func (r *sheetRenderer) Layout(size fyne.Size) {
 		o.Move(at)
 		o.Resize(want)
 	}
-	if r.o.body.MinSize() != least {
-		// Text that was wrapped for this width is higher now.
+	// Text that is wrapped for this width may be higher now, so that what is
+	// around it has to be laid out again.
+	for range 3 {
+		before := r.o.body.MinSize()
 		r.o.body.Refresh()
+		if r.o.body.MinSize() == before {
+			return
+		}
 	}
 }
 
@@ -216,7 +221,6 @@ func (r *sheetRenderer) Refresh() {
 	r.Layout(r.o.Size())
 	r.scrim.Refresh()
 	r.panel.Refresh()
-	r.o.body.Refresh()
 }
 
 func (r *sheetRenderer) Objects() []fyne.CanvasObject {

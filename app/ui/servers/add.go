@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -242,7 +243,8 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft,
 	}
 	cancel := form.Button("Cancel", sheet.Close)
 	var yes *form.Action
-	yes = form.NewAction(words, widget.HighImportance, func() {
+	var submit, show func()
+	submit = func() {
 		yes.Disable()
 		sheet.Fail("")
 		added := 0
@@ -257,8 +259,12 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft,
 		}, func(err error) {
 			if err != nil {
 				yes.Enable()
-				sheet.SetFocus(cancel)
 				drafts = drafts[added:]
+				if keychain.Missing(err) {
+					keychain.Ask(sheet, p.o.Engine, p.o.Runner, show, func() { show(); submit() })
+					return
+				}
+				sheet.SetFocus(cancel)
 				said := form.Sentence(err)
 				if added > 0 {
 					said += " " + plural(added) + " before it went well."
@@ -268,10 +274,14 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft,
 			}
 			sheet.Close()
 		})
-	})
-	sheet.SetContent(title, box)
-	sheet.SetButtons(busy.Box, form.Button("Back", back), cancel, yes)
-	sheet.SetFocus(cancel)
+	}
+	yes = form.NewAction(words, widget.HighImportance, submit)
+	show = func() {
+		sheet.SetContent(title, box)
+		sheet.SetButtons(busy.Box, form.Button("Back", back), cancel, yes)
+		sheet.SetFocus(cancel)
+	}
+	show()
 }
 
 func riskOf(drafts []setup.Draft) string {
@@ -298,7 +308,7 @@ func (p *Page) edit(v bridge.ServerView) {
 				return
 			}
 			if d.Config.Disabled = v.Server.Disabled; d.Config.Hash() == v.Server.Hash() {
-				p.save(sheet, busy, id, d, false)
+				p.save(sheet, busy, id, d, false, write)
 				return
 			}
 			p.confirmChange(sheet, busy, id, d, write)
@@ -311,22 +321,30 @@ func (p *Page) edit(v bridge.ServerView) {
 
 // confirmChange shows the changed command in full before it is kept.
 func (p *Page) confirmChange(sheet *form.Sheet, busy *form.Busy, id string, d setup.Draft, back func()) {
+	again := func() { p.confirmChange(sheet, busy, id, d, back) }
 	sheet.SetContent("Review what will run", form.Groups(form.Label(risk(d.Config)), commandView(d.Config)))
 	cancel := form.Button("Cancel", sheet.Close)
 	sheet.SetButtons(busy.Box, form.Button("Back", back), cancel,
-		form.NewAction("Save and start", widget.HighImportance, func() { p.save(sheet, busy, id, d, true) }))
+		form.NewAction("Save and start", widget.HighImportance, func() { p.save(sheet, busy, id, d, true, again) }))
 	sheet.SetFocus(cancel)
 }
 
-func (p *Page) save(sheet *form.Sheet, busy *form.Busy, id string, d setup.Draft, approve bool) {
+// save keeps a changed server; back shows again what was shown before.
+func (p *Page) save(sheet *form.Sheet, busy *form.Busy, id string, d setup.Draft, approve bool, back func()) {
 	sheet.Fail("")
 	p.o.Runner.RunBusy(busy, "Saving…", func(ctx context.Context) error {
 		return p.o.Engine.UpdateServer(ctx, id, d, approve)
 	}, func(err error) {
-		if err != nil {
+		switch {
+		case keychain.Missing(err):
+			keychain.Ask(sheet, p.o.Engine, p.o.Runner, back, func() {
+				back()
+				p.save(sheet, busy, id, d, approve, back)
+			})
+		case err != nil:
 			sheet.Fail(form.Sentence(err))
-			return
+		default:
+			sheet.Close()
 		}
-		sheet.Close()
 	})
 }

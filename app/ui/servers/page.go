@@ -19,6 +19,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -26,6 +27,7 @@ import (
 
 // Engine is what the page needs of package bridge.
 type Engine interface {
+	keychain.Engine
 	Drafts(text []byte) (drafts []setup.Draft, problems []string, err error)
 	ImportOffer(ctx context.Context) (setup.Found, bool, error)
 	AddServer(ctx context.Context, d setup.Draft, approve bool) (store.ServerConfig, error)

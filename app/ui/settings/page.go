@@ -17,6 +17,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -24,6 +25,7 @@ import (
 
 // Engine is what the page needs of package bridge.
 type Engine interface {
+	keychain.Engine
 	Settings() store.Settings
 	UpdateSettings(change func(*store.Settings) error) error
 	Problems() []string
@@ -38,10 +40,6 @@ type Engine interface {
 
 	Secrets(ctx context.Context) ([]store.SecretRef, error)
 	SetSecret(ctx context.Context, ref store.SecretRef, value store.Secret) error
-	SecretState(ctx context.Context) store.SecretState
-	UnlockSecrets(ctx context.Context) error
-	UseMemorySecrets()
-	UsePassphrase(ctx context.Context, passphrase store.Secret) error
 
 	StandingAnswers(ctx context.Context) ([]store.ToolAnswer, error)
 	SetStandingAnswer(ctx context.Context, ref tools.Ref, answer tools.Answer) error
@@ -64,7 +62,7 @@ type Page struct {
 	scroll    *container.Scroll
 	problems  *fyne.Container
 	providers *providers
-	secrets   *secrets
+	secrets   *keychain.Panel
 	folders   *folders
 	answers   *answers
 	look      *look
@@ -76,8 +74,8 @@ const pageWidth = 820
 // shown.
 func New(o Options) *Page {
 	p := &Page{o: o, problems: form.Column()}
-	p.providers = newProviders(o, func() { p.secrets.load() })
-	p.secrets = newSecrets(o, func() { p.providers.load() })
+	p.providers = newProviders(o, func() { p.secrets.Load() })
+	p.secrets = keychain.NewPanel(o.Engine, o.Runner, func() { p.providers.load() })
 	p.folders = newFolders(o)
 	p.answers = newAnswers(o)
 	p.look = newLook(o)
@@ -86,7 +84,7 @@ func New(o Options) *Page {
 		form.Heading("Settings", ""),
 		p.problems,
 		p.providers.Box,
-		p.secrets.Box,
+		section("Keys and tokens", "", p.secrets.Box),
 		p.folders.Box,
 		p.answers.Box,
 		p.look.Box,
@@ -116,7 +114,7 @@ func (p *Page) Shown() {
 	p.showProblems()
 	p.providers.load()
 	p.providers.detect()
-	p.secrets.load()
+	p.secrets.Load()
 	p.folders.load()
 	p.answers.load()
 	p.look.load()

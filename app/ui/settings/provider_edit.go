@@ -2,7 +2,6 @@ package settings
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"net/url"
 	"regexp"
@@ -14,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -47,12 +47,13 @@ const (
 
 // providerEditor is the form of an entry.
 type providerEditor struct {
-	p       *providers
-	cfg     store.ProviderConfig
-	isNew   bool
-	sheet   *form.Sheet
-	busy    *form.Busy
-	keeping *fyne.Container // where secrets can go when there is no keychain
+	p      *providers
+	cfg    store.ProviderConfig
+	isNew  bool
+	sheet  *form.Sheet
+	busy   *form.Busy
+	title  string
+	fields *fyne.Container
 
 	name    *form.Field
 	kind    *widget.Select
@@ -64,7 +65,7 @@ type providerEditor struct {
 
 // edit opens the form; a new entry begins with the presets.
 func (p *providers) edit(cfg store.ProviderConfig, isNew bool) {
-	e := &providerEditor{p: p, cfg: cfg, isNew: isNew, busy: form.NewBusy(), keeping: form.Column()}
+	e := &providerEditor{p: p, cfg: cfg, isNew: isNew, busy: form.NewBusy()}
 	e.name = form.NewField("Name", "OpenAI", "")
 	e.kind = widget.NewSelect([]string{kindResponses, kindChat}, nil)
 	e.address = form.NewField("Base URL", "https://api.openai.com/v1", "With the version, as the service writes it.")
@@ -74,12 +75,12 @@ func (p *providers) edit(cfg store.ProviderConfig, isNew bool) {
 	e.sheet = form.NewSheet(p.o.Window, "", nil)
 	e.sheet.SetSize(640, 640)
 
-	fields := form.Groups(e.name.Box,
+	e.fields = form.Groups(e.name.Box,
 		form.Column(form.Caption("Format"), e.kind),
-		e.address.Box, e.key.Box, e.model.Box, e.headers.Box, e.keeping)
-	title := "Edit " + form.Visible(cfg.Title(), false)
+		e.address.Box, e.key.Box, e.model.Box, e.headers.Box)
+	e.title = "Edit " + form.Visible(cfg.Title(), false)
 	if isNew {
-		title = "Add a provider"
+		e.title = "Add a provider"
 		buttons := container.NewGridWithColumns(3)
 		help := form.Muted("")
 		all := presets()
@@ -101,14 +102,19 @@ func (p *providers) edit(cfg store.ProviderConfig, isNew bool) {
 			buttons.Add(actions[i])
 		}
 		choose(0)
-		fields.Objects = append([]fyne.CanvasObject{buttons, help}, fields.Objects...)
+		e.fields.Objects = append([]fyne.CanvasObject{buttons, help}, e.fields.Objects...)
 	} else {
 		e.fill(cfg)
 	}
-	e.sheet.SetContent(title, fields)
-	e.sheet.SetButtons(e.busy.Box, form.Button("Cancel", e.sheet.Close), form.NewAction("Save", widget.HighImportance, e.save))
-	e.sheet.SetFocus(e.first())
+	e.show()
 	e.sheet.Show()
+	e.sheet.SetFocus(e.first())
+}
+
+// show puts the form into the sheet.
+func (e *providerEditor) show() {
+	e.sheet.SetContent(e.title, e.fields)
+	e.sheet.SetButtons(e.busy.Box, form.Button("Cancel", e.sheet.Close), form.NewAction("Save", widget.HighImportance, e.save))
 }
 
 // first is the field that a person fills first.
@@ -263,18 +269,15 @@ func (e *providerEditor) save() {
 	})
 }
 
-// failed says why it was not kept. Without a keychain it offers what else there
-// is, right there.
+// failed says why it was not kept. Where there is no place for the key, it lets
+// the person choose one.
 func (e *providerEditor) failed(err error) {
-	e.sheet.Fail(form.Sentence(err))
-	e.keeping.RemoveAll()
-	if errors.Is(err, store.ErrNoKeychain) || errors.Is(err, store.ErrLocked) {
-		panel := newSecretsPanel(e.p.o, func() {
-			e.keeping.RemoveAll()
+	if keychain.Missing(err) {
+		keychain.Ask(e.sheet, e.p.o.Engine, e.p.o.Runner, e.show, func() {
+			e.show()
 			e.save()
 		})
-		e.keeping.Add(panel.Box)
-		panel.load()
+		return
 	}
-	e.keeping.Refresh()
+	e.sheet.Fail(form.Sentence(err))
 }

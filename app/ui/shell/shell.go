@@ -210,9 +210,9 @@ func (s *Shell) build(remembered store.WindowSettings) {
 	s.rail = newRail(s.places[placeChat].item, s.places[placeServers].item, s.places[placeSettings].item)
 	s.body = container.NewStack()
 	s.current = -1
-	s.open(placeChat)
 	s.window.SetContent(container.New(&frame{railWidth, func(size fyne.Size) { s.size = size }}, s.rail, s.body))
 	s.window.Resize(startSize(remembered))
+	s.open(placeChat)
 	s.window.SetCloseIntercept(s.closing)
 	s.shortcuts()
 }

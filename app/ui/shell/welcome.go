@@ -7,10 +7,12 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
 	"github.com/drawbridge-app/drawbridge/app/ui/servers"
 	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
@@ -19,6 +21,7 @@ import (
 
 // welcomeEngine is what the first start needs of package bridge.
 type welcomeEngine interface {
+	keychain.Engine
 	ImportOffer(ctx context.Context) (setup.Found, bool, error)
 	AddServer(ctx context.Context, d setup.Draft, approve bool) (store.ServerConfig, error)
 	DetectLocal(ctx context.Context) []store.ProviderConfig
@@ -126,9 +129,9 @@ func (w *welcome) show() {
 		}
 	default:
 		title, content = "Your MCP servers", w.servers()
-		words = "Start"
+		words = "Done"
 		if w.anyTaken() {
-			words = "Import and start"
+			words = "Import"
 		}
 	}
 	w.sheet.SetContent(title, content)
@@ -151,6 +154,10 @@ func (w *welcome) next() {
 		return
 	}
 	w.runner.RunBusy(w.busy, "Saving…", work, func(err error) {
+		if keychain.Missing(err) {
+			keychain.Ask(w.sheet, w.engine, w.runner, w.show, func() { w.show(); w.next() })
+			return
+		}
 		if err != nil {
 			w.show()
 			w.sheet.Fail(form.Sentence(err))
@@ -173,7 +180,7 @@ func (w *welcome) advance() {
 func (w *welcome) what() fyne.CanvasObject {
 	point := func(icon fyne.Resource, title, text string) fyne.CanvasObject {
 		mark := container.NewVBox(form.Sized(28, 34, widget.NewIcon(theme.NewPrimaryThemedResource(icon))))
-		return container.NewBorder(nil, nil, mark, nil, form.Column(form.Bold(title), form.Muted(text)))
+		return container.NewBorder(nil, nil, mark, nil, container.New(layout.NewCustomPaddedVBoxLayout(-8), form.Bold(title), form.Muted(text)))
 	}
 	return form.Groups(
 		form.Label("Chat with a model that can use the tools on this computer, while nothing of it is opened to the outside."),
