@@ -13,17 +13,26 @@ const redacted = "‹secret›"
 // way of printing, logging or encoding it shows a placeholder; only Reveal
 // gives the value, at the one place that needs it. The zero value is an empty
 // secret.
-type Secret struct{ value string }
+type Secret struct {
+	// value is a pointer because package fmt asks unexported fields of other
+	// structs for no methods: it would print a string, and prints an address.
+	value *string
+}
 
 // NewSecret wraps a value.
-func NewSecret(value string) Secret { return Secret{value} }
+func NewSecret(value string) Secret { return Secret{&value} }
 
 // Reveal returns the value. Call it only where the value goes into the one
 // request or child process that needs it.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // Empty reports whether there is no value.
-func (s Secret) Empty() bool { return s.value == "" }
+func (s Secret) Empty() bool { return s.Reveal() == "" }
 
 // String shows a placeholder.
 func (s Secret) String() string { return redacted }

@@ -103,8 +103,10 @@ func (c ServerConfig) Validate() error {
 	if strings.TrimSpace(c.Name) == "" {
 		return fmt.Errorf("the server needs a name (%w)", ErrInvalid)
 	}
-	if len(c.Name) > 200 || strings.ContainsFunc(c.Name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return bad("the name is longer than 200 bytes or contains control characters; choose a shorter plain one")
+	for _, s := range []string{c.Name, c.ID} {
+		if len(s) > 200 || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == '{' || r == '}' }) {
+			return bad("the name is longer than 200 bytes or contains braces or control characters; choose a shorter plain one")
+		}
 	}
 	switch c.Transport {
 	case TransportStdio:

@@ -11,7 +11,9 @@ import (
 // needs it.
 type Value string
 
-var secretRef = regexp.MustCompile(`\$\{secret:([^{}$\s]{1,200})\}`)
+// A name may hold a server's id, and so spaces, but no braces or control
+// characters.
+var secretRef = regexp.MustCompile(`\$\{secret:([^{}\x00-\x1f\x7f]{1,600})\}`)
 
 // RefTo returns the value that is wholly the secret of that name.
 func RefTo(ref SecretRef) Value { return Value("${secret:" + string(ref) + "}") }
