@@ -124,6 +124,9 @@ type Bridge struct {
 	validator   *tools.Validator
 	loop        *chat.Loop
 
+	adaptersMu sync.Mutex // protects adapters
+	adapters   map[string]adapter
+
 	stop    context.CancelFunc
 	running sync.WaitGroup // goroutines of the bridge itself
 }
@@ -156,7 +159,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 
 	life, stop := context.WithCancel(context.Background())
-	b := &Bridge{o: o, stop: stop, switchboard: newSwitchboard(o.History), validator: tools.NewValidator()}
+	b := &Bridge{o: o, stop: stop, adapters: map[string]adapter{}, switchboard: newSwitchboard(o.History), validator: tools.NewValidator()}
 	b.policy = policy.New(policy.Options{Ledger: o.Ledger, Logger: o.Logger})
 	bench := workbench.New(workbench.Options{
 		Folders: func() []string { return o.Settings.Settings().Folders },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -129,22 +130,36 @@ func (b *Bridge) DetectLocal(ctx context.Context) []store.ProviderConfig {
 	return slices.DeleteFunc(found, func(p store.ProviderConfig) bool { return have[p.BaseURL] || have[p.ID] })
 }
 
-// client makes the adapter for a model.
+// adapter is a client with the entry that it was made for. It learns which
+// fields its service refuses, so it is kept as long as the entry is the same.
+type adapter struct {
+	entry  store.ProviderConfig
+	client model.Client
+}
+
+// client returns the adapter for a model.
 func (b *Bridge) client(ref store.ModelRef) (model.Client, error) {
 	cfg, err := b.Provider(ref.Provider)
 	if err != nil {
 		return nil, err
 	}
-	return provider.New(cfg, provider.Options{
-		Key: func(ctx context.Context) (store.Secret, error) {
-			return b.o.Secrets.Get(ctx, store.ProviderSecret(cfg.ID, "key"))
-		},
+	b.adaptersMu.Lock()
+	defer b.adaptersMu.Unlock()
+	if a, ok := b.adapters[cfg.ID]; ok && reflect.DeepEqual(a.entry, cfg) {
+		return a.client, nil
+	}
+	client, err := provider.New(cfg, provider.Options{
 		Secret:  b.o.Secrets.Get,
 		HTTP:    b.o.HTTP,
 		Logger:  b.o.Logger,
 		Now:     b.o.Now,
 		Version: b.o.Version,
 	})
+	if err != nil {
+		return nil, err
+	}
+	b.adapters[cfg.ID] = adapter{cfg, client}
+	return client, nil
 }
 
 // SetSecret keeps a secret, or removes it if it is empty.
