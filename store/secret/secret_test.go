@@ -337,6 +337,7 @@ func TestPassphrase(t *testing.T) {
 	if err := s.UsePassphrase(t.Context(), pass); err != nil {
 		t.Fatal(err)
 	}
+	state(t, withSystem(home, f), store.SecretState{Place: store.SecretsPassphrase, Locked: true}) // chosen for good
 	conformance(t, s, func(t *testing.T) *Store {
 		s := withSystem(home, f)
 		if err := s.UsePassphrase(t.Context(), pass); err != nil {

@@ -101,12 +101,41 @@ func (k osKeychain) ready(ctx context.Context) error {
 	if locked {
 		return fmt.Errorf("the keychain is locked; unlock it and try again (%w)", store.ErrLocked)
 	}
-	if os.Getenv(envBus) == "" { // go-keyring looks nowhere else
-		if address, err := k.address(); err == nil {
-			return os.Setenv(envBus, address)
-		}
-	}
 	return nil
+}
+
+// publish tells go-keyring the address of the bus, which it looks for in the
+// environment of the process alone; without one it would launch a bus.
+func (k osKeychain) publish() error {
+	if a := os.Getenv(envBus); a != "" && !strings.HasPrefix(a, "autolaunch:") {
+		return nil
+	}
+	address, err := k.address()
+	if err != nil {
+		return err
+	}
+	return os.Setenv(envBus, address)
+}
+
+func (k osKeychain) get(user string) (string, error) {
+	if err := k.publish(); err != nil {
+		return "", err
+	}
+	return k.items.get(user)
+}
+
+func (k osKeychain) set(user, value string) error {
+	if err := k.publish(); err != nil {
+		return err
+	}
+	return k.items.set(user, value)
+}
+
+func (k osKeychain) remove(user string) error {
+	if err := k.publish(); err != nil {
+		return err
+	}
+	return k.items.remove(user)
 }
 
 func (k osKeychain) unlock(ctx context.Context) error {

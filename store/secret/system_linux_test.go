@@ -176,6 +176,19 @@ func TestRealKeyring(t *testing.T) {
 			t.Errorf("%d bytes, error %v", len(v.Reveal()), err)
 		}
 	})
+	t.Run("bus of the runtime directory", func(t *testing.T) {
+		path := strings.TrimPrefix(strings.Split(address, ",")[0], "unix:path=")
+		t.Setenv("XDG_RUNTIME_DIR", filepath.Dir(path))
+		for _, value := range []string{"", "autolaunch:"} {
+			t.Setenv(envBus, value)
+			if v, err := secrets(home).Get(t.Context(), "just-fits"); err != nil || len(v.Reveal()) != maxItem {
+				t.Errorf("%d bytes, error %v", len(v.Reveal()), err)
+			}
+			if got := os.Getenv(envBus); got != "unix:path="+path {
+				t.Errorf("go-keyring looks for the bus %q", got)
+			}
+		}
+	})
 	t.Run("locked", func(t *testing.T) {
 		conn := dial(t, address)
 		var locked []dbus.ObjectPath
@@ -271,6 +284,11 @@ func TestHangingBus(t *testing.T) {
 	defer cancel()
 	if err := s.Unlock(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("unlock: %v", err)
+	}
+	select { // none of the calls is left behind
+	case s.keychain.slot <- struct{}{}:
+	case <-time.After(10 * time.Second):
+		t.Error("a call still waits for the bus")
 	}
 }
 
