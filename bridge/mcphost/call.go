@@ -96,7 +96,12 @@ func (k *link) failed(ctx context.Context, o Options, err error, answer *capture
 		return tools.Result{}, sentence(fmt.Sprintf("The server %q gave no sign of life for %s, so the call was given up. Whether it did something is not known.", k.name, o.CallIdle), cause)
 	case errors.Is(cause, errTooLong):
 		return tools.Result{}, sentence(fmt.Sprintf("The call to %q took longer than %s and was given up. Whether it did something is not known.", k.name, o.CallMax), cause)
-	case cause != nil:
+	case errors.Is(cause, errStopped):
+		return tools.Result{}, sentence(fmt.Sprintf("The server %q was stopped while the call ran. Whether it did something is not known.", k.name), cause)
+	}
+	if dead := (*deadError)(nil); errors.As(cause, &dead) {
+		err = dead.cause
+	} else if cause != nil {
 		return tools.Result{}, fmt.Errorf("the call to %q was stopped: %w", k.name, cause)
 	}
 	if long := (*tooLongError)(nil); errors.As(err, &long) {

@@ -303,7 +303,7 @@ func fixture(mode string) {
 	case "notice-flood":
 		r := raw{call: func(_ string, id, _ json.RawMessage) {
 			r := &raw{}
-			for range 100_000 {
+			for range 20_000 {
 				r.say(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"noise"}}`)
 			}
 			for range 1000 {

@@ -17,7 +17,7 @@ const (
 	relistAfter   = 250 * time.Millisecond // notices that come meanwhile count as one
 	relistEvery   = time.Second            // at most
 	secretsLimit  = 2 * time.Minute        // for the keychain, which may ask a person
-	shortLife     = time.Second            // a link that ends sooner is not at once made anew
+	shortLife     = time.Second            // of a connection; the third in a row that ends sooner waits
 )
 
 // notApproved is the sentence of a held server.
@@ -42,6 +42,7 @@ type life struct {
 
 	crashes []time.Time
 	failed  int // starts in a row that failed, for the wait between them
+	short   int // connections in a row that did not last
 }
 
 func (l *life) run() {
@@ -190,15 +191,22 @@ func (l *life) again(err error, reached bool) bool {
 	var lost *lostError
 	wasReady := errors.As(err, &lost)
 	if wasReady {
-		l.failed = 0
 		l.log.add(lost.Error())
+		if lost.lived > shortLife {
+			l.failed = 0
+		}
 	}
 	overHTTP := l.config.Transport == store.TransportHTTP
 	if overHTTP {
-		if wasReady && lost.lived > shortLife {
-			return true // sessions expire; the next one is made while the state stays
+		if wasReady {
+			if l.short++; lost.lived > shortLife {
+				l.short = 0
+			}
+			if l.short < 3 {
+				return true // sessions expire; the next one is made while the state stays
+			}
 		}
-		if retryable(err) {
+		if wasReady || retryable(err) {
 			l.failed++
 			return l.wait(Failed, err, "")
 		}

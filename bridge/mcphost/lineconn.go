@@ -186,7 +186,7 @@ func (c *lineConn) takeOne(raw []byte) {
 		c.events.stray(raw)
 		return
 	}
-	msg, err := jsonrpc.DecodeMessage(raw)
+	msg, err := decodeMessage(raw)
 	if err != nil {
 		c.events.stray(raw)
 		return
@@ -200,6 +200,39 @@ func (c *lineConn) takeOne(raw []byte) {
 			c.queue = append(c.queue, msg)
 		}
 	}
+}
+
+// decodeMessage reads one message of JSON-RPC 2.0. It does what the SDK's
+// function does, which takes a buffer of 64 KiB for each.
+func decodeMessage(raw []byte) (jsonrpc.Message, error) {
+	var m struct {
+		Version string          `json:"jsonrpc"`
+		ID      any             `json:"id"`
+		Method  *string         `json:"method"`
+		Params  json.RawMessage `json:"params"`
+		Result  json.RawMessage `json:"result"`
+		Error   *jsonrpc.Error  `json:"error"`
+	}
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, err
+	}
+	if m.Version != "2.0" {
+		return nil, errors.New("no message of JSON-RPC 2.0")
+	}
+	id, err := jsonrpc.MakeID(m.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case m.Method != nil:
+		return &jsonrpc.Request{ID: id, Method: *m.Method, Params: m.Params}, nil
+	case !id.IsValid():
+		return nil, errors.New("a response without an id")
+	}
+	r := &jsonrpc.Response{ID: id, Result: m.Result}
+	if m.Error != nil { // and not an error that holds nil
+		r.Error = m.Error
+	}
+	return r, nil
 }
 
 // captured hands the result to who waits for it as it was sent. The SDK is

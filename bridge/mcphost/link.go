@@ -71,7 +71,7 @@ func (k *link) close() {
 	k.die(errStopped)
 	k.mu.Lock()
 	for _, c := range k.calls {
-		c.cancel(errStopped)
+		c.cancel(&deadError{k.cause})
 	}
 	k.mu.Unlock()
 	k.end()
@@ -214,6 +214,12 @@ func (c *activeCall) progress(p tools.Progress) {
 		}
 	}
 }
+
+// deadError is the cause with which calls end when their link does.
+type deadError struct{ cause error }
+
+func (e *deadError) Error() string { return e.cause.Error() }
+func (e *deadError) Unwrap() error { return e.cause }
 
 var (
 	errIdle       = errors.New("no progress within the time limit")
