@@ -24,6 +24,8 @@ func TestMain(m *testing.M) {
 		"echo-mcp":    echoServer,
 		"broken-mcp":  func() { fmt.Fprintln(os.Stderr, "the licence has run out"); os.Exit(3) },
 		"escape-mcp":  escapeServer,
+		"slow-mcp":    slowServer,
+		"teller-mcp":  tellerServer,
 		"web-service": webService,
 	})
 }
