@@ -20,13 +20,14 @@ import (
 // The scripts run this test's program under several names.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"drawbridge":  main,
-		"echo-mcp":    echoServer,
-		"broken-mcp":  func() { fmt.Fprintln(os.Stderr, "the licence has run out"); os.Exit(3) },
-		"escape-mcp":  escapeServer,
-		"slow-mcp":    slowServer,
-		"teller-mcp":  tellerServer,
-		"web-service": webService,
+		"drawbridge":   main,
+		"echo-mcp":     echoServer,
+		"broken-mcp":   func() { fmt.Fprintln(os.Stderr, "the licence has run out"); os.Exit(3) },
+		"escape-mcp":   escapeServer,
+		"changing-mcp": changingServer,
+		"slow-mcp":     slowServer,
+		"teller-mcp":   tellerServer,
+		"web-service":  webService,
 	})
 }
 
