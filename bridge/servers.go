@@ -302,7 +302,6 @@ func (b *Bridge) ApproveServer(ctx context.Context, id, hash string) error {
 		if err := b.policy.ApproveServer(ctx, c); err != nil {
 			return err
 		}
-		b.apply()
 		return b.host.Start(id)
 	}
 	return fmt.Errorf("there is no server %q (%w)", id, store.ErrNotFound)

@@ -127,8 +127,10 @@ func (m *Manager) reconcile(c store.ServerConfig) {
 		}
 	case m.o.Manual && (changed || old.Disabled):
 		m.halt(s, Stopped)
-	case changed || old.Disabled || s.status.State == Held:
-		m.launch(s)
+	case s.status.State == Held && !changed && !old.Disabled:
+		m.launch(s, Held) // until the gate has answered
+	case changed || old.Disabled:
+		m.launch(s, Starting)
 	case old.Name != c.Name:
 		s.status.Tools = renamed(s.status.Tools, c.Name)
 	}
@@ -142,13 +144,9 @@ func renamed(list []tools.Tool, name string) []tools.Tool {
 	return list
 }
 
-// launch gives the server a new life, after the one before has ended. The
-// caller holds mu.
-func (m *Manager) launch(s *server) {
-	state := Starting
-	if s.status.State == Held {
-		state = Held // until the gate has answered
-	}
+// launch gives the server a new life, after the one before has ended, and shows
+// it in the given state till then. The caller holds mu.
+func (m *Manager) launch(s *server, state State) {
 	m.halt(s, state)
 	ctx, cancel := context.WithCancelCause(m.life)
 	l := &life{
@@ -290,7 +288,7 @@ func (m *Manager) Start(id string) error {
 		case Starting, Ready:
 			return nil
 		}
-		m.launch(s)
+		m.launch(s, Starting)
 		return nil
 	})
 }
@@ -312,7 +310,7 @@ func (m *Manager) Restart(id string) error {
 		if s.status.State == Disabled {
 			return fmt.Errorf("the server %q is switched off; switch it on first (%w)", s.status.Server.Name, store.ErrInvalid)
 		}
-		m.launch(s)
+		m.launch(s, Starting)
 		return nil
 	})
 }
