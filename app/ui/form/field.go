@@ -44,6 +44,9 @@ func NewSecretEntry(name, placeholder string) *Entry {
 // SetSecret hides or shows the text.
 func (e *Entry) SetSecret(on bool) {
 	e.Password = on
+	if !on {
+		e.ActionItem = nil // the button that reveals
+	}
 	e.Refresh()
 }
 
@@ -55,6 +58,14 @@ func (e *Entry) AccessibilityLabel() string { return e.Name }
 
 // AccessibilityRole says what the field is.
 func (e *Entry) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
+// FocusGained brings the entry into view, where it is part of a sheet.
+func (e *Entry) FocusGained() {
+	e.Entry.FocusGained()
+	if s := sheetOn(e); s != nil {
+		s.reveal(e)
+	}
+}
 
 // TypedKey passes Escape on and leaves the rest to the entry.
 func (e *Entry) TypedKey(key *fyne.KeyEvent) {

@@ -2,6 +2,7 @@ package form
 
 import (
 	"image/color"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -145,6 +146,27 @@ func (s *Sheet) Close() {
 	}
 }
 
+// scrolls reports whether an object is none of the sheet's own buttons.
+func (s *Sheet) scrolls(o fyne.CanvasObject) bool {
+	return !slices.Contains(s.buttons.Objects, o)
+}
+
+// reveal scrolls so far that all of the object can be seen.
+func (s *Sheet) reveal(o fyne.CanvasObject) {
+	if s.fill != nil {
+		return
+	}
+	driver := fyne.CurrentApp().Driver()
+	top := driver.AbsolutePositionForObject(o).Y - driver.AbsolutePositionForObject(s.scroll).Y
+	below := top + o.Size().Height - s.scroll.Size().Height
+	switch {
+	case top < 0:
+		s.scroll.ScrollToOffset(fyne.NewPos(0, s.scroll.Offset.Y+top-Gap))
+	case below > 0:
+		s.scroll.ScrollToOffset(fyne.NewPos(0, s.scroll.Offset.Y+below+Gap))
+	}
+}
+
 // sheetOn returns the sheet that lies on top, or nil.
 func sheetOn(o fyne.CanvasObject) *Sheet {
 	c := fyne.CurrentApp().Driver().CanvasForObject(o)
@@ -252,6 +274,15 @@ func (a *Action) AccessibilityLabel() string {
 		return a.Name
 	}
 	return a.Text
+}
+
+// FocusGained brings the button into view, where it is part of what a sheet
+// scrolls.
+func (a *Action) FocusGained() {
+	a.Button.FocusGained()
+	if s := sheetOn(a); s != nil && s.scrolls(a) {
+		s.reveal(a)
+	}
 }
 
 // TypedKey presses the button, or cancels its sheet.

@@ -73,15 +73,15 @@ func (p *providers) edit(cfg store.ProviderConfig, isNew bool) {
 	e.model = form.NewField("Model", "", "Leave it empty to choose from the provider's list afterwards.")
 	e.headers = form.NewPairs("Headers", "Sent with every request; most services need none.", "Add header", nil)
 	e.sheet = form.NewSheet(p.o.Window, "", nil)
-	e.sheet.SetSize(640, 640)
+	e.sheet.SetSize(720, 660)
 
-	e.fields = form.Groups(e.name.Box,
-		form.Column(form.Caption("Format"), e.kind),
+	e.fields = form.Groups(
+		container.NewGridWithColumns(2, e.name.Box, form.Column(form.Caption("Format"), e.kind)),
 		e.address.Box, e.key.Box, e.model.Box, e.headers.Box)
 	e.title = "Edit " + form.Visible(cfg.Title(), false)
 	if isNew {
 		e.title = "Add a provider"
-		buttons := container.NewGridWithColumns(3)
+		buttons := container.NewGridWithColumns(5)
 		help := form.Muted("")
 		all := presets()
 		actions := make([]*form.Action, len(all))

@@ -136,12 +136,7 @@ func (s *Shell) sayItHides() {
 	said := func(then func()) func() {
 		return func() {
 			sheet.Close()
-			s.running.Go(func() {
-				err := s.o.Engine.UpdateSettings(func(x *store.Settings) error { x.Window.SaidItHides = true; return nil })
-				if err != nil {
-					s.o.Logger.Error("the settings could not be kept", "error", err)
-				}
-			})
+			s.keep(func(w *store.WindowSettings) { w.SaidItHides = true })
 			then()
 		}
 	}
@@ -150,6 +145,16 @@ func (s *Shell) sayItHides() {
 	sheet.SetFocus(hide)
 	sheet.Show()
 	s.saying = sheet
+}
+
+// keep changes what the window remembers of itself.
+func (s *Shell) keep(change func(*store.WindowSettings)) {
+	s.spawn(func(context.Context) {
+		err := s.o.Engine.UpdateSettings(func(x *store.Settings) error { change(&x.Window); return nil })
+		if err != nil {
+			s.o.Logger.Error("what the window remembers could not be kept", "error", err)
+		}
+	})
 }
 
 // trayLost brings a hidden window back, since nothing else could any more.

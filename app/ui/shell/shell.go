@@ -104,6 +104,8 @@ type Shell struct {
 	app    fyne.App
 	window fyne.Window
 	tray   *tray
+	post   func(func())
+	spawn  func(func(context.Context))
 
 	ctx     context.Context // ends when the window does
 	cancel  context.CancelFunc
@@ -139,14 +141,21 @@ type spot struct {
 }
 
 // New prepares the window. It must be called on the main goroutine.
-func New(o Options) (*Shell, error) {
+func New(o Options) (*Shell, error) { return newShell(o, fyne.Do, nil) }
+
+// newShell makes a shell that reaches the goroutine of the window through post
+// and runs work elsewhere through spawn; nil gives each work a goroutine.
+func newShell(o Options, post func(func()), spawn func(func(context.Context))) (*Shell, error) {
 	if o.Engine == nil || o.Chat == nil {
 		return nil, errors.New("shell: Engine and Chat are required")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Shell{o: o, app: o.App}
+	s := &Shell{o: o, app: o.App, post: post, spawn: spawn}
+	if s.spawn == nil {
+		s.spawn = func(f func(context.Context)) { s.running.Go(func() { f(s.ctx) }) }
+	}
 	if s.app == nil {
 		s.app = app.NewWithID(AppID)
 	}
@@ -168,7 +177,7 @@ func New(o Options) (*Shell, error) {
 // do runs f on the goroutine of the window, or not at all once the window is
 // gone.
 func (s *Shell) do(f func()) {
-	fyne.Do(func() {
+	s.post(func() {
 		if s.ctx.Err() == nil {
 			f()
 		}
@@ -177,7 +186,7 @@ func (s *Shell) do(f func()) {
 
 // runner is how pages do what takes time.
 func (s *Shell) runner() form.Runner {
-	return form.Runner{Do: s.do, Go: func(f func(context.Context)) { s.running.Go(func() { f(s.ctx) }) }}
+	return form.Runner{Do: s.do, Go: s.spawn}
 }
 
 func (s *Shell) build(remembered store.WindowSettings) {

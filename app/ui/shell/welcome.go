@@ -65,12 +65,7 @@ func (s *Shell) welcomePerson() {
 	w.sheet.SetSize(620, 520)
 	w.openSettings = func() { s.open(placeSettings) }
 	w.done = func(next place) {
-		s.running.Go(func() {
-			err := s.o.Engine.UpdateSettings(func(x *store.Settings) error { x.Window.Welcomed = true; return nil })
-			if err != nil {
-				s.o.Logger.Error("the settings could not be kept", "error", err)
-			}
-		})
+		s.keep(func(x *store.WindowSettings) { x.Welcomed = true })
 		s.open(next)
 	}
 	w.start()
