@@ -60,9 +60,9 @@ type Options struct {
 	OpenServers, OpenSettings func()
 }
 
-// threadWidth is how wide the thread and the composer are at the most: lines
-// that the eye can follow.
-const threadWidth float32 = 820
+// threadWidth is how wide the composer is at the most, so that its text begins
+// where that of the thread does.
+const threadWidth float32 = 792
 
 // Page is the page of the conversations.
 type Page struct {
@@ -320,9 +320,8 @@ func (p *Page) setSwitches(s store.Switches) {
 // refreshState shows what depends on the conversation and on what runs.
 func (p *Page) refreshState() {
 	p.composer.setRunning(p.runs[p.current] != nil)
-	p.composer.models.SetText(p.modelTitle())
 	on, all := countTools(p.views, p.switches())
-	p.composer.tools.SetText(fmt.Sprintf("%d of %d tools", on, all))
+	p.composer.say(p.modelTitle(), fmt.Sprintf("%d of %d tools", on, all))
 	for _, c := range p.conversations {
 		p.sidebar.setState(c.ID, p.stateOf(c.ID))
 	}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"image/color"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -20,8 +21,9 @@ import (
 type composer struct {
 	box    *fyne.Container
 	input  *input
-	models *form.Action
-	tools  *form.Action
+	models *chip
+	tools  *chip
+	row    *fyne.Container // what stands below the text
 	send   *theme.IconButton
 
 	onSend, onStop func()
@@ -42,21 +44,47 @@ func newComposer(send, stop, models, tools func()) *composer {
 	c.input.onSend = c.press
 	c.input.onStop = stop
 	c.input.OnChanged = func(string) { c.fit() }
-	c.models = form.Quiet("", theme.Icon(theme.IconChevronDown), models)
-	c.models.IconPlacement = widget.ButtonIconTrailingText
-	c.models.Name = "Choose the model"
-	c.tools = form.Quiet("Tools", theme.Icon(theme.IconTools), tools)
-	c.tools.Name = "Choose the tools"
+	c.models = newChip("Choose the model", "", "", theme.IconChevronDown, models)
+	c.tools = newChip("Choose the tools", "", theme.IconTools, "", tools)
 	c.send = theme.NewIconButton("Send", theme.Icon(theme.IconSend), c.press)
 	c.send.Primary = true
 
-	ground := canvas.NewRectangle(nil)
-	frame := newPanel(ground, container.New(layout.NewCustomPaddedVBoxLayout(0),
-		c.input,
-		container.New(layout.NewCustomPaddedHBoxLayout(4), c.models, c.tools, layout.NewSpacer(), c.send)))
+	c.row = container.New(rowLayout{}, c.models, c.tools, c.send)
+	frame := newPanel(container.New(layout.NewCustomPaddedVBoxLayout(0),
+		container.NewThemeOverride(c.input, theme.Bare()), c.row))
+	c.input.onFocus = frame.setFocused
 	c.box = container.New(form.Centered(threadWidth), frame)
 	c.update()
 	return c
+}
+
+// say shows the model and the count of tools.
+func (c *composer) say(model, tools string) {
+	changed := c.models.setText(model)
+	if c.tools.setText(tools) || changed {
+		c.row.Refresh()
+	}
+}
+
+// rowLayout places the model, the tools and, at the right, the button. The
+// model gives way where there is little room.
+type rowLayout struct{}
+
+func (rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	models, tools, send := objects[0], objects[1], objects[2]
+	s, t := send.MinSize(), tools.MinSize()
+	w := min(models.MinSize().Width, max(size.Width-t.Width-s.Width-12, 60))
+	place := func(o fyne.CanvasObject, x, width, height float32) {
+		o.Resize(fyne.NewSize(width, height))
+		o.Move(fyne.NewPos(x, (size.Height-height)/2))
+	}
+	place(models, 0, w, chipHeight)
+	place(tools, w+4, t.Width, chipHeight)
+	place(send, size.Width-s.Width, s.Width, s.Height)
+}
+
+func (rowLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(60+objects[1].MinSize().Width+objects[2].MinSize().Width+12, chipHeight+2)
 }
 
 // fit makes the field as high as its text, within limits, and tells the button
@@ -97,24 +125,42 @@ func (c *composer) update() {
 	}
 }
 
-// panel is a frame with round corners around its content.
+// panel is a frame with round corners around its content. It shows where keys
+// go.
 type panel struct {
 	widget.BaseWidget
 	ground  *canvas.Rectangle
 	content fyne.CanvasObject
+	focused bool
 }
 
-func newPanel(ground *canvas.Rectangle, content fyne.CanvasObject) *panel {
-	p := &panel{ground: ground, content: container.New(layout.NewCustomPaddedLayout(6, 6, 8, 8), content)}
+func newPanel(content fyne.CanvasObject) *panel {
+	p := &panel{ground: canvas.NewRectangle(color.Transparent), content: container.New(layout.NewCustomPaddedLayout(4, 6, 8, 8), content)}
 	p.ExtendBaseWidget(p)
 	return p
 }
 
+func (p *panel) setFocused(on bool) {
+	p.focused = on
+	p.paint()
+	p.ground.Refresh()
+}
+
+func (p *panel) paint() {
+	th, v := p.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
+	p.ground.FillColor = th.Color(fynetheme.ColorNameInputBackground, v)
+	p.ground.StrokeColor = th.Color(fynetheme.ColorNameInputBorder, v)
+	if p.focused {
+		p.ground.StrokeColor = th.Color(fynetheme.ColorNamePrimary, v)
+	}
+	p.ground.StrokeWidth = 1
+	p.ground.CornerRadius = theme.Radius + 2
+}
+
 // CreateRenderer links the panel to what is drawn.
 func (p *panel) CreateRenderer() fyne.WidgetRenderer {
-	r := &panelRenderer{WidgetRenderer: widget.NewSimpleRenderer(container.NewStack(p.ground, p.content)), p: p}
-	r.paint()
-	return r
+	p.paint()
+	return &panelRenderer{WidgetRenderer: widget.NewSimpleRenderer(container.NewStack(p.ground, p.content)), p: p}
 }
 
 type panelRenderer struct {
@@ -122,18 +168,8 @@ type panelRenderer struct {
 	p *panel
 }
 
-func (r *panelRenderer) paint() {
-	th, v := r.p.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
-	g := r.p.ground
-	g.FillColor = th.Color(fynetheme.ColorNameInputBackground, v)
-	g.StrokeColor = th.Color(fynetheme.ColorNameInputBorder, v)
-	g.StrokeWidth = 1
-	g.CornerRadius = theme.Radius + 4
-}
-
 func (r *panelRenderer) Refresh() {
-	r.paint()
-	r.p.ground.Refresh()
+	r.p.paint()
 	r.WidgetRenderer.Refresh()
 }
 
@@ -142,6 +178,7 @@ func (r *panelRenderer) Refresh() {
 type input struct {
 	form.Entry
 	onSend, onStop func()
+	onFocus        func(bool)
 	shift          bool
 }
 
@@ -172,10 +209,17 @@ func (i *input) KeyUp(k *fyne.KeyEvent) {
 	i.Entry.KeyUp(k)
 }
 
+// FocusGained shows that keys go here.
+func (i *input) FocusGained() {
+	i.Entry.FocusGained()
+	i.onFocus(true)
+}
+
 // FocusLost forgets that Shift was held.
 func (i *input) FocusLost() {
 	i.shift = false
 	i.Entry.FocusLost()
+	i.onFocus(false)
 }
 
 // TypedKey sends on Return, and stops on Escape.

@@ -9,6 +9,8 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
@@ -45,7 +47,7 @@ type modelGroup struct {
 
 // pickModel opens the sheet.
 func (p *Page) pickModel() {
-	k := &picker{p: p, list: container.NewVBox(), now: p.model()}
+	k := &picker{p: p, list: container.New(layout.NewCustomPaddedVBoxLayout(0)), now: p.model()}
 	k.search = form.NewEntry("Search models", "Search models")
 	k.search.OnChanged = func(string) { k.fill() }
 	content := container.NewBorder(container.NewVBox(k.search), nil, nil, nil,
@@ -98,7 +100,7 @@ func (k *picker) fill() {
 	query := strings.ToLower(strings.TrimSpace(k.search.Text))
 	var rows []fyne.CanvasObject
 	for _, g := range k.groups {
-		rows = append(rows, form.Caption(form.Visible(g.provider.Title(), false)))
+		rows = append(rows, caption(form.Visible(g.provider.Title(), false)))
 		names := k.names(g)
 		found := 0
 		for _, name := range names {
@@ -121,7 +123,9 @@ func (k *picker) fill() {
 		typed := strings.TrimSpace(k.search.Text)
 		if typed != "" && found == 0 && !g.loading && g.provider.Kind != store.ProviderRehearsal {
 			use := store.ModelRef{Provider: g.provider.ID, Model: typed}
-			rows = append(rows, form.Quiet(fmt.Sprintf("Use “%s”", form.Visible(typed, false)), theme.Icon(theme.IconAdd), func() { k.choose(use) }))
+			c := newChip("", fmt.Sprintf("Use “%s”", form.Visible(typed, false)), theme.IconAdd, "", func() { k.choose(use) })
+			c.wide = true
+			rows = append(rows, c)
 		}
 	}
 	k.list.Objects = rows
@@ -146,12 +150,21 @@ func (k *picker) names(g *modelGroup) []string {
 }
 
 func (k *picker) choice(ref store.ModelRef) fyne.CanvasObject {
-	a := form.Quiet(form.Visible(ref.Model, false), nil, func() { k.choose(ref) })
-	a.Alignment = widget.ButtonAlignLeading
+	mark := theme.IconName("")
 	if ref == k.now {
-		a.Icon = theme.Icon(theme.IconCheck)
+		mark = theme.IconCheck
 	}
-	return a
+	c := newChip("", form.Visible(ref.Model, false), "", mark, func() { k.choose(ref) })
+	c.wide = true
+	return c
+}
+
+// caption is the heading of a group.
+func caption(text string) fyne.CanvasObject {
+	n := form.MutedWord(text)
+	n.SetStyle(fyne.TextStyle{Bold: true})
+	n.SetSize(fynetheme.SizeNameCaptionText)
+	return n
 }
 
 func (k *picker) choose(ref store.ModelRef) {

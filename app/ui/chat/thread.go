@@ -18,8 +18,10 @@ type entry struct {
 	text string // of a message, reasoning or notice
 	// growing says that more of the text is to come.
 	growing bool
-	call    callEntry      // of a kindCall
-	ask     *chat.Approval // of a kindCall that waits for the person
+	// more says that calls follow a kindAnswer, so that it is not the end.
+	more bool
+	call callEntry      // of a kindCall
+	ask  *chat.Approval // of a kindCall that waits for the person
 	// retry says that a kindError can be tried again; steps is of a kindLimit.
 	retry bool
 	steps int
@@ -99,7 +101,7 @@ func (t *thread) assistant(m store.Message) {
 		var e *entry
 		switch p := p.(type) {
 		case store.Text:
-			e = &entry{kind: kindAnswer, text: p.Text}
+			e = &entry{kind: kindAnswer, text: p.Text, more: len(m.Calls()) > 0}
 		case store.Reasoning:
 			e = &entry{kind: kindReasoning, text: p.Text}
 		case store.ToolCall:

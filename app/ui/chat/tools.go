@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
@@ -28,11 +29,20 @@ type toolsSheet struct {
 	views   []bridge.ServerView
 	refused map[tools.Ref]bool // "never", whatever is switched
 	open    map[string]bool    // servers whose tools are shown
+	// The rows that were made are kept, so that a switch that is turned keeps
+	// the focus.
+	servers map[string]*serverRow
+	tools   map[tools.Ref]*toolRow
 }
+
+// maxRows bounds how many tools of a server are shown at once; the search finds
+// the others.
+const maxRows = 200
 
 // chooseTools opens the sheet.
 func (p *Page) chooseTools() {
-	t := &toolsSheet{p: p, list: container.NewVBox(), count: form.MutedWord(""), views: p.views, refused: map[tools.Ref]bool{}, open: map[string]bool{}}
+	t := &toolsSheet{p: p, list: container.NewVBox(), count: form.MutedWord(""), views: p.views, refused: map[tools.Ref]bool{}, open: map[string]bool{},
+		servers: map[string]*serverRow{}, tools: map[tools.Ref]*toolRow{}}
 	t.search = form.NewEntry("Search tools", "Search tools")
 	t.search.OnChanged = func(string) { t.fill() }
 	head := container.NewBorder(nil, nil, nil, form.Row(
@@ -85,17 +95,36 @@ func (t *toolsSheet) loadAnswers() {
 // setServers shows what changed while the sheet is open.
 func (t *toolsSheet) setServers(views []bridge.ServerView) {
 	t.views = views
+	clear(t.tools) // a definition may be another now
 	t.fill()
 }
 
-func (t *toolsSheet) all(on bool) {
-	s := store.Switches{Off: !on}
+func (t *toolsSheet) all(on bool) { t.turn(store.Switches{Off: !on}) }
+
+// turn changes the switches of the conversation.
+func (t *toolsSheet) turn(s store.Switches) {
 	t.p.setSwitches(s)
-	t.fill()
+	t.states()
+}
+
+// states brings every row in line with the switches.
+func (t *toolsSheet) states() {
+	s := t.p.switches()
+	for _, v := range t.views {
+		if r := t.servers[v.Server.ID]; r != nil {
+			r.set(v, s)
+		}
+		for _, tool := range v.Passed {
+			if r := t.tools[tool.Ref]; r != nil {
+				r.set(s, t.refused[tool.Ref])
+			}
+		}
+	}
+	on, all := countTools(t.views, s)
+	t.count.SetText(fmt.Sprintf("%d of %d tools are offered to the model", on, all))
 }
 
 func (t *toolsSheet) fill() {
-	switches := t.p.switches()
 	query := strings.ToLower(strings.TrimSpace(t.search.Text))
 	var rows []fyne.CanvasObject
 	for _, v := range t.views {
@@ -106,10 +135,13 @@ func (t *toolsSheet) fill() {
 		if query != "" && len(matching) == 0 {
 			continue
 		}
-		rows = append(rows, t.serverRow(v, switches, query != ""))
+		rows = append(rows, t.serverRow(v, query != ""))
 		if query != "" || t.open[v.Server.ID] {
-			for _, tool := range matching {
-				rows = append(rows, t.toolRow(v, tool, switches))
+			for _, tool := range matching[:min(len(matching), maxRows)] {
+				rows = append(rows, t.toolRow(v, tool))
+			}
+			if more := len(matching) - maxRows; more > 0 {
+				rows = append(rows, indented(form.Muted(fmt.Sprintf("%d more; search to find them.", more))))
 			}
 			for _, h := range v.Held {
 				if h.Name != "" && query == "" {
@@ -126,9 +158,8 @@ func (t *toolsSheet) fill() {
 		rows = append(rows, form.Muted(text))
 	}
 	t.list.Objects = rows
+	t.states()
 	t.list.Refresh()
-	on, all := countTools(t.views, switches)
-	t.count.SetText(fmt.Sprintf("%d of %d tools are offered to the model", on, all))
 }
 
 func matchTools(v bridge.ServerView, query string) []tools.Tool {
@@ -157,62 +188,110 @@ func countTools(views []bridge.ServerView, s store.Switches) (on, all int) {
 	return on, all
 }
 
-func (t *toolsSheet) serverRow(v bridge.ServerView, s store.Switches, searching bool) fyne.CanvasObject {
+// serverRow is the heading of a server's tools.
+type serverRow struct {
+	box   *fyne.Container
+	fold  *theme.IconButton
+	state *form.Note
+	on    *form.Switch
+}
+
+func (t *toolsSheet) serverRow(v bridge.ServerView, searching bool) fyne.CanvasObject {
 	id := v.Server.ID
-	name := form.Bold(form.Visible(v.Server.Name, false))
-	name.Truncation = fyne.TextTruncateEllipsis
-	icon := theme.IconChevronRight
-	label := "Show the tools of " + v.Server.Name
-	if t.open[id] || searching {
-		icon, label = theme.IconChevronDown, "Hide the tools of "+v.Server.Name
+	r := t.servers[id]
+	if r == nil {
+		r = &serverRow{state: form.MutedWord("")}
+		name := form.Bold(form.Visible(v.Server.Name, false))
+		name.Truncation = fyne.TextTruncateEllipsis
+		r.fold = theme.NewSmallIconButton("", theme.Icon(theme.IconChevronRight), func() { t.open[id] = !t.open[id]; t.fill() })
+		r.on = form.NewSwitch("Use "+v.Server.Name, func(on bool) { t.turn(t.p.switches().SetServer(id, on)) })
+		r.box = container.NewBorder(nil, nil, r.fold, form.Row(r.state, r.on), name)
+		t.servers[id] = r
 	}
-	fold := theme.NewSmallIconButton(label, theme.Icon(icon), func() { t.open[id] = !t.open[id]; t.fill() })
+	if t.open[id] || searching {
+		r.fold.Set("Hide the tools of "+v.Server.Name, theme.Icon(theme.IconChevronDown))
+	} else {
+		r.fold.Set("Show the tools of "+v.Server.Name, theme.Icon(theme.IconChevronRight))
+	}
+	return r.box
+}
+
+func (r *serverRow) set(v bridge.ServerView, s store.Switches) {
 	on := 0
 	for _, tool := range v.Passed {
-		if s.On(id, tool.Tool) {
+		if s.On(tool.Server, tool.Tool) {
 			on++
 		}
 	}
-	state := form.MutedWord(fmt.Sprintf("%d of %d", on, len(v.Passed)))
+	text := fmt.Sprintf("%d of %d", on, len(v.Passed))
 	if v.State != mcphost.Ready {
-		state.SetText(string(v.State))
+		text = string(v.State)
 	}
-	sw := form.NewSwitch("Use "+v.Server.Name, func(on bool) {
-		t.p.setSwitches(t.p.switches().SetServer(id, on))
-		t.fill()
-	})
-	sw.Set(s.ServerOn(id))
-	return container.NewBorder(nil, nil, fold, form.Row(state, sw), name)
+	if r.state.Text != text {
+		r.state.SetText(text)
+		r.box.Refresh()
+	}
+	r.on.Set(s.ServerOn(v.Server.ID))
 }
 
-func (t *toolsSheet) toolRow(v bridge.ServerView, tool tools.Tool, s store.Switches) fyne.CanvasObject {
+// toolRow is a tool with its switch.
+type toolRow struct {
+	box   *fyne.Container
+	ref   tools.Ref
+	about *form.Note
+	text  string
+	on    *form.Switch
+}
+
+func (t *toolsSheet) toolRow(v bridge.ServerView, tool tools.Tool) fyne.CanvasObject {
+	if r := t.tools[tool.Ref]; r != nil {
+		return r.box
+	}
+	r := &toolRow{ref: tool.Ref, text: firstLine(tool.Description)}
+	if r.text == "" {
+		r.text = firstLine(tool.Title)
+	}
 	name := widget.NewLabel(form.Visible(tool.Tool, false))
 	name.Truncation = fyne.TextTruncateEllipsis
-	text := tool.Description
-	if text == "" {
-		text = tool.Title
-	}
-	if t.refused[tool.Ref] {
-		text = "Never allowed; change that in the settings."
-	}
-	about := form.MutedLine(firstLine(text), fyne.TextStyle{})
-	sw := form.NewSwitch("Use "+v.Server.Name+" "+tool.Tool, func(on bool) {
-		t.p.setSwitches(t.p.switches().SetTool(tool.Server, tool.Tool, on))
-		t.fill()
+	r.about = form.MutedLine(r.text, fyne.TextStyle{})
+	r.on = form.NewSwitch("Use "+v.Server.Name+" "+tool.Tool, func(on bool) {
+		t.turn(t.p.switches().SetTool(tool.Server, tool.Tool, on))
 	})
-	sw.Set(s.On(tool.Server, tool.Tool))
-	if !s.ServerOn(tool.Server) || t.refused[tool.Ref] {
-		sw.Disable()
+	r.box = indented(container.NewBorder(nil, nil, nil, r.on,
+		container.New(layout.NewCustomPaddedVBoxLayout(-14), name, r.about)))
+	t.tools[tool.Ref] = r
+	return r.box
+}
+
+func (r *toolRow) set(s store.Switches, refused bool) {
+	text := r.text
+	if refused {
+		text = "You never allow this tool; change that in the settings."
 	}
-	rows := container.New(layout.NewCustomPaddedVBoxLayout(-12), name, about)
-	return container.New(layout.NewCustomPaddedLayout(0, 0, 24, 0), container.NewBorder(nil, nil, nil, sw, rows))
+	if r.about.Text != text {
+		r.about.SetText(text)
+	}
+	r.on.Set(s.On(r.ref.Server, r.ref.Tool))
+	if can := s.ServerOn(r.ref.Server) && !refused; can == r.on.Disabled() {
+		if can {
+			r.on.Enable()
+		} else {
+			r.on.Disable()
+		}
+	}
 }
 
 func (t *toolsSheet) heldRow(name string) fyne.CanvasObject {
 	label := widget.NewLabel(form.Visible(name, false))
 	label.Truncation = fyne.TextTruncateEllipsis
-	review := form.Quiet("Changed: review", theme.Icon(theme.IconHeld), func() { t.sheet.Close(); t.p.o.OpenServers() })
-	return container.New(layout.NewCustomPaddedLayout(0, 0, 24, 0), container.NewBorder(nil, nil, nil, review, label))
+	review := form.Quiet("Review what changed", theme.Tinted(theme.IconHeld, fynetheme.ColorNameWarning), func() { t.sheet.Close(); t.p.o.OpenServers() })
+	review.Name = "Review what changed in " + name
+	return indented(container.NewBorder(nil, nil, nil, review, label))
+}
+
+// indented stands below a server.
+func indented(o fyne.CanvasObject) *fyne.Container {
+	return container.New(layout.NewCustomPaddedLayout(0, 0, 24, 0), o)
 }
 
 func firstLine(s string) string {

@@ -25,6 +25,8 @@ type view struct {
 	empty  *fyne.Container
 	shown  *thread
 	texts  map[string]string // of growing entries, as the view shows them
+
+	rehearsed bool // empty is about the rehearsal
 }
 
 func newView(p *Page) *view {
@@ -95,7 +97,7 @@ func (v *view) item(e *entry) transcript.Item {
 	case kindUser:
 		return transcript.User{ID: e.id, Text: e.text}
 	case kindAnswer:
-		return transcript.Assistant{ID: e.id, Text: e.text, Growing: e.growing}
+		return transcript.Assistant{ID: e.id, Text: e.text, Growing: e.growing, More: e.more}
 	case kindReasoning:
 		return transcript.Reasoning{ID: e.id, Text: e.text, Growing: e.growing}
 	case kindCall:
@@ -167,14 +169,21 @@ func (v *view) limitItem(e *entry) transcript.Item {
 
 // setEmpty says what to show while there is nothing in the thread.
 func (v *view) setEmpty() {
-	welcome := v.welcome()
-	v.empty.Objects = []fyne.CanvasObject{welcome}
+	if rehearsing := v.rehearsing(); len(v.empty.Objects) == 0 || rehearsing != v.rehearsed {
+		v.rehearsed = rehearsing
+		v.empty.Objects = []fyne.CanvasObject{v.welcome()}
+		v.empty.Refresh()
+	}
 	v.arrange()
 }
 
 // arrange shows the thread, or how to begin one.
 func (v *view) arrange() {
-	if len(v.shown.entries) == 0 && v.p.current == "" {
+	empty := len(v.shown.entries) == 0 && v.p.current == ""
+	if empty == v.empty.Visible() && empty != v.script.Visible() {
+		return
+	}
+	if empty {
 		v.script.Hide()
 		v.empty.Show()
 	} else {
@@ -188,12 +197,14 @@ func (v *view) welcome() fyne.CanvasObject {
 	title := form.Bold("What can I do for you?")
 	title.SizeName = fynetheme.SizeNameHeadingText
 	title.Alignment = fyne.TextAlignCenter
-	text := form.Label("Write a message below. The model may call the tools of your servers; they run on this machine, and each asks before its first call.")
-	text.Alignment = fyne.TextAlignCenter
-	text.Importance = widget.LowImportance
+	words := "Write a message below. The model may call the tools of your servers; they run on this machine, and each asks before its first call."
+	if v.rehearsing() {
+		words = "This is a rehearsal: no AI, no network, no key. Name a tool and its arguments, and it is called through the very same bridge."
+	}
+	text := form.Muted(words)
+	text.Segments[0].(*widget.TextSegment).Style.Alignment = fyne.TextAlignCenter
 	rows := []fyne.CanvasObject{title, text}
 	if v.rehearsing() {
-		text.SetText("This is a rehearsal: no AI, no network, no key. Name a tool and its arguments, and it is called through the very same bridge. Set up a provider in the settings for the real thing.")
 		for _, example := range []string{"workbench__time zone=Europe/Berlin", "workbench__list_folders", "What can you do?"} {
 			b := form.NewAction(example, widget.MediumImportance, func() {
 				v.p.composer.input.SetText(example)

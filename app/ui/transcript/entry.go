@@ -141,7 +141,7 @@ func (e *entry) assistant(was Item, a Assistant) {
 	}
 	set := e.typeset(e.view.size(look.SizeReading), theme.ColorNameForeground)
 	e.fromDocument(e.read(a.Text, a.Growing, set))
-	if !a.Growing && len(e.doc.src) > 0 {
+	if !a.Growing && !a.More && len(e.doc.src) > 0 {
 		doc := e.doc
 		e.blocks = append(e.blocks, e.actions(func() string { return string(doc.src) }, false))
 	}
@@ -204,6 +204,22 @@ func (e *entry) headBlock(g *group, gap float32) *block {
 	b := &block{gap: gap, group: g, fixed: e.head, tall: func(float32) float32 { return headHeight }}
 	e.head.reveal = func() { e.view.reveal(b) }
 	return b
+}
+
+// restyle sets the item again, in the sizes of the theme as it is now.
+func (e *entry) restyle() {
+	doc := e.doc
+	e.doc = nil
+	switch item := e.item.(type) {
+	case Assistant:
+		item.Text = string(doc.src)
+		e.set(item)
+	case Reasoning:
+		item.Text = string(doc.src)
+		e.set(item)
+	default:
+		e.set(item)
+	}
 }
 
 // toggle opens or closes a folded item.

@@ -24,6 +24,7 @@ type Assistant struct {
 	ID      string
 	Text    string
 	Growing bool // more text may come; AppendText adds it
+	More    bool // calls follow it, so that it has no buttons of its own
 }
 
 // Reasoning is what the model shows of its thinking. It is folded.

@@ -126,6 +126,7 @@ func (v *View) jump(part float32) {
 func (v *View) CreateRenderer() fyne.WidgetRenderer {
 	r := &viewRenderer{v: v, mark: canvas.NewRectangle(color.Transparent), ring: canvas.NewRectangle(color.Transparent), on: map[*block]bool{}, grounds: map[*group]*canvas.Rectangle{}}
 	r.mark.Resize(fyne.NewSquareSize(1))
+	r.painted = r.look()
 	v.r = r
 	return r
 }
@@ -141,6 +142,7 @@ type viewRenderer struct {
 	rects   []*canvas.Rectangle
 	objects []fyne.CanvasObject
 	size    fyne.Size
+	painted looks
 }
 
 func (r *viewRenderer) Layout(size fyne.Size) {
@@ -155,21 +157,45 @@ func (r *viewRenderer) MinSize() fyne.Size           { return fyne.NewSize(280, 
 func (r *viewRenderer) Objects() []fyne.CanvasObject { return r.objects }
 func (r *viewRenderer) Destroy()                     { r.v.r = nil }
 
-// Refresh paints all anew, as after a change of theme.
+// Refresh paints all anew if the theme has changed. Fyne refreshes whatever
+// stands in a container that is refreshed, and then there is nothing to do.
 func (r *viewRenderer) Refresh() {
+	if now := r.look(); now != r.painted {
+		r.painted = now
+		r.renew()
+	}
+	r.sync()
+	r.v.bar.Refresh()
+	r.v.toEnd.Refresh()
+	r.v.tip.Refresh()
+}
+
+// looks is what the drawing depends on.
+type looks struct {
+	ink, ground, accent color.Color
+	size                float32
+}
+
+func (r *viewRenderer) look() looks {
+	return looks{
+		r.color(theme.ColorNameForeground), r.color(theme.ColorNameBackground), r.color(theme.ColorNamePrimary),
+		r.v.Theme().Size(theme.SizeNameText),
+	}
+}
+
+// renew forgets all that was laid out and drawn.
+func (r *viewRenderer) renew() {
 	r.v.measure = newMeasurer()
-	for _, b := range r.v.blocks {
-		b.width = 0
+	for _, e := range r.v.entries {
+		e.same = 0
+		e.restyle()
+		r.v.replace(e)
 	}
 	for b := range r.on {
 		r.drop(b, true)
 	}
 	clear(r.grounds)
 	r.texts, r.rects = nil, nil
-	r.sync()
-	r.v.bar.Refresh()
-	r.v.toEnd.Refresh()
-	r.v.tip.Refresh()
 }
 
 func (r *viewRenderer) color(name fyne.ThemeColorName) color.Color {

@@ -1,0 +1,463 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/test"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// noon is when the tests take place.
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.Local)
+
+// turn is what a turn of a test does. say yields an event and keeps in the
+// history what the real loop would keep; it reports whether to go on.
+type turn func(ctx context.Context, say func(chat.Event) bool, by chat.Approver) error
+
+// engine is the engine of these tests: conversations in memory, and turns that
+// follow a script.
+type engine struct {
+	*uitest.Engine
+
+	mu    sync.Mutex // protects what follows
+	conv  []store.Conversation
+	said  map[string][]store.Message
+	turns []turn   // the next turns
+	sent  []string // texts of the turns so far
+	fail  error    // of the next reading call
+	tick  time.Time
+}
+
+func newEngine(turns ...turn) *engine {
+	return &engine{Engine: uitest.NewEngine(), said: map[string][]store.Message{}, turns: turns, tick: noon}
+}
+
+func (e *engine) failure() error {
+	err := e.fail
+	e.fail = nil
+	return err
+}
+
+func (e *engine) NewConversation(context.Context) (store.Conversation, error) {
+	model := e.DefaultModel()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := store.Conversation{ID: store.NewID(), Model: model, CreatedAt: e.tick, UpdatedAt: e.tick}
+	e.conv = append(e.conv, c)
+	return c, e.failure()
+}
+
+func (e *engine) Conversations(context.Context) ([]store.Conversation, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := slices.Clone(e.conv)
+	slices.SortStableFunc(out, func(a, b store.Conversation) int { return b.UpdatedAt.Compare(a.UpdatedAt) })
+	return out, e.failure()
+}
+
+func (e *engine) Conversation(_ context.Context, id string) (store.Conversation, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range e.conv {
+		if c.ID == id {
+			return c, e.failure()
+		}
+	}
+	return store.Conversation{}, store.ErrNotFound
+}
+
+func (e *engine) Messages(_ context.Context, id string) ([]store.Message, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.said[id]), e.failure()
+}
+
+func (e *engine) change(id string, f func(*store.Conversation)) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range e.conv {
+		if e.conv[i].ID == id {
+			f(&e.conv[i])
+			return e.failure()
+		}
+	}
+	return store.ErrNotFound
+}
+
+func (e *engine) RenameConversation(_ context.Context, id, title string) error {
+	return e.change(id, func(c *store.Conversation) { c.Title = title })
+}
+
+func (e *engine) DeleteConversation(_ context.Context, id string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.conv = slices.DeleteFunc(e.conv, func(c store.Conversation) bool { return c.ID == id })
+	return e.failure()
+}
+
+func (e *engine) SetSwitches(_ context.Context, id string, s store.Switches) error {
+	return e.change(id, func(c *store.Conversation) { c.Switches = s })
+}
+
+func (e *engine) SetModel(_ context.Context, id string, m store.ModelRef) error {
+	return e.change(id, func(c *store.Conversation) { c.Model = m })
+}
+
+func (e *engine) Tools(context.Context) ([]bridge.ToolView, error) {
+	var out []bridge.ToolView
+	for _, v := range e.Views {
+		for _, t := range v.Passed {
+			view := bridge.ToolView{Tool: t}
+			for _, a := range e.Given {
+				if a.Server == t.Server && a.Tool == t.Tool {
+					view.Standing = tools.Answer(a.Answer)
+				}
+			}
+			out = append(out, view)
+		}
+	}
+	return out, nil
+}
+
+// Send follows the next script. The message of the person comes first, as in
+// the real loop.
+func (e *engine) Send(ctx context.Context, id, text string, by chat.Approver) iter.Seq2[chat.Event, error] {
+	return func(yield func(chat.Event, error) bool) {
+		e.mu.Lock()
+		e.sent = append(e.sent, text)
+		var script turn
+		if len(e.turns) > 0 {
+			script, e.turns = e.turns[0], e.turns[1:]
+		}
+		e.tick = e.tick.Add(time.Minute)
+		now := e.tick
+		e.mu.Unlock()
+		gone := false
+		say := func(ev chat.Event) bool {
+			e.keep(id, ev)
+			if !gone && !yield(ev, nil) {
+				gone = true
+			}
+			return !gone
+		}
+		if err := e.change(id, func(c *store.Conversation) {
+			c.UpdatedAt = now
+			if c.Title == "" {
+				c.Title = strings.ReplaceAll(text, "\n", " ")
+			}
+		}); err != nil {
+			yield(nil, err)
+			return
+		}
+		if text != "" {
+			say(chat.Appended{Message: store.Message{ID: store.NewID(), ConversationID: id, Role: store.RoleUser, Status: store.StatusComplete, Parts: store.Parts{store.Text{Text: text}}}})
+		}
+		if script == nil {
+			script = answer("An answer.")
+		}
+		if err := script(ctx, say, by); err != nil && !gone {
+			yield(nil, err)
+		}
+	}
+}
+
+// keep puts into the history what an event says is there.
+func (e *engine) keep(id string, ev chat.Event) {
+	var m store.Message
+	switch ev := ev.(type) {
+	case chat.Appended:
+		m = ev.Message
+	case chat.Finished:
+		m = ev.Message
+	default:
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.said[id] = append(e.said[id], m)
+}
+
+func (e *engine) texts() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.sent)
+}
+
+// answer is a turn that streams a text.
+func answer(text string) turn {
+	return func(_ context.Context, say func(chat.Event) bool, _ chat.Approver) error {
+		m := store.Message{ID: store.NewID(), Role: store.RoleAssistant, Status: store.StatusStreaming}
+		say(chat.Started{Message: m})
+		for _, word := range strings.SplitAfter(text, " ") {
+			say(chat.Delta{MessageID: m.ID, Delta: model.TextDelta{Text: word}})
+		}
+		m.Status, m.Parts = store.StatusComplete, store.Parts{store.Text{Text: text}}
+		say(chat.Finished{Message: m})
+		say(chat.TurnDone{Reason: chat.ReasonEnd})
+		return nil
+	}
+}
+
+// hold is a turn that writes a text and goes on when told, or when it is
+// stopped.
+func hold(text string, begun chan<- struct{}, release <-chan struct{}) turn {
+	return func(ctx context.Context, say func(chat.Event) bool, _ chat.Approver) error {
+		m := store.Message{ID: store.NewID(), Role: store.RoleAssistant, Status: store.StatusStreaming}
+		say(chat.Started{Message: m})
+		say(chat.Delta{MessageID: m.ID, Delta: model.TextDelta{Text: text}})
+		close(begun)
+		reason := chat.ReasonEnd
+		m.Status = store.StatusComplete
+		select {
+		case <-release:
+			text += " and the rest"
+		case <-ctx.Done():
+			m.Status, m.Error, reason = store.StatusInterrupted, "You stopped this answer.", chat.ReasonStopped
+		}
+		m.Parts = store.Parts{store.Text{Text: text}}
+		say(chat.Finished{Message: m})
+		say(chat.TurnDone{Reason: reason})
+		return nil
+	}
+}
+
+// call is a turn that calls a tool, asks the person, and reports the answer to
+// given.
+func call(given chan<- tools.Answer) turn {
+	return func(ctx context.Context, say func(chat.Event) bool, by chat.Approver) error {
+		c := store.ToolCall{ID: "call-1", Name: "workbench__time", Server: "workbench", Tool: "time", Arguments: []byte(`{"zone":"Europe/Berlin"}`)}
+		m := store.Message{ID: store.NewID(), Role: store.RoleAssistant, Status: store.StatusStreaming}
+		say(chat.Started{Message: m})
+		say(chat.Delta{MessageID: m.ID, Delta: model.ReasoningDelta{Text: "The clock will tell."}})
+		say(chat.Delta{MessageID: m.ID, Delta: model.TextDelta{Text: "I look at the clock."}})
+		say(chat.Delta{MessageID: m.ID, Delta: model.CallDelta{Index: 0, ID: c.ID, Name: c.Name}})
+		say(chat.Delta{MessageID: m.ID, Delta: model.CallDelta{Index: 0, Arguments: string(c.Arguments)}})
+		m.Status, m.Parts = store.StatusComplete, store.Parts{store.Reasoning{Text: "The clock will tell."}, store.Text{Text: "I look at the clock."}, c}
+		say(chat.Finished{Message: m})
+		say(chat.CallRunning{MessageID: m.ID, Call: c})
+		a := chat.Approval{MessageID: m.ID, Call: c, Reason: "This tool has not been used in Drawbridge yet."}
+		say(chat.CallAsked{Approval: a})
+		got, err := by.Approve(ctx, a)
+		if given != nil {
+			given <- got
+		}
+		r := store.ToolResult{CallID: c.ID, Elapsed: 3 * time.Millisecond, Content: store.Parts{store.Text{Text: `{"time":"13:00"}`}}}
+		if err != nil || got == tools.AnswerDeny {
+			r = store.ToolResult{CallID: c.ID, IsError: true, Content: store.Parts{store.Text{Text: "The person did not allow the call."}}}
+		} else {
+			say(chat.CallRunning{MessageID: m.ID, Call: c})
+		}
+		if ctx.Err() == nil {
+			say(chat.CallDone{MessageID: m.ID, Result: r})
+		}
+		say(chat.Appended{Message: store.Message{ID: store.NewID(), Role: store.RoleTool, Status: store.StatusComplete, Parts: store.Parts{r}}})
+		if ctx.Err() != nil {
+			say(chat.TurnDone{Reason: chat.ReasonStopped})
+			return nil
+		}
+		return answer("It is one o'clock.")(ctx, say, by)
+	}
+}
+
+// broken is a turn that fails.
+func broken(sentence string) turn {
+	return func(context.Context, func(chat.Event) bool, chat.Approver) error { return errors.New(sentence) }
+}
+
+// bench is a page in a window, and the queue of its goroutine.
+type bench struct {
+	t      *testing.T
+	e      *engine
+	w      fyne.Window
+	p      *Page
+	opened []string
+
+	mu      sync.Mutex // protects queue, active and most
+	queue   []func()
+	ready   chan struct{}
+	running sync.WaitGroup
+	active  int // goroutines that run
+	most    int // functions that were in the queue at once
+}
+
+func newBench(t *testing.T, e *engine) *bench {
+	t.Helper()
+	return benchIn(t, e, uitest.Window(t, theme.Light, size))
+}
+
+// benchIn puts the page into a window.
+func benchIn(t *testing.T, e *engine, w fyne.Window) *bench {
+	t.Helper()
+	b := &bench{t: t, e: e, w: w, ready: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancel(context.Background())
+	b.p = New(Options{
+		Engine: e, Window: b.w,
+		Runner: form.Runner{
+			Do: b.do,
+			Go: func(f func(context.Context)) {
+				b.work(1)
+				b.running.Go(func() {
+					defer b.work(-1)
+					f(ctx)
+				})
+			},
+		},
+		Clipboard:   test.NewClipboard(),
+		OpenURL:     func(u *url.URL) error { b.opened = append(b.opened, u.String()); return nil },
+		Now:         func() time.Time { return noon },
+		OpenServers: func() { b.opened = append(b.opened, "servers") }, OpenSettings: func() { b.opened = append(b.opened, "settings") },
+	})
+	t.Cleanup(func() {
+		cancel()
+		b.running.Wait()
+	})
+	size := w.Canvas().Size()
+	b.w.SetContent(b.p.Object())
+	b.w.Resize(size)
+	b.p.SetServers(e.Views)
+	b.p.Shown()
+	b.settle()
+	return b
+}
+
+// lay places everything again, as a running window does in each frame.
+func (b *bench) lay() {
+	size := b.w.Canvas().Size()
+	b.w.Resize(size.AddWidthHeight(2, 2))
+	b.w.Resize(size)
+}
+
+func (b *bench) do(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.queue = append(b.queue, f)
+	b.most = max(b.most, len(b.queue))
+	select {
+	case b.ready <- struct{}{}:
+	default:
+	}
+}
+
+// work counts the goroutines that run.
+func (b *bench) work(n int) {
+	b.mu.Lock()
+	b.active += n
+	b.mu.Unlock()
+	select {
+	case b.ready <- struct{}{}:
+	default:
+	}
+}
+
+// drain runs what is queued.
+func (b *bench) drain() {
+	for {
+		b.mu.Lock()
+		queue := b.queue
+		b.queue = nil
+		b.mu.Unlock()
+		if len(queue) == 0 {
+			return
+		}
+		for _, f := range queue {
+			f()
+		}
+	}
+}
+
+// until runs the page until the condition holds.
+func (b *bench) until(what string, holds func() bool) {
+	b.t.Helper()
+	late := time.After(10 * time.Second)
+	for {
+		b.drain()
+		if holds() {
+			return
+		}
+		select {
+		case <-b.ready:
+		case <-late:
+			b.t.Fatalf("%s did not happen. The thread:\n%s\nThe page:\n%s", what, b.p.view.script.DumpText(), uitest.Texts(b.w))
+		}
+	}
+}
+
+// settle runs the page until nothing runs and all has been shown.
+func (b *bench) settle() {
+	b.t.Helper()
+	b.until("the end of all work", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.active == 0 && len(b.queue) == 0
+	})
+}
+
+// sees waits until the thread shows the texts.
+func (b *bench) sees(texts ...string) {
+	b.t.Helper()
+	for _, text := range texts {
+		b.until("showing "+text, func() bool { return strings.Contains(b.p.view.script.DumpText(), text) })
+	}
+}
+
+func (b *bench) type_(text string) {
+	for _, r := range text {
+		b.p.composer.input.TypedRune(r)
+	}
+}
+
+func (b *bench) press(key fyne.KeyName) { b.p.composer.input.TypedKey(&fyne.KeyEvent{Name: key}) }
+
+func (b *bench) shift(down bool) {
+	k := &fyne.KeyEvent{Name: desktop.KeyShiftLeft}
+	if down {
+		b.p.composer.input.KeyDown(k)
+	} else {
+		b.p.composer.input.KeyUp(k)
+	}
+}
+
+// say types a message and sends it.
+func (b *bench) say(text string) {
+	b.type_(text)
+	b.press(fyne.KeyReturn)
+}
+
+// row returns the row of the sidebar with that title.
+func (b *bench) row(title string) *row {
+	b.t.Helper()
+	return uitest.Find(b.t, b.w, func(r *row) bool { return r.line.day == "" && titleOf(r.line.conv) == title })
+}
+
+// tapText taps the button in the thread or on top with that text.
+func (b *bench) tapText(text string) {
+	b.t.Helper()
+	b.w.Canvas().Capture()
+	test.Tap(uitest.Find(b.t, b.w, func(o interface {
+		fyne.CanvasObject
+		fyne.Tappable
+		AccessibilityLabel() string
+	}) bool {
+		return o.AccessibilityLabel() == text
+	}))
+}
+
+var size = fyne.NewSize(1020, 720)
