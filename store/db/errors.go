@@ -34,13 +34,16 @@ func (d *DB) explain(what string, err error) error {
 		}
 		return say("%v", err)
 	}
+	if se.Code() == sqlite3.SQLITE_IOERR_SHMSIZE { // the index of the log could not grow
+		return say("the disk that holds %s has no room left, or it failed; free some space, check the disk, and try again", d.path)
+	}
 	switch se.Code() & 0xff { // the primary code; the rest says which kind of it
 	case sqlite3.SQLITE_FULL:
 		return say("the disk that holds %s is full; free some space and try again", d.path)
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
 		return say("%s cannot be written to; check its rights, and whether the disk is read-only", d.path)
 	case sqlite3.SQLITE_CANTOPEN:
-		return say("%s cannot be opened; check that its folder exists and that you may write to it", d.path)
+		return say("%s cannot be opened; check that its folder exists, that you may write to it, and that this program has not too many files open", d.path)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return say("another program keeps %s locked; close that program and try again", d.path)
 	case sqlite3.SQLITE_IOERR:
