@@ -215,4 +215,7 @@ func TestServerAsksTooMuch(t *testing.T) {
 	if r := mustCall(t, m, "s", "echo", `{"text":"x"}`); r.Content.Text() != "x" {
 		t.Errorf("%+v", r)
 	}
+	if !logHas(m, "s", "asks more than it reads") {
+		t.Errorf("every question was taken: %q", tail(m, "s"))
+	}
 }

@@ -182,9 +182,12 @@ func fixture(mode string) {
 		go serveStdio(obedient())
 		select {}
 	case "grandchild":
-		grandchild(argument)
+		// It ignores the end of its input and the polite signal.
+		startSelf("sleep:"+argument, nil, nil)
 		serveStdio(obedient())
 	case "sleep":
+		signal.Ignore(syscall.SIGTERM)
+		os.WriteFile(argument, fmt.Append(nil, os.Getpid()), 0o600)
 		select {}
 	case "wrapper": // as npx does: the server is its child
 		pid, err := startSelf("echo", os.Stdin, os.Stdout)
@@ -386,15 +389,6 @@ null,
 {"name":"plain","description":"twice","inputSchema":{"type":"object"}},
 {"name":"tricky","description":"read\u202e this \u200b\ue000 \udb40\udc41 \u001b[31mred","inputSchema":{"type":"object","properties":{"p\u200b":{"type":"string","description":"\udb40\udc42"}}},"outputSchema":5}
 ]}`
-
-// grandchild leaves a process in its own group that ignores the end of its
-// input, and writes its id to a file.
-func grandchild(file string) {
-	p, err := startSelf("sleep", nil, nil)
-	if err == nil {
-		os.WriteFile(file, fmt.Append(nil, p.Pid), 0o600)
-	}
-}
 
 func startSelf(mode string, in, out *os.File) (*os.Process, error) {
 	exe, err := os.Executable()

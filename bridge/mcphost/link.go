@@ -132,11 +132,6 @@ func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, li
 				k.progress(raw)
 			}
 		},
-		LoggingMessageHandler: func(_ context.Context, r *mcp.LoggingMessageRequest) {
-			if raw, err := json.Marshal(r.Params); err == nil {
-				k.log.add(k.redactor.text(logMessage(raw)))
-			}
-		},
 	}
 	if listen {
 		o.ToolListChangedHandler = func(context.Context, *mcp.ToolListChangedRequest) { k.changed() }
@@ -147,6 +142,17 @@ func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, li
 		limit = 0
 	}
 	client.AddSendingMiddleware(middleware(limit, e))
+	client.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
+		return func(ctx context.Context, method string, r mcp.Request) (mcp.Result, error) {
+			if method == "notifications/message" {
+				if raw, err := json.Marshal(r.GetParams()); err == nil {
+					k.log.add(k.redactor.text(logMessage(raw)))
+				}
+				return nil, nil
+			}
+			return next(ctx, method, r)
+		}
+	})
 	so := &mcp.ClientSessionOptions{}
 	if e.older {
 		so.ProtocolVersion = olderEra

@@ -56,6 +56,9 @@ func TestGrandchildEndsToo(t *testing.T) {
 			s := ready(t, m, child(t, "s", mode+":"+file))
 			pid := pidFrom(t, file)
 			mustCall(t, m, "s", "echo", `{"text":"x"}`)
+			if gone(pid) {
+				t.Fatal("the grandchild does not run")
+			}
 			began := time.Now()
 			m.Stop("s")
 			eventually(t, "both to end", func() bool { return !alive(s.PID) && gone(pid) })

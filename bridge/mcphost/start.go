@@ -17,10 +17,9 @@ var errNoAnswer = errors.New("the server did not answer in time")
 
 // plan is everything that a start needs.
 type plan struct {
-	config  store.ServerConfig
-	spec    processSpec
-	given   received
-	builtin string
+	config store.ServerConfig
+	spec   processSpec
+	given  received
 }
 
 // plan looks up what the configuration refers to: secrets, the program, the

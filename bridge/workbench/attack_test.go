@@ -168,12 +168,13 @@ func TestExchange(t *testing.T) {
 		}
 	})
 	seen := 0
-	for range 1500 {
-		text, failed := b.call("read_file", args("path", "door/id_project"))
+	for until := time.Now().Add(2 * time.Second); time.Now().Before(until); {
+		text, err := b.server.readFile(t.Context(), readIn{Path: "door/id_project"})
 		if strings.Contains(text, "KEY") {
-			t.Fatal("the key was read")
+			t.Error("the key was read")
+			break
 		}
-		if !failed {
+		if err == nil {
 			seen++
 		}
 	}

@@ -75,7 +75,7 @@ func readDir(p place) (entries []fs.DirEntry, more bool, err error) {
 }
 
 func describe(e fs.DirEntry) string {
-	name := fmt.Sprintf("%s", e.Name())
+	name := e.Name()
 	if strings.ContainsAny(name, "\n\r\t") {
 		name = fmt.Sprintf("%q", name)
 	}

@@ -21,6 +21,7 @@ type bench struct {
 	home    string
 	granted string
 	app     string
+	server  *Server
 	session *mcp.ClientSession
 }
 
@@ -55,6 +56,7 @@ func newBench(t *testing.T, folders ...string) *bench {
 		Now:  func() time.Time { return time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC) },
 	})
 	s.user = home
+	b.server = s
 	ours, theirs := net.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
