@@ -125,7 +125,7 @@ func TestLargeImages(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
 	create(t, d, "c")
-	data := bytes.Repeat([]byte{0, 1, 2, 3, 254, 255, 7}, 3<<20) // 21 MB
+	data := bytes.Repeat([]byte{0, 1, 2, 3, 254, 255, 7}, 1<<20) // 7 MB
 	m := message("m", "c", "", store.RoleTool, store.ToolResult{CallID: "x", Content: store.Parts{store.Image{MIMEType: "image/png", Data: data}}})
 	if err := d.Append(t.Context(), m); err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func TestLongChain(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)
 	create(t, d, "c")
-	const n = 5000
+	const n = 1500
 	msgs := make([]store.Message, n)
 	for i := range msgs {
 		parent := ""
@@ -190,7 +190,7 @@ func TestLongChain(t *testing.T) {
 	if len(ids) != n {
 		t.Errorf("%d messages, want %d", len(ids), n)
 	}
-	if err := d.DeleteConversation(t.Context(), "c"); err != nil { // deeper than SQLite's recursion
+	if err := d.DeleteConversation(t.Context(), "c"); err != nil { // deeper than the 1,000 levels of SQLite's cascades
 		t.Fatal(err)
 	}
 }

@@ -155,7 +155,7 @@ func (d *DB) chain(ctx context.Context, conversationID string) ([]store.Message,
 			return nil, err
 		}
 		m.ParentID, m.CreatedAt = parent.String, fromNanos(created)
-		if err := json.Unmarshal(parts, &m.Parts); err != nil {
+		if err := m.Parts.UnmarshalJSON(parts); err != nil { // by itself: json.Unmarshal would scan it twice more
 			return nil, fmt.Errorf("the message %s: %w", m.ID, err)
 		}
 		if err := json.Unmarshal(usage, &m.Usage); err != nil {
