@@ -428,4 +428,3 @@ func TestTwoHomesShareNothing(t *testing.T) {
 		t.Errorf("%s and %s", a, b)
 	}
 }
-
