@@ -51,9 +51,12 @@ func (d *Desktop) output(ctx context.Context, name string, args ...string) (stri
 // The error wraps ErrNoWindow where there is none.
 func (d *Desktop) Windows(ctx context.Context, pid int) (map[string]Window, error) {
 	found, err := d.xdotool(ctx, "search", "--onlyvisible", "--all", "--pid", strconv.Itoa(pid), "--name", ".")
-	if err != nil {
-		// It fails in the same way when there is none.
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 1 {
+		// This is how it says that it found nothing.
 		return nil, fmt.Errorf("process %d: %w (%w)", pid, ErrNoWindow, err)
+	}
+	if err != nil {
+		return nil, err
 	}
 	windows := map[string]Window{}
 	for id := range strings.FieldsSeq(found) {
