@@ -10,6 +10,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
@@ -76,7 +77,7 @@ func (p *providers) edit(cfg store.ProviderConfig, isNew bool) {
 	e.sheet.SetSize(720, 660)
 
 	e.fields = form.Groups(
-		container.NewGridWithColumns(2, e.name.Box, form.Column(form.Caption("Format"), e.kind)),
+		container.NewGridWithColumns(2, e.name.Box, container.New(layout.NewCustomPaddedVBoxLayout(0), form.Caption("Format"), e.kind)),
 		e.address.Box, e.key.Box, e.model.Box, e.headers.Box)
 	e.title = "Edit " + form.Visible(cfg.Title(), false)
 	if isNew {

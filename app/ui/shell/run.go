@@ -30,6 +30,7 @@ func (s *Shell) Run(ctx context.Context) error {
 
 // started runs after the first frame; all that reads or asks begins here.
 func (s *Shell) started() {
+	s.wake()
 	s.running.Go(func() { s.tray.run(s.ctx) })
 	s.running.Go(s.pump)
 	s.running.Go(s.trim)

@@ -120,6 +120,7 @@ type Shell struct {
 	known   bool // views hold what the engine said
 	size    fyne.Size
 	hidden  bool
+	awake   bool // the first frame was painted
 	saying  *form.Sheet // that closing hides
 }
 
@@ -275,8 +276,16 @@ func (s *Shell) open(p place) {
 	s.rail.choose(now.item)
 	s.body.Objects = []fyne.CanvasObject{now.page.Object()}
 	s.body.Refresh()
-	s.tellServers()
-	now.page.Shown()
+	if s.awake {
+		s.tellServers()
+		now.page.Shown()
+	}
+}
+
+// wake tells the page in view that it can be seen; before, nothing is read.
+func (s *Shell) wake() {
+	s.awake = true
+	s.places[s.current].page.Shown()
 }
 
 // tellServers gives the page in view what is known of the servers.

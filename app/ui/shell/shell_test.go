@@ -56,6 +56,10 @@ func start(t *testing.T, e *uitest.Engine) (*Shell, *fakeChat) {
 		s.cancel()
 		s.running.Wait()
 	})
+	if chat.shown != 0 {
+		t.Error("the page works before the first frame")
+	}
+	s.wake()
 	return s, chat
 }
 

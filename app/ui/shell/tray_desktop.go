@@ -5,6 +5,7 @@ package shell
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -16,7 +17,7 @@ type tray struct {
 	actions trayActions
 	menu    *fyne.Menu
 	group   *fyne.MenuItem
-	there   bool
+	owned   atomic.Bool // whether there is a tray
 	labels  latest
 }
 
@@ -26,7 +27,7 @@ func newTray(app fyne.App, icon []byte, actions trayActions, _ *slog.Logger) *tr
 	if !ok {
 		return t
 	}
-	t.there = true
+	t.owned.Store(true)
 	t.group = fyne.NewMenuItem(trayServers, actions.servers)
 	quit := fyne.NewMenuItem(trayQuit, actions.quit)
 	quit.IsQuit = true
@@ -43,7 +44,7 @@ func newTray(app fyne.App, icon []byte, actions trayActions, _ *slog.Logger) *tr
 }
 
 // available reports whether the icon can be seen.
-func (t *tray) available() bool { return t.there }
+func (t *tray) available() bool { return t.owned.Load() }
 
 // servers shows how the servers are. It does not wait.
 func (t *tray) servers(labels []string) { t.labels.put(labels) }
@@ -56,7 +57,7 @@ func (t *tray) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case labels := <-t.labels:
-			if t.there && changedLabels(shown, labels) {
+			if t.owned.Load() && changedLabels(shown, labels) {
 				shown = labels
 				fyne.Do(func() { t.show(labels) })
 			}
