@@ -320,6 +320,7 @@ func (p *Page) setSwitches(s store.Switches) {
 // refreshState shows what depends on the conversation and on what runs.
 func (p *Page) refreshState() {
 	p.composer.setRunning(p.runs[p.current] != nil)
+	p.composer.setAsking(p.stateOf(p.current) == stateAsking)
 	on, all := countTools(p.views, p.switches())
 	p.composer.say(p.modelTitle(), fmt.Sprintf("%d of %d tools", on, all))
 	for _, c := range p.conversations {

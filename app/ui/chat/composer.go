@@ -111,6 +111,17 @@ func (c *composer) setRunning(running bool) {
 	c.update()
 }
 
+// setAsking says in the empty field how to get to a question by keyboard.
+func (c *composer) setAsking(asking bool) {
+	text := "Write a message"
+	if asking {
+		text = "A call waits for your answer. Shift+Tab goes to it"
+	}
+	if c.input.PlaceHolder != text {
+		c.input.SetPlaceHolder(text)
+	}
+}
+
 func (c *composer) update() {
 	if c.running {
 		c.send.Set("Stop", theme.Icon(theme.IconStop))

@@ -450,7 +450,6 @@ func (b *bench) row(title string) *row {
 // tapText taps the button in the thread or on top with that text.
 func (b *bench) tapText(text string) {
 	b.t.Helper()
-	b.w.Canvas().Capture()
 	test.Tap(uitest.Find(b.t, b.w, func(o interface {
 		fyne.CanvasObject
 		fyne.Tappable

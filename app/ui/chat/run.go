@@ -200,6 +200,7 @@ func (p *Page) apply(r *run) {
 	}
 	if p.current == r.conversation {
 		p.showChanges()
+		p.composer.setAsking(p.stateOf(r.conversation) == stateAsking)
 	}
 	p.sidebar.setState(r.conversation, p.stateOf(r.conversation))
 }

@@ -268,7 +268,11 @@ func (rr *rowRenderer) paint() {
 func (rr *rowRenderer) Layout(size fyne.Size) {
 	r := rr.r
 	r.back.Resize(size)
-	const inset, right float32 = 10, 30
+	const inset float32 = 10
+	right := float32(30)
+	if r.s.states[r.line.conv.ID] != stateIdle && r.more.Visible() {
+		right += 14
+	}
 	w := size.Width - inset - right
 	if r.line.day == "" {
 		r.title.Text = shorten(titleOf(r.line.conv), w, r.title.TextSize)

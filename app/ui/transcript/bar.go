@@ -23,11 +23,12 @@ type bar struct {
 	buttons []*pressable
 	keys    map[rune]int
 	reveal  func()
+	view    *View
 	focused int
 }
 
-func newBar(list []barButton, keys map[rune]int) *bar {
-	b := &bar{keys: keys}
+func newBar(v *View, list []barButton, keys map[rune]int) *bar {
+	b := &bar{view: v, keys: keys}
 	for _, l := range list {
 		p := &pressable{bar: b}
 		p.Text, p.OnTapped = l.label, l.do
@@ -61,6 +62,15 @@ func (b *bar) rows(width float32, place func(i int, at fyne.Position, size fyne.
 	return y + h
 }
 
+// press presses the button that the key stands for, if it does.
+func (b *bar) press(r rune) bool {
+	i, ok := b.keys[r]
+	if ok {
+		b.buttons[i].Tapped(nil)
+	}
+	return ok
+}
+
 func (b *bar) heightFor(width float32) float32 { return b.rows(width, nil) }
 
 // CreateRenderer links the bar to what is drawn.
@@ -80,7 +90,7 @@ func (r *barRenderer) paint() {
 	r.hint.Color = th.Color(look.ColorMuted, v)
 	r.hint.TextSize = th.Size(theme.SizeNameCaptionText)
 	r.hint.Text = ""
-	if len(r.b.keys) > 0 && r.b.focused > 0 {
+	if len(r.b.keys) > 0 && (r.b.focused > 0 || r.b.view.focused) {
 		r.hint.Text = "Keys 1 to 4 answer"
 	}
 }
@@ -147,11 +157,7 @@ func (p *pressable) FocusLost() {
 }
 
 // TypedRune presses the button that the key stands for.
-func (p *pressable) TypedRune(r rune) {
-	if i, ok := p.bar.keys[r]; ok {
-		p.bar.buttons[i].Tapped(nil)
-	}
-}
+func (p *pressable) TypedRune(r rune) { p.bar.press(r) }
 
 // TypedKey presses the button.
 func (p *pressable) TypedKey(e *fyne.KeyEvent) {

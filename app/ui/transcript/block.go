@@ -28,6 +28,17 @@ type block struct {
 	make   func() fyne.CanvasObject    // makes fixed when it comes into view, and anew each time
 	tall   func(width float32) float32 // height of fixed; nil takes its MinSize
 
+	// lazy makes the blocks that this one stands for, when it comes into view;
+	// chars is how much text they will hold. kids are what it made.
+	lazy   func() []*block
+	joined bool          // they go on with what stands above
+	later  func() []span // the same for spans
+	chars  int
+	kids   []*block
+
+	guessed      float32 // height while it was never laid out
+	guessedWidth float32 // that it was guessed for
+
 	width  float32 // that the rest is for; 0 while unknown
 	height float32
 	lines  []line
@@ -76,6 +87,13 @@ func (b *block) layout(m *measurer, width float32) {
 		return
 	}
 	b.width = width
+	if b.lazy != nil {
+		b.layoutKids(m, width)
+		return
+	}
+	if b.later != nil {
+		b.spans, b.later = b.later(), nil
+	}
 	b.lines, b.shapes = b.lines[:0], b.shapes[:0]
 	y := b.gap
 	inner := max(width-b.left-b.right, 24)
@@ -103,6 +121,20 @@ func (b *block) layout(m *measurer, width float32) {
 			top = 0
 		}
 		b.shapes = append(b.shapes, shape{x: q.x, y: top, w: 3, h: b.height - top, ink: theme.ColorNameInputBorder})
+	}
+}
+
+func (b *block) layoutKids(m *measurer, width float32) {
+	if b.kids == nil {
+		b.kids = b.lazy()
+		if len(b.kids) > 0 && b.gap > 0 {
+			b.kids[0].gap = b.gap
+		}
+	}
+	b.height = 0
+	for _, k := range b.kids {
+		k.layout(m, width)
+		b.height += k.height
 	}
 }
 
@@ -177,12 +209,23 @@ func lineHeight(size float32, code bool) float32 {
 	return float32(int(size*leading + 0.5))
 }
 
-// guess estimates the height of a block that was never laid out.
+// guess returns the height of a block, or an estimate if it was never laid out
+// for that width.
 func (b *block) guess(width float32) float32 {
 	if b.width == width {
 		return b.height
 	}
+	if b.guessedWidth != width {
+		b.guessed, b.guessedWidth = b.estimate(width), width
+	}
+	return b.guessed
+}
+
+func (b *block) estimate(width float32) float32 {
 	switch {
+	case b.lazy != nil:
+		// Prose has some 0.5 of its size a letter, and a gap now and then.
+		return 12 + float32(b.chars)*7.5/max(width, 24)*lineHeight(15, false)*1.15
 	case b.tall != nil, b.fixed != nil:
 		return b.gap + 40 + b.below
 	case b.rule:
@@ -190,7 +233,7 @@ func (b *block) guess(width float32) float32 {
 	case b.cells != nil:
 		return b.gap + float32(len(b.cells.rows))*32
 	}
-	n := 0
+	n := b.chars
 	for _, s := range b.spans {
 		n += len(s.text)
 	}

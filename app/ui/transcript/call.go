@@ -24,23 +24,20 @@ func (e *entry) call(c Call) {
 		e.asking(c)
 		return
 	}
-	if e.head == nil {
-		e.head = newHead(e.toggle)
-	}
 	st := headState{server: visible(c.Server), title: visible(c.Tool), open: e.open, can: true, end: callEnd(c)}
 	switch c.State {
 	case CallRunning:
 		st.busy = true
 	case CallDone:
-		st.icon = look.Tinted(look.IconCheck, theme.ColorNameSuccess)
+		st.icon, st.tint = look.IconCheck, theme.ColorNameSuccess
 	case CallFailed:
-		st.icon = look.Tinted(look.IconWarning, theme.ColorNameWarning)
+		st.icon, st.tint = look.IconWarning, theme.ColorNameWarning
 	case CallClosed:
-		st.icon = look.Tinted(look.IconClose, look.ColorMuted)
+		st.icon, st.tint = look.IconClose, look.ColorMuted
 	default:
-		st.icon = look.Tinted(look.IconTools, look.ColorMuted)
+		st.icon, st.tint = look.IconTools, look.ColorMuted
 	}
-	e.head.set(st)
+	e.line = st
 	g := &group{fill: look.ColorCard, stroke: theme.ColorNameSeparator, radius: look.Radius}
 	e.blocks = []*block{e.headBlock(g, 10)}
 	if !e.open {
@@ -140,7 +137,7 @@ func (e *entry) section(title, text string, ink fyne.ThemeColorName, g *group) {
 
 // buttons is a block of buttons that flow into as many rows as they need.
 func (e *entry) buttons(g *group, left float32, list []barButton, keys map[rune]int) *block {
-	bar := newBar(list, keys)
+	bar := newBar(e.view, list, keys)
 	b := &block{gap: 10, left: left, right: cardPad, group: g, fixed: bar, tall: bar.heightFor}
 	bar.reveal = func() { e.view.reveal(b) }
 	return b

@@ -19,6 +19,7 @@ type document struct {
 	src    []byte
 	done   int // src[:done] is in blocks for good
 	fence  *fence
+	head   []byte   // of the table that src[:done] ends in
 	blocks []*block // for good
 	tail   []*block // of src[done:]
 	defs   []byte   // link definitions, which may stand after their use
@@ -36,6 +37,7 @@ type fence struct {
 const (
 	maxChunk = 8 << 10 // that the parser gets at once
 	maxLines = 40      // of code in a block
+	maxInfo  = 200     // bytes after a fence that can be its language
 	maxCode  = 4 << 10 // bytes of code in a block
 )
 
@@ -58,7 +60,7 @@ func (d *document) end() (same int) {
 	d.ended = true
 	if defs := definitions(d.src); len(defs) > 0 {
 		d.defs = defs
-		d.done, d.fence, d.blocks, d.tail = 0, nil, nil, nil
+		d.done, d.fence, d.head, d.blocks, d.tail = 0, nil, nil, nil, nil
 	}
 	return d.update()
 }
@@ -89,28 +91,55 @@ func (d *document) step() bool {
 		return true
 	}
 	n, sure := chunk(rest)
-	blocks := d.set.markdown(rest[:n], d.defs)
+	head := d.head
 	if !sure && !d.ended {
-		d.tail = blocks
+		d.tail = d.set.joined(head, rest[:n], d.defs)
 		return false
 	}
-	d.blocks = append(d.blocks, blocks...)
+	// What is for good is parsed when somebody looks at it.
+	set, part, defs := d.set, rest[:n:n], d.defs
+	if len(bytes.TrimSpace(part)) > 0 {
+		d.blocks = append(d.blocks, &block{chars: n, lazy: func() []*block { return set.joined(head, part, defs) }})
+	}
+	d.head = tableHead(head, part, firstLine(rest[n:min(len(rest), n+maxChunk)]))
 	d.done += n
 	return d.done < len(d.src)
 }
+
+// tableHead returns the first two lines of the table that a cut went through,
+// if it went through one, so that the rest can be set as a table, too. head is
+// that of the part itself.
+func tableHead(head, part, next []byte) []byte {
+	if !bytes.ContainsRune(next, '|') || len(part) == 0 || part[len(part)-1] != '\n' {
+		return nil
+	}
+	lines := bytes.SplitAfter(part, []byte("\n"))
+	lines = lines[:len(lines)-1]
+	for i := len(lines) - 1; i >= 0; i-- {
+		if !bytes.ContainsRune(lines[i], '|') {
+			return nil
+		}
+		if i > 0 && delimiterRow.Match(lines[i]) {
+			return bytes.Join(lines[i-1:i+1], nil)
+		}
+	}
+	return head
+}
+
+var delimiterRow = regexp.MustCompile(`^ {0,3}[|:-][ \t|:-]*-[ \t|:-]*\r?\n$`)
 
 // stepFence takes lines of the open code block.
 func (d *document) stepFence(rest []byte) bool {
 	f := d.fence
 	at, lines := 0, 0
 	for at < len(rest) {
-		n := bytes.IndexByte(rest[at:], '\n')
-		line := rest[at:]
+		line := rest[at:min(len(rest), at+4*maxCode)] // a line may be endless
+		n := bytes.IndexByte(line, '\n')
 		whole := n >= 0
 		if whole {
 			line = rest[at : at+n]
 		}
-		if (whole || d.ended) && f.closes(line) {
+		if (whole || d.ended && at+len(line) == len(rest)) && f.closes(line) {
 			f.code.to = d.done + at
 			d.blocks = append(d.blocks, d.set.code(f.code, string(rest[:at]), f.first, true)...)
 			d.done += at + len(line)
@@ -161,13 +190,14 @@ func openFence(s []byte, ended bool) (f *fence, n int) {
 	if count < 3 {
 		return nil, 0
 	}
+	s = s[:min(len(s), count+maxInfo+2)]
 	end := bytes.IndexByte(s, '\n')
 	whole := end >= 0
 	if !whole {
 		end = len(s)
 	}
 	info := s[count:end]
-	if len(info) > 200 || s[0] == '`' && bytes.IndexByte(info, '`') >= 0 {
+	if len(info) > maxInfo || s[0] == '`' && bytes.IndexByte(info, '`') >= 0 {
 		return nil, 0
 	}
 	f = &fence{mark: s[0], count: count, first: true}
@@ -206,6 +236,7 @@ func (f *fence) closes(line []byte) bool {
 // chunk returns how much of the text can be parsed by itself, and whether what
 // follows can no longer change it.
 func chunk(s []byte) (n int, sure bool) {
+	s = s[:min(len(s), 2*maxChunk)] // a line may be endless
 	list := isListItem(firstLine(s))
 	blank := false
 	for at := 0; at < len(s); {

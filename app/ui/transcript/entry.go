@@ -19,9 +19,10 @@ type entry struct {
 	placed int // blocks that stand in the view
 
 	doc  *document
-	open bool // a folded item was opened
-	all  bool // what was cut is shown whole
-	head *head
+	open bool  // a folded item was opened
+	all  bool  // what was cut is shown whole
+	head *head // made when it comes into view
+	line headState
 }
 
 const gapItemTop float32 = 22 // above each thing in the thread
@@ -108,11 +109,9 @@ func (e *entry) user(u User) {
 	e.blocks = nil
 	for first := true; first || text != ""; first = false {
 		n := cut(text, maxCode)
-		piece := text[:n]
+		piece := strings.TrimSuffix(text[:n], "\n")
 		text = text[n:]
-		b := &block{group: g, left: 100, right: pad, spans: []span{{
-			text: visible(strings.TrimSuffix(piece, "\n")), face: face{size: size}, ink: theme.ColorNameForeground,
-		}}}
+		b := &block{group: g, left: 100, right: pad}
 		if first {
 			b.gap = gapItemTop + over
 			b.hug = text == ""
@@ -120,6 +119,15 @@ func (e *entry) user(u User) {
 		}
 		if text == "" {
 			b.below = over
+		}
+		set := func() []span {
+			return []span{{text: visible(piece), face: face{size: size}, ink: theme.ColorNameForeground}}
+		}
+		if first {
+			b.spans = set()
+		} else { // it may be megabytes
+			b.later = set
+			b.chars = n
 		}
 		e.blocks = append(e.blocks, b)
 	}
@@ -177,9 +185,6 @@ func (e *entry) reasoning(was Item, r Reasoning) {
 
 func (e *entry) folded(r Reasoning) {
 	e.same = 0
-	if e.head == nil {
-		e.head = newHead(e.toggle)
-	}
 	title := "Thought about it"
 	switch {
 	case r.Growing:
@@ -187,10 +192,10 @@ func (e *entry) folded(r Reasoning) {
 	case r.Took > 0:
 		title = "Thought for " + duration(r.Took)
 	}
-	e.head.set(headState{
+	e.line = headState{
 		quiet: true, title: title, open: e.open, can: len(e.doc.src) > 0,
-		icon: look.Tinted(look.IconThinking, look.ColorMuted), busy: r.Growing,
-	})
+		icon: look.IconThinking, tint: look.ColorMuted, busy: r.Growing,
+	}
 	e.blocks = []*block{e.headBlock(nil, gapItemTop-8)}
 	if e.open {
 		if r.Growing {
@@ -200,9 +205,18 @@ func (e *entry) folded(r Reasoning) {
 	}
 }
 
+// headBlock is the line that opens and closes the entry. Its widget is one and
+// the same as long as the entry lives, so that it keeps the focus.
 func (e *entry) headBlock(g *group, gap float32) *block {
-	b := &block{gap: gap, group: g, fixed: e.head, tall: func(float32) float32 { return headHeight }}
-	e.head.reveal = func() { e.view.reveal(b) }
+	b := &block{gap: gap, group: g, tall: func(float32) float32 { return headHeight }}
+	b.make = func() fyne.CanvasObject {
+		if e.head == nil {
+			e.head = newHead(e.toggle)
+		}
+		e.head.reveal = func() { e.view.reveal(b) }
+		e.head.set(e.line)
+		return e.head
+	}
 	return b
 }
 

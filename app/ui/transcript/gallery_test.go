@@ -72,7 +72,7 @@ func TestGallery(t *testing.T) {
 				w.Resize(fyne.NewSize(width, 900))
 				v.SetItems(items)
 				for _, e := range v.entries {
-					if e.head != nil && e.item.id() != "3" && e.item.id() != "4" {
+					if e.line.can && e.item.id() != "3" && e.item.id() != "4" {
 						e.toggle()
 					}
 				}

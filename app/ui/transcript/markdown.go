@@ -84,6 +84,21 @@ func (t *typeset) markdown(src, defs []byte) []*block {
 	return b.out
 }
 
+// joined makes blocks of a chunk that goes on with the table of that head,
+// unless head is nil.
+func (t *typeset) joined(head, src, defs []byte) []*block {
+	if head == nil {
+		return t.markdown(src, defs)
+	}
+	out := t.markdown(append(head[:len(head):len(head)], src...), defs)
+	if len(out) > 0 && out[0].cells != nil {
+		out[0].cells.rows = out[0].cells.rows[1:]
+		out[0].gap = 0
+		return out
+	}
+	return t.markdown(src, defs)
+}
+
 // tooDeep reports whether a line begins with so many quotes and bullets that
 // parsing it would take long.
 func tooDeep(src []byte) bool {

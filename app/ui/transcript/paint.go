@@ -217,26 +217,23 @@ func (r *viewRenderer) sync() {
 	over := make([]fyne.CanvasObject, 0, 64)
 	seen := map[*block]bool{}
 	grounds := map[*group]*canvas.Rectangle{}
-	i := v.anchor - 1
-	v.eachInView(func(b *block, top float32) {
-		i++
-		b.layout(v.measure, v.column)
+	v.eachPlaced(func(p placed) {
+		b := p.block
 		seen[b] = true
 		if g := b.group; g != nil {
 			rect := grounds[g]
 			if rect == nil {
-				begins := i == 0 || v.blocks[i-1].group != g
-				rect = r.ground(b, top, left, begins)
+				rect = r.ground(b, p.top, left, p.begins)
 				grounds[g] = rect
 				under = append(under, rect)
 			}
-			bottom := top + b.height
-			if i+1 < len(v.blocks) && v.blocks[i+1].group == g {
+			bottom := p.top + b.height
+			if p.goesOn {
 				bottom = max(bottom, size.Height+beyond)
 			}
 			rect.Resize(fyne.NewSize(rect.Size().Width, max(min(bottom, size.Height+beyond)-rect.Position().Y, 1)))
 		}
-		under, over = r.place(b, top, left, under, over)
+		under, over = r.place(b, p.top, left, under, over)
 	})
 	for b := range r.on {
 		if !seen[b] {
@@ -389,8 +386,8 @@ func (r *viewRenderer) drop(b *block, forget bool) {
 	delete(r.on, b)
 	s := b.shown
 	b.shown = nil
-	if b.make != nil {
-		if c, ok := b.fixed.(interface{ Gone() }); ok {
+	if b.make != nil && b.fixed != nil {
+		if c, ok := b.fixed.(interface{ Gone() }); ok && !r.inUse(b.fixed) {
 			c.Gone()
 		}
 		b.fixed = nil
@@ -402,6 +399,16 @@ func (r *viewRenderer) drop(b *block, forget bool) {
 	for _, l := range s.lines {
 		r.texts = append(r.texts, l.texts...)
 	}
+}
+
+// inUse reports whether a block in view has the widget.
+func (r *viewRenderer) inUse(o fyne.CanvasObject) bool {
+	for b := range r.on {
+		if b.fixed == o {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *viewRenderer) rect() *canvas.Rectangle {

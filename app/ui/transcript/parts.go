@@ -16,7 +16,8 @@ const headHeight float32 = 38
 
 // headState is what a head shows.
 type headState struct {
-	icon   fyne.Resource
+	icon   look.IconName
+	tint   fyne.ThemeColorName
 	busy   bool   // something moves in place of the icon
 	server string // in front of the title; may be empty
 	title  string
@@ -33,6 +34,7 @@ type head struct {
 	state   headState
 	toggle  func()
 	reveal  func()
+	gone    bool // out of view
 	hovered bool
 	focused bool
 }
@@ -51,8 +53,17 @@ func newHead(toggle func()) *head {
 }
 
 func (h *head) set(s headState) {
+	h.gone = false
 	h.state = s
 	h.Refresh()
+}
+
+// Gone stops what moves; the line is out of view.
+func (h *head) Gone() {
+	if h.state.busy {
+		h.gone = true
+		h.Refresh()
+	}
 }
 
 func (h *head) press() {
@@ -170,8 +181,11 @@ func (r *headRenderer) paint() {
 	if h.state.quiet {
 		r.title.Color = muted
 	}
-	r.icon.Resource = h.state.icon
-	if h.state.busy && !h.state.quiet {
+	r.icon.Resource = nil
+	if h.state.icon != "" {
+		r.icon.Resource = look.Tinted(h.state.icon, h.state.tint)
+	}
+	if h.state.busy && !h.state.quiet && !h.gone {
 		if r.spin == nil {
 			r.spin = widget.NewActivity()
 			r.spin.Start()

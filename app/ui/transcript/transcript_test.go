@@ -30,8 +30,7 @@ func show(t *testing.T, width, height float32, o Options) (*View, fyne.Window) {
 // everything returns all text that the view holds, in view or not.
 func everything(v *View) string {
 	var b strings.Builder
-	for _, bl := range v.blocks {
-		bl.layout(v.measure, v.column)
+	for _, bl := range v.flat() {
 		for _, l := range bl.lines {
 			for _, r := range l.runs {
 				b.WriteString(r.text())
@@ -40,6 +39,20 @@ func everything(v *View) string {
 		}
 	}
 	return b.String()
+}
+
+// flat returns all blocks, laid out.
+func (v *View) flat() []*block {
+	var out []*block
+	for _, bl := range v.blocks {
+		bl.layout(v.measure, v.column)
+		if bl.lazy != nil {
+			out = append(out, bl.kids...)
+		} else {
+			out = append(out, bl)
+		}
+	}
+	return out
 }
 
 func numbered(n int) []Item {
@@ -189,7 +202,7 @@ func TestMarkdown(t *testing.T) {
 // linkUnder returns the target of the link with that text.
 func (v *View) linkUnder(t *testing.T, text string) string {
 	t.Helper()
-	for _, b := range v.blocks {
+	for _, b := range v.flat() {
 		for i := range b.spans {
 			if strings.Contains(b.spans[i].text, text) {
 				return b.spans[i].link
@@ -197,6 +210,34 @@ func (v *View) linkUnder(t *testing.T, text string) string {
 		}
 	}
 	return ""
+}
+
+// TestLongTable proves that a table stays one, however long it is.
+func TestLongTable(t *testing.T) {
+	v, _ := show(t, 900, 2000, Options{})
+	var text strings.Builder
+	text.WriteString("Before\n\n| Name | Size |\n|:--|--:|\n")
+	for i := range 2000 {
+		fmt.Fprintf(&text, "| file number %d | %d |\n", i, i*i)
+	}
+	text.WriteString("\nAfter")
+	for _, growing := range []bool{false, true} {
+		v.SetItems([]Item{Assistant{ID: "a", Text: text.String(), Growing: growing}})
+		rows := 0
+		for _, b := range v.flat() {
+			if b.cells != nil {
+				rows += len(b.cells.rows)
+			}
+			for _, s := range b.spans {
+				if strings.ContainsRune(s.text, '|') {
+					t.Fatalf("growing %v: %.100q is not in the table", growing, s.text)
+				}
+			}
+		}
+		if got := everything(v); rows != 2001 || !strings.Contains(got, "file number 1999") || !strings.Contains(got, "After") {
+			t.Errorf("growing %v: the table has %d rows", growing, rows)
+		}
+	}
 }
 
 func TestLinks(t *testing.T) {
@@ -401,7 +442,7 @@ func TestAnswers(t *testing.T) {
 		{'1', "Allow once", tools.AnswerOnce}, {'2', "This conversation", tools.AnswerConversation},
 		{'3', "Always", tools.AnswerAlways}, {'4', "Deny", tools.AnswerDeny},
 	} {
-		for _, how := range []string{"key", "tap", "Return"} {
+		for _, how := range []string{"key", "key in the thread", "tap", "Return"} {
 			t.Run(c.text+" by "+how, func(t *testing.T) {
 				v, w := show(t, 700, 800, Options{})
 				var got []tools.Answer
@@ -421,6 +462,9 @@ func TestAnswers(t *testing.T) {
 				switch how {
 				case "key":
 					w.Canvas().Focus(b.buttons[3])
+					w.Canvas().Focused().TypedRune(c.key)
+				case "key in the thread":
+					w.Canvas().Focus(v)
 					w.Canvas().Focused().TypedRune(c.key)
 				case "tap":
 					test.Tap(button)
@@ -460,6 +504,25 @@ func TestCopies(t *testing.T) {
 	tapLabelled(t, v, "Copy message")
 	if copied != "Text:\n\n```go\nx := 1\n\ny := 2\n```\n" {
 		t.Errorf("message: %q", copied)
+	}
+}
+
+func TestCursor(t *testing.T) {
+	v, _ := show(t, 700, 400, Options{})
+	if v.Cursor() != desktop.DefaultCursor { // the window cannot do without one
+		t.Errorf("cursor %v", v.Cursor())
+	}
+}
+
+func TestTypesElsewhere(t *testing.T) {
+	typed := ""
+	v, w := show(t, 700, 400, Options{TypeElsewhere: func(r rune) { typed += string(r) }})
+	v.SetItems(numbered(3))
+	w.Canvas().Focus(v)
+	w.Canvas().Focused().TypedRune('1')
+	w.Canvas().Focused().TypedRune('x')
+	if typed != "1x" {
+		t.Errorf("typed %q", typed)
 	}
 }
 

@@ -81,7 +81,7 @@ var (
 
 // New makes an empty thread.
 func New(o Options) *View {
-	v := &View{o: o, measure: newMeasurer(), parser: newParser(), byID: map[string]*entry{}, follow: true}
+	v := &View{o: o, measure: newMeasurer(), parser: newParser(), byID: map[string]*entry{}, follow: true, cursor: desktop.DefaultCursor}
 	v.bar = newScrollBar(v)
 	v.toEnd = newFloating("Back to the end", v.ScrollToEnd)
 	v.toEnd.Hide()
@@ -262,14 +262,36 @@ func (v *View) hoverOver(s *span) {
 // Cursor is a hand over links.
 func (v *View) Cursor() desktop.Cursor { return v.cursor }
 
-// FocusGained shows that keys move the thread.
-func (v *View) FocusGained() { v.focused = true; v.sync() }
+// FocusGained shows that keys move the thread, and answer the question in it.
+func (v *View) FocusGained() { v.setFocused(true) }
 
 // FocusLost ends what FocusGained began.
-func (v *View) FocusLost() { v.focused = false; v.sync() }
+func (v *View) FocusLost() { v.setFocused(false) }
 
-// TypedRune hands letters to where one writes.
+func (v *View) setFocused(on bool) {
+	v.focused = on
+	if b := v.question(); b != nil {
+		b.Refresh()
+	}
+	v.sync()
+}
+
+// question returns the buttons of the first question in view, or nil.
+func (v *View) question() (found *bar) {
+	v.eachInView(func(bl *block, _ float32) {
+		if b, ok := bl.fixed.(*bar); ok && len(b.keys) > 0 && found == nil {
+			found = b
+		}
+	})
+	return found
+}
+
+// TypedRune answers the question in view, if the key does, and hands other
+// letters to where one writes.
 func (v *View) TypedRune(r rune) {
+	if b := v.question(); b != nil && b.press(r) {
+		return
+	}
 	if v.o.TypeElsewhere != nil {
 		v.o.TypeElsewhere(r)
 	}
@@ -347,12 +369,46 @@ func (v *View) linkAt(p fyne.Position) (found *span) {
 // left is where the column of text begins.
 func (v *View) left() float32 { return (v.Size().Width - v.column) / 2 }
 
-// eachInView visits the blocks in view with their distance from the top edge.
+// eachInView visits the blocks in view with their distance from the top edge,
+// in order.
 func (v *View) eachInView(f func(b *block, top float32)) {
+	v.eachPlaced(func(p placed) { f(p.block, p.top) })
+}
+
+// placed is a block in view.
+type placed struct {
+	block  *block
+	top    float32 // distance from the top edge
+	begins bool    // the block above is not of its group
+	goesOn bool    // the block below is
+}
+
+func (v *View) eachPlaced(f func(placed)) {
+	height := v.Size().Height
+	group := func(list []*block, i int) *group {
+		if i < 0 || i >= len(list) {
+			return nil
+		}
+		return list[i].group
+	}
+	visit := func(list []*block, i int, top float32) {
+		g := list[i].group
+		f(placed{list[i], top, g != group(list, i-1), g == group(list, i+1)})
+	}
 	y := -v.above
-	for i := v.anchor; i < len(v.blocks) && y < v.Size().Height; i++ {
-		f(v.blocks[i], y)
-		y += v.blocks[i].height
+	for i := v.anchor; i < len(v.blocks) && y < height; i++ {
+		b := v.blocks[i]
+		if b.lazy == nil {
+			visit(v.blocks, i, y)
+			y += b.height
+			continue
+		}
+		for k := range b.kids {
+			if y < height && y+b.kids[k].height > -beyond {
+				visit(b.kids, k, y)
+			}
+			y += b.kids[k].height
+		}
 	}
 }
 
