@@ -120,7 +120,7 @@ type Shell struct {
 	known   bool // views hold what the engine said
 	size    fyne.Size
 	hidden  bool
-	awake   bool // the first frame was painted
+	awake   bool        // the first frame was painted
 	saying  *form.Sheet // that closing hides
 }
 

@@ -400,12 +400,13 @@ func TestGallery(t *testing.T) {
 		"shell-welcome": func(w fyne.Window) { galleryWelcome(t, w, stepWhat) },
 		"shell-models":  func(w fyne.Window) { galleryWelcome(t, w, stepModels) },
 		"shell-import":  func(w fyne.Window) { galleryWelcome(t, w, stepServers) },
-		"shell-no-start": func(w fyne.Window) {
-			w.SetContent(errorContent(errors.New("another Drawbridge owns this folder, and does not answer; end it, then start again"), nil, nil))
-		},
 	} {
 		uitest.Gallery(t, name, size, build)
 	}
+	uitest.Gallery(t, "shell-no-start", fyne.NewSize(560, 260), func(w fyne.Window) {
+		w.SetContent(errorContent(errors.New("another Drawbridge owns this folder, and does not answer; end it, then start again"), nil, nil))
+		w.Resize(fyne.NewSize(560, 260))
+	})
 }
 
 func galleryWelcome(t *testing.T, w fyne.Window, step int) {

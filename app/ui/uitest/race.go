@@ -1,0 +1,6 @@
+//go:build race
+
+package uitest
+
+// underRace reports whether the race detector watches.
+const underRace = true
