@@ -60,6 +60,7 @@ func runWindow(ctx context.Context, session *control.Session) int {
 	}
 	e.setShow(window.Show)
 	serving := serve(ctx, owner, e)
+	defer trimAfterStart(h.logger).Stop()
 	err = errors.Join(window.Run(ctx), serving.stop())
 	if err != nil {
 		return fail(session.Stderr, err)

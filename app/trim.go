@@ -1,0 +1,25 @@
+//go:build !nowindow
+
+package main
+
+import (
+	"log/slog"
+	"runtime/debug"
+	"time"
+)
+
+// trimAfter is when the window has been drawn and its servers are starting.
+const trimAfter = 5 * time.Second
+
+// trimAfterStart gives back, once, what only the start needed: garbage, and the
+// pages of the program itself that are in memory because each package's init
+// ran through them. They are a third of the whole. A page that is needed after
+// all comes back from the file at its next use.
+func trimAfterStart(logger *slog.Logger) *time.Timer {
+	return time.AfterFunc(trimAfter, func() {
+		debug.FreeOSMemory()
+		if err := dropProgramPages(); err != nil {
+			logger.Warn("memory that only the start needed is kept", "error", err)
+		}
+	})
+}
