@@ -51,7 +51,7 @@ func newComposer(send, stop, models, tools func()) *composer {
 
 	c.row = container.New(rowLayout{}, c.models, c.tools, c.send)
 	frame := newPanel(container.New(layout.NewCustomPaddedVBoxLayout(0),
-		container.NewThemeOverride(c.input, theme.Bare()), c.row))
+		c.input, c.row))
 	c.input.onFocus = frame.setFocused
 	c.box = container.New(form.Centered(threadWidth), frame)
 	c.update()
@@ -202,6 +202,31 @@ func newInput(name, placeholder string) *input {
 	i.MultiLine = true
 	i.ExtendBaseWidget(i)
 	return i
+}
+
+// CreateRenderer leaves out the field's own frame, since the composer has one.
+// A theme of its own would do that too, but Fyne loads all fonts again for each.
+func (i *input) CreateRenderer() fyne.WidgetRenderer {
+	r := &frameless{i.Entry.CreateRenderer()}
+	r.clear()
+	return r
+}
+
+// frameless draws an entry without its ground and border.
+type frameless struct{ fyne.WidgetRenderer }
+
+func (r *frameless) Refresh() {
+	r.WidgetRenderer.Refresh()
+	r.clear()
+}
+
+func (r *frameless) clear() {
+	for _, o := range r.Objects() {
+		if ground, ok := o.(*canvas.Rectangle); ok {
+			ground.FillColor, ground.StrokeColor = color.Transparent, color.Transparent
+			ground.Refresh()
+		}
+	}
 }
 
 // KeyDown remembers whether Shift is held.
