@@ -45,9 +45,10 @@ func galleryEngine() *uitest.Engine {
 }
 
 func TestGalleryPage(t *testing.T) {
-	uitest.Gallery(t, "servers", fyne.NewSize(1028, 1180), func(w fyne.Window) { put(galleryEngine(), w); w.Resize(fyne.NewSize(1028, 1180)) })
-	uitest.Gallery(t, "servers-narrow", fyne.NewSize(640, 900), func(w fyne.Window) { put(galleryEngine(), w); w.Resize(fyne.NewSize(640, 900)) })
-	uitest.Gallery(t, "servers-empty", size, func(w fyne.Window) { put(uitest.NewEngine(), w) })
+	uitest.Gallery(t,
+		uitest.Picture{Name: "servers", Size: fyne.NewSize(1028, 1180), Build: func(w fyne.Window) { put(galleryEngine(), w) }},
+		uitest.Picture{Name: "servers-narrow", Size: fyne.NewSize(640, 900), Build: func(w fyne.Window) { put(galleryEngine(), w) }},
+		uitest.Picture{Name: "servers-empty", Size: size, Build: func(w fyne.Window) { put(uitest.NewEngine(), w) }})
 }
 
 // TestGallerySheets renders each dialog of the page.
@@ -89,11 +90,13 @@ func TestGallerySheets(t *testing.T) {
 			uitest.Tap(t, w, "Add and start")
 		},
 	}
+	var pictures []uitest.Picture
 	for name, build := range sheets {
-		uitest.Gallery(t, "servers-"+name, size, func(w fyne.Window) {
+		pictures = append(pictures, uitest.Picture{Name: "servers-" + name, Size: size, Build: func(w fyne.Window) {
 			e := galleryEngine()
 			put(e, w)
 			build(w, e)
-		})
+		}})
 	}
+	uitest.Gallery(t, pictures...)
 }

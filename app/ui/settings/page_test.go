@@ -253,22 +253,19 @@ func TestGallery(t *testing.T) {
 		e.Said = []string{"settings.json could not be read: it ends in the middle. It was kept as settings.json.damaged, and Drawbridge began with empty settings."}
 		return e
 	}
-	tall := fyne.NewSize(1028, 1720)
-	uitest.Gallery(t, "settings", tall, func(w fyne.Window) {
-		put(engine(), w, nil)
-		w.Resize(tall)
-	})
-	uitest.Gallery(t, "settings-provider", size, func(w fyne.Window) {
-		put(engine(), w, nil)
-		uitest.Tap(t, w, "Add provider")
-	})
-	uitest.Gallery(t, "settings-no-keychain", size, func(w fyne.Window) {
-		e := engine()
-		e.State = store.SecretState{Reason: "no Secret Service answers on the session bus; install gnome-keyring or KWallet"}
-		put(e, w, nil)
-		uitest.Tap(t, w, "Add provider")
-		e.Err = store.ErrNoKeychain
-		uitest.Fill(t, w, "Name", "Other")
-		uitest.Tap(t, w, "Save")
-	})
+	uitest.Gallery(t,
+		uitest.Picture{Name: "settings", Size: fyne.NewSize(1028, 1720), Build: func(w fyne.Window) { put(engine(), w, nil) }},
+		uitest.Picture{Name: "settings-provider", Size: size, Build: func(w fyne.Window) {
+			put(engine(), w, nil)
+			uitest.Tap(t, w, "Add provider")
+		}},
+		uitest.Picture{Name: "settings-no-keychain", Size: size, Build: func(w fyne.Window) {
+			e := engine()
+			e.State = store.SecretState{Reason: "no Secret Service answers on the session bus; install gnome-keyring or KWallet"}
+			put(e, w, nil)
+			uitest.Tap(t, w, "Add provider")
+			e.Err = store.ErrNoKeychain
+			uitest.Fill(t, w, "Name", "Other")
+			uitest.Tap(t, w, "Save")
+		}})
 }

@@ -396,17 +396,13 @@ func TestErrorWindow(t *testing.T) {
 
 func TestGallery(t *testing.T) {
 	size := fyne.NewSize(1100, 720)
-	for name, build := range map[string]func(w fyne.Window){
-		"shell-welcome": func(w fyne.Window) { galleryWelcome(t, w, stepWhat) },
-		"shell-models":  func(w fyne.Window) { galleryWelcome(t, w, stepModels) },
-		"shell-import":  func(w fyne.Window) { galleryWelcome(t, w, stepServers) },
-	} {
-		uitest.Gallery(t, name, size, build)
-	}
-	uitest.Gallery(t, "shell-no-start", fyne.NewSize(560, 260), func(w fyne.Window) {
-		w.SetContent(errorContent(errors.New("another Drawbridge owns this folder, and does not answer; end it, then start again"), nil, nil))
-		w.Resize(fyne.NewSize(560, 260))
-	})
+	uitest.Gallery(t,
+		uitest.Picture{Name: "shell-welcome", Size: size, Build: func(w fyne.Window) { galleryWelcome(t, w, stepWhat) }},
+		uitest.Picture{Name: "shell-models", Size: size, Build: func(w fyne.Window) { galleryWelcome(t, w, stepModels) }},
+		uitest.Picture{Name: "shell-import", Size: size, Build: func(w fyne.Window) { galleryWelcome(t, w, stepServers) }},
+		uitest.Picture{Name: "shell-no-start", Size: fyne.NewSize(560, 260), Build: func(w fyne.Window) {
+			w.SetContent(errorContent(errors.New("another Drawbridge owns this folder, and does not answer; end it, then start again"), nil, nil))
+		}})
 }
 
 func galleryWelcome(t *testing.T, w fyne.Window, step int) {

@@ -20,37 +20,53 @@ import (
 // Window returns a window of that size, of an app of its own with our theme.
 func Window(t testing.TB, choice theme.Choice, size fyne.Size) fyne.Window {
 	t.Helper()
-	app := test.NewTempApp(t)
-	app.Settings().SetTheme(theme.New(choice))
+	test.NewTempApp(t).Settings().SetTheme(theme.New(choice))
+	return window(t, size)
+}
+
+func window(t testing.TB, size fyne.Size) fyne.Window {
+	t.Helper()
 	w := test.NewTempWindow(t, nil)
 	w.SetPadded(false)
 	w.Resize(size)
 	return w
 }
 
-// Gallery renders what build puts into a window, in light and in dark. The
-// pictures are written to the folder DRAWBRIDGE_GALLERY, where that is set.
-// Under the race detector, which makes rendering ten times as slow and finds
-// the same in both, it renders in light alone.
-func Gallery(t *testing.T, name string, size fyne.Size, build func(w fyne.Window)) {
+// Picture is one entry of a gallery.
+type Picture struct {
+	Name  string
+	Size  fyne.Size
+	Build func(w fyne.Window)
+}
+
+// Gallery renders the pictures, in light and in dark. They are written to the
+// folder DRAWBRIDGE_GALLERY, where that is set. Under the race detector, which
+// makes rendering ten times as slow and finds the same in both, it renders in
+// light alone.
+func Gallery(t *testing.T, pictures ...Picture) {
 	t.Helper()
 	choices := []theme.Choice{theme.Light, theme.Dark}
 	if underRace {
 		choices = choices[:1]
 	}
 	for _, choice := range choices {
-		w := Window(t, choice, size)
-		build(w)
-		img := w.Canvas().Capture()
-		if n := colours(img); n < 12 {
-			t.Errorf("%s in %s has only %d colours; is it empty?", name, choice, n)
-		}
-		dir := os.Getenv("DRAWBRIDGE_GALLERY")
-		if dir == "" {
-			continue
-		}
-		if err := write(filepath.Join(dir, name+"-"+string(choice)+".png"), img); err != nil {
-			t.Error(err)
+		// One app for all, since each reads the fonts anew.
+		test.NewTempApp(t).Settings().SetTheme(theme.New(choice))
+		for _, p := range pictures {
+			w := window(t, p.Size)
+			p.Build(w)
+			w.Resize(p.Size)
+			img := w.Canvas().Capture()
+			if n := colours(img); n < 12 {
+				t.Errorf("%s in %s has only %d colours; is it empty?", p.Name, choice, n)
+			}
+			dir := os.Getenv("DRAWBRIDGE_GALLERY")
+			if dir == "" {
+				continue
+			}
+			if err := write(filepath.Join(dir, p.Name+"-"+string(choice)+".png"), img); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }
