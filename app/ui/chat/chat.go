@@ -114,15 +114,23 @@ func (p *Page) Shown() {
 		p.focusInput()
 		p.composer.input.TypedRune(r)
 	})
+	p.view.script.Wake()
+	p.showChanges()
 	p.refreshState()
 	p.reloadConversations()
 	p.focusInput()
 }
 
-// Hidden is called when the page goes out of view. Turns go on.
+// Hidden is called when the page goes out of view. Turns go on, and nothing
+// moves.
 func (p *Page) Hidden() {
 	p.shown = false
-	p.o.Window.Canvas().SetOnTypedRune(nil)
+	c := p.o.Window.Canvas()
+	c.SetOnTypedRune(nil)
+	if c.Focused() == fyne.Focusable(p.composer.input) {
+		c.Unfocus() // the cursor blinks, and with it the whole window is painted
+	}
+	p.view.script.Rest()
 }
 
 // SetServers tells how the servers are.
@@ -383,8 +391,11 @@ func (p *Page) focusInput() {
 	})
 }
 
-// showChanges brings the view up to date with the thread.
+// showChanges brings the view up to date with the thread, while it is in view.
 func (p *Page) showChanges() {
+	if !p.shown {
+		return
+	}
 	if t := p.threads[p.current]; t != nil {
 		p.view.update(t)
 	}

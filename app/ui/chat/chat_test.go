@@ -183,6 +183,23 @@ func TestGoesOnElsewhere(t *testing.T) {
 	b.sees("a long story and the rest", "workbench · time")
 }
 
+// TestGoesOnHidden lets a turn end while the page is out of view.
+func TestGoesOnHidden(t *testing.T) {
+	begun, release := make(chan struct{}), make(chan struct{})
+	b := newBench(t, newEngine(hold("the beginning", begun, release)))
+	b.say("go")
+	b.sees("the beginning")
+	<-begun
+	b.p.Hidden()
+	close(release)
+	b.settle()
+	if text := b.p.view.script.DumpText(); strings.Contains(text, "the rest") {
+		t.Errorf("a hidden page is painted: %q", text)
+	}
+	b.p.Shown()
+	b.sees("the beginning and the rest")
+}
+
 func TestErrorsCanBeRetried(t *testing.T) {
 	b := newBench(t, newEngine(broken("the provider did not answer. Check the network, then try again"), answer("Now it works.")))
 	b.say("hello")
@@ -544,7 +561,11 @@ func TestTypingGoesToTheComposer(t *testing.T) {
 	if b.p.composer.input.Text != "abc" {
 		t.Errorf("the field has %q", b.p.composer.input.Text)
 	}
+	b.w.Canvas().Focus(b.p.composer.input)
 	b.p.Hidden()
+	if b.w.Canvas().Focused() != nil {
+		t.Error("the cursor of a page that is hidden blinks")
+	}
 	if b.w.Canvas().OnTypedRune() != nil {
 		t.Error("a page that is hidden takes letters")
 	}

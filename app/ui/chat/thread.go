@@ -173,7 +173,11 @@ func (t *thread) put(e *entry) *entry {
 	return e
 }
 
-func (t *thread) touch(e *entry) { t.changed = append(t.changed, e) }
+func (t *thread) touch(e *entry) {
+	if n := len(t.changed); n == 0 || t.changed[n-1] != e {
+		t.changed = append(t.changed, e)
+	}
+}
 
 func (t *thread) result(r store.ToolResult) {
 	if e := t.calls[r.CallID]; e != nil {

@@ -372,6 +372,9 @@ func (r *viewRenderer) place(b *block, top, left float32, under, over []fyne.Can
 	}
 	if b.fixed == nil && b.make != nil {
 		b.fixed = b.make()
+		if m, ok := b.fixed.(mover); ok && r.v.resting {
+			m.Gone()
+		}
 	}
 	if b.fixed != nil {
 		b.fixed.Move(fyne.NewPos(left+b.left, top+b.gap))
@@ -387,7 +390,7 @@ func (r *viewRenderer) drop(b *block, forget bool) {
 	s := b.shown
 	b.shown = nil
 	if b.make != nil && b.fixed != nil {
-		if c, ok := b.fixed.(interface{ Gone() }); ok && !r.inUse(b.fixed) {
+		if c, ok := b.fixed.(mover); ok && !r.inUse(b.fixed) {
 			c.Gone()
 		}
 		b.fixed = nil

@@ -58,6 +58,14 @@ func (h *head) set(s headState) {
 	h.Refresh()
 }
 
+// Back lets it move again.
+func (h *head) Back() {
+	if h.gone {
+		h.gone = false
+		h.Refresh()
+	}
+}
+
 // Gone stops what moves; the line is out of view.
 func (h *head) Gone() {
 	if h.state.busy {
@@ -394,6 +402,7 @@ func (r *stripRenderer) Objects() []fyne.CanvasObject {
 type waiting struct {
 	widget.BaseWidget
 	spin *widget.Activity
+	gone bool
 }
 
 func newWaiting() *waiting {
@@ -404,7 +413,10 @@ func newWaiting() *waiting {
 }
 
 // Gone stops the movement.
-func (w *waiting) Gone() { w.spin.Stop() }
+func (w *waiting) Gone() { w.gone = true; w.spin.Stop() }
+
+// Back lets it move again.
+func (w *waiting) Back() { w.gone = false; w.spin.Start() }
 
 // DumpText says what it means.
 func (w *waiting) DumpText() string { return "Waiting for the model" }

@@ -507,6 +507,46 @@ func TestCopies(t *testing.T) {
 	}
 }
 
+// TestRests proves that nothing moves in a thread that cannot be seen.
+func TestRests(t *testing.T) {
+	v, _ := show(t, 700, 600, Options{})
+	call := Call{ID: "c", Server: "s", Tool: "t", State: CallRunning}
+	v.SetItems([]Item{call, Assistant{ID: "a", Growing: true}})
+	moving := func() (n int) {
+		for _, o := range v.r.objects {
+			switch o := o.(type) {
+			case *head:
+				if r, ok := test.WidgetRenderer(o).(*headRenderer); ok && r.spin != nil {
+					n++
+				}
+			case *waiting:
+				if !o.gone {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	if moving() != 2 {
+		t.Fatalf("%d things move", moving())
+	}
+	v.Rest()
+	call.Progress.Message = "still at it"
+	v.Upsert(call)
+	if moving() != 0 {
+		t.Errorf("%d things move while it rests", moving())
+	}
+	v.Wake()
+	if moving() != 2 {
+		t.Errorf("%d things move after it woke", moving())
+	}
+	v.SetItems(append(numbered(50), call))
+	v.scrollBy(-2000)
+	if v.byID["c"].head.gone != true {
+		t.Error("a line that is out of view moves")
+	}
+}
+
 func TestCursor(t *testing.T) {
 	v, _ := show(t, 700, 400, Options{})
 	if v.Cursor() != desktop.DefaultCursor { // the window cannot do without one

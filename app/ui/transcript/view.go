@@ -67,6 +67,7 @@ type View struct {
 	toEnd   *floating
 	tip     *tip
 	focused bool
+	resting bool
 	hover   *span // link under the pointer
 	cursor  desktop.Cursor
 }
@@ -319,6 +320,34 @@ func (v *View) TypedKey(e *fyne.KeyEvent) {
 			v.o.Escape()
 		}
 	}
+}
+
+// mover is a widget in which something may move.
+type mover interface {
+	Gone() // it is out of view
+	Back()
+}
+
+// Rest stops all that moves, until Wake. Use it while the thread cannot be
+// seen.
+func (v *View) Rest() {
+	v.resting = true
+	v.eachInView(func(b *block, _ float32) {
+		if m, ok := b.fixed.(mover); ok {
+			m.Gone()
+		}
+	})
+}
+
+// Wake lets things move again.
+func (v *View) Wake() {
+	v.resting = false
+	v.eachInView(func(b *block, _ float32) {
+		if m, ok := b.fixed.(mover); ok {
+			m.Back()
+		}
+	})
+	v.sync()
 }
 
 // AccessibilityLabel names the thread.
