@@ -45,7 +45,7 @@ func galleryEngine() *uitest.Engine {
 }
 
 func TestGalleryPage(t *testing.T) {
-	uitest.Gallery(t,
+	uitest.Pictures(t,
 		uitest.Picture{Name: "servers", Size: fyne.NewSize(1028, 1180), Build: func(w fyne.Window) { put(galleryEngine(), w) }},
 		uitest.Picture{Name: "servers-narrow", Size: fyne.NewSize(640, 900), Build: func(w fyne.Window) { put(galleryEngine(), w) }},
 		uitest.Picture{Name: "servers-empty", Size: size, Build: func(w fyne.Window) { put(uitest.NewEngine(), w) }})
@@ -98,5 +98,5 @@ func TestGallerySheets(t *testing.T) {
 			build(w, e)
 		}})
 	}
-	uitest.Gallery(t, pictures...)
+	uitest.Pictures(t, pictures...)
 }

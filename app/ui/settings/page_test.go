@@ -253,7 +253,7 @@ func TestGallery(t *testing.T) {
 		e.Said = []string{"settings.json could not be read: it ends in the middle. It was kept as settings.json.damaged, and Drawbridge began with empty settings."}
 		return e
 	}
-	uitest.Gallery(t,
+	uitest.Pictures(t,
 		uitest.Picture{Name: "settings", Size: fyne.NewSize(1028, 1720), Build: func(w fyne.Window) { put(engine(), w, nil) }},
 		uitest.Picture{Name: "settings-provider", Size: size, Build: func(w fyne.Window) {
 			put(engine(), w, nil)

@@ -396,7 +396,7 @@ func TestErrorWindow(t *testing.T) {
 
 func TestGallery(t *testing.T) {
 	size := fyne.NewSize(1100, 720)
-	uitest.Gallery(t,
+	uitest.Pictures(t,
 		uitest.Picture{Name: "shell-welcome", Size: size, Build: func(w fyne.Window) { galleryWelcome(t, w, stepWhat) }},
 		uitest.Picture{Name: "shell-models", Size: size, Build: func(w fyne.Window) { galleryWelcome(t, w, stepModels) }},
 		uitest.Picture{Name: "shell-import", Size: size, Build: func(w fyne.Window) { galleryWelcome(t, w, stepServers) }},

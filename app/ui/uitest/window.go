@@ -39,11 +39,17 @@ type Picture struct {
 	Build func(w fyne.Window)
 }
 
-// Gallery renders the pictures, in light and in dark. They are written to the
+// Gallery renders what build puts into a window, as Pictures does.
+func Gallery(t *testing.T, name string, size fyne.Size, build func(w fyne.Window)) {
+	t.Helper()
+	Pictures(t, Picture{name, size, build})
+}
+
+// Pictures renders pictures, in light and in dark. They are written to the
 // folder DRAWBRIDGE_GALLERY, where that is set. Under the race detector, which
 // makes rendering ten times as slow and finds the same in both, it renders in
 // light alone.
-func Gallery(t *testing.T, pictures ...Picture) {
+func Pictures(t *testing.T, pictures ...Picture) {
 	t.Helper()
 	choices := []theme.Choice{theme.Light, theme.Dark}
 	if underRace {
