@@ -74,17 +74,19 @@ func TestGallery(t *testing.T) {
 		"rename":   func(b *bench) { b.p.rename(b.e.conv[0]); b.settle() },
 		"link":     func(b *bench) { b.p.openLink("https://example.org/a/rather/long/path?with=a&query=string"); b.settle() },
 	}
+	var pictures []uitest.Picture
 	for name, scene := range scenes {
 		sizes := map[string]fyne.Size{"": size}
 		if name == "answer" || name == "asking" || name == "tools" {
 			sizes["-narrow"] = fyne.NewSize(640, 600)
 		}
 		for label, size := range sizes {
-			uitest.Gallery(t, "chat-"+name+label, size, func(w fyne.Window) {
+			pictures = append(pictures, uitest.Picture{Name: "chat-" + name + label, Size: size, Build: func(w fyne.Window) {
 				b := benchIn(t, furnished(call(nil)), w)
 				scene(b)
 				b.lay()
-			})
+			}})
 		}
 	}
+	uitest.Pictures(t, pictures...)
 }

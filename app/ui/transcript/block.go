@@ -30,11 +30,10 @@ type block struct {
 
 	// lazy makes the blocks that this one stands for, when it comes into view;
 	// chars is how much text they will hold. kids are what it made.
-	lazy   func() []*block
-	joined bool          // they go on with what stands above
-	later  func() []span // the same for spans
-	chars  int
-	kids   []*block
+	lazy  func() []*block
+	later func() []span // the same for spans
+	chars int
+	kids  []*block
 
 	guessed      float32 // height while it was never laid out
 	guessedWidth float32 // that it was guessed for
