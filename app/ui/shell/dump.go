@@ -59,20 +59,14 @@ type dumpNode struct {
 // serveDump answers each connection to the socket with one document. It looks
 // and never acts. It returns when the context ends.
 func serveDump(ctx context.Context, path string, do func(func()), windows func() []fyne.Window, logger *slog.Logger) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("open the dump socket: %w", err)
-	}
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "unix", path)
+	ln, err := listenDump(path)
 	if err != nil {
 		return fmt.Errorf("open the dump socket: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() { ln.Close() })
 	defer stop()
+	defer os.Remove(path)
 	defer ln.Close()
-	if err := os.Chmod(path, 0o600); err != nil {
-		return fmt.Errorf("open the dump socket: %w", err)
-	}
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
@@ -85,6 +79,29 @@ func serveDump(ctx context.Context, path string, do func(func()), windows func()
 			logger.Warn("a dump of the window failed", "error", err)
 		}
 	}
+}
+
+// listenDump makes the socket under another name, so that it has its mode when
+// it appears under its own.
+func listenDump(path string) (net.Listener, error) {
+	early := path + ".new"
+	for _, p := range []string{path, early} {
+		if err := os.Remove(p); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+	}
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: early, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	ln.SetUnlinkOnClose(false)
+	if err := os.Chmod(early, 0o600); err != nil {
+		return nil, errors.Join(err, ln.Close(), os.Remove(early))
+	}
+	if err := os.Rename(early, path); err != nil {
+		return nil, errors.Join(err, ln.Close(), os.Remove(early))
+	}
+	return ln, nil
 }
 
 func answerDump(ctx context.Context, conn net.Conn, do func(func()), windows func() []fyne.Window) error {
