@@ -303,6 +303,17 @@ func TestPumpFolds(t *testing.T) {
 	}
 }
 
+// TestEarlyAnswer proves that an answer counts that comes between the event and
+// the question.
+func TestEarlyAnswer(t *testing.T) {
+	r := newRun("c", newThread(nil), func() {})
+	r.answer("k", tools.AnswerDeny)
+	got, err := r.Approve(t.Context(), chat.Approval{Call: store.ToolCall{ID: "k"}})
+	if got != tools.AnswerDeny || err != nil {
+		t.Errorf("answered %q, %v", got, err)
+	}
+}
+
 func TestToolsSheet(t *testing.T) {
 	e := furnished()
 	b := newBench(t, e)

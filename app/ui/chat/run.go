@@ -29,11 +29,12 @@ type run struct {
 	events  []chat.Event
 	pending bool                         // an apply is on its way
 	asked   map[string]chan tools.Answer // by call id
+	early   map[string]tools.Answer      // given before Approve was called
 	limits  []chan bool                  // of the question whether to go on
 }
 
 func newRun(conversation string, t *thread, cancel context.CancelFunc) *run {
-	return &run{conversation: conversation, thread: t, cancel: cancel, over: make(chan struct{}), asked: map[string]chan tools.Answer{}}
+	return &run{conversation: conversation, thread: t, cancel: cancel, over: make(chan struct{}), asked: map[string]chan tools.Answer{}, early: map[string]tools.Answer{}}
 }
 
 // push adds an event and reports whether an apply has to be ordered. Text that
@@ -95,6 +96,11 @@ func (r *run) take() []chat.Event {
 func (r *run) Approve(ctx context.Context, a chat.Approval) (tools.Answer, error) {
 	answer := make(chan tools.Answer, 1)
 	r.mu.Lock()
+	if got, ok := r.early[a.Call.ID]; ok {
+		delete(r.early, a.Call.ID)
+		r.mu.Unlock()
+		return got, nil
+	}
 	r.asked[a.Call.ID] = answer
 	r.mu.Unlock()
 	defer func() {
@@ -114,11 +120,14 @@ func (r *run) Approve(ctx context.Context, a chat.Approval) (tools.Answer, error
 func (r *run) answer(call string, a tools.Answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if ch, ok := r.asked[call]; ok {
-		select {
-		case ch <- a:
-		default:
-		}
+	ch, ok := r.asked[call]
+	if !ok {
+		r.early[call] = a // the card is shown a moment before Approve is called
+		return
+	}
+	select {
+	case ch <- a:
+	default:
 	}
 }
 
