@@ -34,6 +34,7 @@ type httpLink struct {
 	address string
 	headers map[string]string
 	life    context.Context // ends every request
+	secrets *redactor       // for what is said of a failure
 
 	mu   sync.Mutex // protects last
 	last httpAnswer
@@ -57,7 +58,7 @@ func (m *Manager) connectHTTP(ctx context.Context, p plan, log *serverLog, e *er
 	for _, listen := range []bool{true, false} {
 		life, end := context.WithCancel(context.Background())
 		k := newLink(p.config, log, p.given.redactor)
-		k.http = &httpLink{base: m.o.HTTP, origin: originOf(target), address: p.config.URL, headers: p.given.headers, life: life}
+		k.http = &httpLink{base: m.o.HTTP, origin: originOf(target), address: p.config.URL, headers: p.given.headers, life: life, secrets: p.given.redactor}
 		k.end = func() {
 			if k.session != nil {
 				closed := make(chan struct{})
@@ -103,8 +104,12 @@ func (h *httpLink) client() *http.Client {
 // network.
 type redirectError struct{ to *url.URL }
 
-func (e *redirectError) Error() string {
-	return "the server redirects to " + e.to.Redacted()
+func (e *redirectError) Error() string { return "the server redirects to " + e.target() }
+
+// target is where the redirect leads, without what a server may have put a
+// credential in.
+func (e *redirectError) target() string {
+	return (&url.URL{Scheme: e.to.Scheme, Host: e.to.Host, Path: e.to.Path}).String()
 }
 
 // originOf returns scheme, host and port ("origin" of RFC 6454).

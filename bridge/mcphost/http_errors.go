@@ -49,7 +49,7 @@ func (h *httpLink) startError(cause, err error, o Options) error {
 // explain phrases what went wrong, from the error and the last answer.
 func (h *httpLink) explain(err error) error {
 	say := func(retry bool, format string, a ...any) error {
-		return &httpError{fmt.Sprintf(format, a...), err, retry}
+		return &httpError{h.secrets.text(fmt.Sprintf(format, a...)), err, retry}
 	}
 	host := h.address
 	if u, parseErr := url.Parse(h.address); parseErr == nil {
@@ -72,7 +72,7 @@ func (h *httpLink) explain(err error) error {
 	)
 	switch {
 	case errors.As(err, &redirect), errors.As(from, &redirect):
-		return say(false, "%s sends its visitors on to %s, which is another server. If that is right, write that address into its settings.", host, visible(cut(redirect.to.Redacted(), 300)))
+		return say(false, "%s sends its visitors on to %s, which is another server. If that is right, write that address into its settings.", host, visible(cut(redirect.target(), 300)))
 	case errors.As(from, &dns):
 		return say(true, "The name %s was not found on the network. Check the address, and whether you are online.", visible(dns.Name))
 	case errors.Is(from, syscall.ECONNREFUSED):

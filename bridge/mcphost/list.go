@@ -65,7 +65,7 @@ func (k *link) list(ctx context.Context) (*catalogue, error) {
 }
 
 func (k *link) addTool(c *catalogue, raw json.RawMessage) {
-	t, notes, err := newTool(k.id, raw)
+	t, notes, err := newTool(k.id, k.redactor.definition(raw))
 	name := cut(visible(t.Tool), 80)
 	if err != nil {
 		k.log.add(k.redactor.text(fmt.Sprintf("the tool %q is left out: %v", name, err)))

@@ -3,6 +3,7 @@ package mcphost
 import (
 	"bytes"
 	"encoding/json"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -14,6 +15,10 @@ const redacted = "‹secret›"
 // what is that short is no secret.
 const redactFrom = 4
 
+// In definitions values count from this length on, since a shorter one may be a
+// word of the schema.
+const redactDefinitionFrom = 8
+
 // redactor replaces the values that one server received. A nil redactor
 // replaces nothing. It does not change; any goroutine may use it.
 type redactor struct {
@@ -21,8 +26,9 @@ type redactor struct {
 	longest int
 }
 
-// newRedactor takes the values as they are, as JSON writes them, and the lines
-// of those that have several.
+// newRedactor takes the values as they are, as JSON and addresses write them,
+// without the scheme of a header (as in "Bearer …"), and the lines of those
+// that have several.
 func newRedactor(secrets []string) *redactor {
 	var r redactor
 	add := func(v string) {
@@ -32,8 +38,14 @@ func newRedactor(secrets []string) *redactor {
 		}
 	}
 	for _, v := range secrets {
-		for _, v := range []string{v, strings.TrimSpace(v)} {
+		forms := []string{v, strings.TrimSpace(v)}
+		if scheme, token, ok := strings.Cut(forms[1], " "); ok && isAuthScheme(scheme) {
+			forms = append(forms, strings.TrimSpace(token))
+		}
+		for _, v := range forms {
 			add(v)
+			add(url.PathEscape(v))
+			add(url.QueryEscape(v))
 			if quoted, err := json.Marshal(v); err == nil {
 				add(string(quoted[1 : len(quoted)-1]))
 			}
@@ -52,6 +64,16 @@ func newRedactor(secrets []string) *redactor {
 	}
 	slices.SortFunc(r.values, func(a, b string) int { return len(b) - len(a) })
 	return &r
+}
+
+// isAuthScheme reports whether a header's value begins with the name of a way to
+// sign in (RFC 9110, section 11.1), behind which the token stands.
+func isAuthScheme(s string) bool {
+	switch strings.ToLower(s) {
+	case "bearer", "basic", "token", "apikey", "api-key", "key":
+		return true
+	}
+	return false
 }
 
 // text returns s without secrets.
@@ -78,6 +100,86 @@ func (r *redactor) bytes(b []byte) []byte {
 		}
 	}
 	return b
+}
+
+// json returns a JSON document without secrets, which is JSON still. What has
+// none is returned as it is.
+func (r *redactor) json(raw json.RawMessage) json.RawMessage {
+	if r == nil {
+		return raw
+	}
+	v, err := decode(raw)
+	if err != nil {
+		return nil // it was read before, so this does not happen
+	}
+	clean, changed := r.tree(v, 0)
+	if !changed {
+		return raw
+	}
+	out, err := encode(clean)
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// definition does the same for the definition of a tool: names of properties and
+// numbers stay, because calls are made with them. What cannot be read is
+// returned as it is, for newTool to refuse.
+func (r *redactor) definition(raw json.RawMessage) json.RawMessage {
+	if r == nil || len(raw) > definitionMax {
+		return raw
+	}
+	v, err := decode(raw)
+	if err != nil {
+		return raw
+	}
+	clean, changed := r.tree(v, redactDefinitionFrom)
+	if !changed {
+		return raw
+	}
+	out, err := encode(clean)
+	if err != nil {
+		return raw
+	}
+	return out
+}
+
+// tree replaces secrets in the texts of a decoded document, in place. With from
+// above 0 only secrets of that length count, and keys and numbers stay.
+func (r *redactor) tree(v any, from int) (out any, changed bool) {
+	text := func(s string) (string, bool) {
+		was := s
+		for _, v := range r.values {
+			if len(v) >= from && strings.Contains(s, v) {
+				s = strings.ReplaceAll(s, v, redacted)
+			}
+		}
+		return s, s != was
+	}
+	switch v := v.(type) {
+	case string:
+		return text(v)
+	case json.Number:
+		if s, hit := text(v.String()); hit && from == 0 {
+			return s, true
+		}
+	case []any:
+		for i := range v {
+			inner, hit := r.tree(v[i], from)
+			v[i], changed = inner, changed || hit
+		}
+	case map[string]any:
+		for k, inner := range v {
+			inner, hit := r.tree(inner, from)
+			if s, key := text(k); key && from == 0 {
+				delete(v, k)
+				k, hit = s, true
+			}
+			v[k], changed = inner, changed || hit
+		}
+	}
+	return v, changed
 }
 
 // redactingStream replaces secrets in a stream that arrives in pieces, however

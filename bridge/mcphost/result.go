@@ -60,7 +60,7 @@ func newResult(raw json.RawMessage, r *redactor) (tools.Result, error) {
 		out.Content = append(out.Content, newPart(c, r))
 	}
 	if len(w.Structured) > 0 && string(w.Structured) != "null" {
-		out.Structured = bytes.Clone(r.bytes(bytes.ToValidUTF8(w.Structured, []byte("\uFFFD"))))
+		out.Structured = bytes.Clone(r.json(bytes.ToValidUTF8(w.Structured, []byte("\uFFFD"))))
 	}
 	return out, nil
 }

@@ -211,10 +211,8 @@ func upper(s string) string {
 func (k *link) fill(took time.Duration) func(*Status) {
 	hello := k.session.InitializeResult()
 	var instructions *tools.Instructions
-	if hello.Instructions != "" {
-		instructions = &tools.Instructions{
-			Server: k.id, Text: visible(hello.Instructions), Hash: hashOf([]byte(hello.Instructions)),
-		}
+	if text := k.redactor.text(hello.Instructions); text != "" {
+		instructions = &tools.Instructions{Server: k.id, Text: visible(text), Hash: hashOf([]byte(text))}
 	}
 	return func(s *Status) {
 		s.Tools = renamed(k.catalogue.Load().tools, s.Server.Name)
@@ -223,8 +221,8 @@ func (k *link) fill(took time.Duration) func(*Status) {
 		s.Took = took
 		s.PeerName, s.PeerVersion = "", ""
 		if hello.ServerInfo != nil {
-			s.PeerName = visible(cut(hello.ServerInfo.Name, 200))
-			s.PeerVersion = visible(cut(hello.ServerInfo.Version, 200))
+			s.PeerName = visible(cut(k.redactor.text(hello.ServerInfo.Name), 200))
+			s.PeerVersion = visible(cut(k.redactor.text(hello.ServerInfo.Version), 200))
 		}
 		if k.process != nil {
 			s.PID = k.process.pid()
