@@ -135,7 +135,7 @@ func (e *endpoint) complaintError(status int, c complaint, secrets []string) *mo
 	}
 	err := &model.Error{Kind: kind, Status: status, Message: text}
 	if kind == model.ErrorRequest && (status == 0 || status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) {
-		err.Err = &refusedField{param: c.param, message: said}
+		err.Err = &refusedField{param: scrub(c.param, secrets), message: said}
 	}
 	return err
 }
@@ -209,7 +209,7 @@ func (e *endpoint) transportError(ctx context.Context, err error, secrets []stri
 	switch {
 	case errors.As(err, &redirect):
 		return e.errorf(model.ErrorProtocol, 0, cause, "%s sends requests on to %s. The key is not sent there; if that is right, make it the address of this provider.",
-			e.cfg.Title(), clean(redirect.to, 200))
+			e.cfg.Title(), clean(scrub(redirect.to, secrets), 200))
 	case errors.As(err, &dns):
 		return e.errorf(model.ErrorTransport, 0, cause, "The host %s of %s cannot be found. Check the address and the network.", host, e.cfg.Title())
 	case errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(said, "refused"):
@@ -257,11 +257,21 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-// scrub takes the values of secrets out of a text that came from outside.
+// scrub takes the values of secrets out of a text that came from outside: as
+// they are, as addresses write them, and without the scheme of a header (as in
+// "Bearer …").
 func scrub(text string, secrets []string) string {
 	for _, s := range secrets {
-		if len(s) >= 4 {
-			text = strings.ReplaceAll(text, s, "‹secret›")
+		forms := []string{s}
+		if _, token, ok := strings.Cut(s, " "); ok {
+			forms = append(forms, strings.TrimSpace(token))
+		}
+		for _, f := range forms {
+			for _, f := range []string{f, url.QueryEscape(f), url.PathEscape(f)} {
+				if len(f) >= 4 {
+					text = strings.ReplaceAll(text, f, "‹secret›")
+				}
+			}
 		}
 	}
 	return text
