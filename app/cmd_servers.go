@@ -146,7 +146,7 @@ of the flags (variables first), and go into the keychain.`,
 					return usagef("a server at an address has no environment and no folder; use --header")
 				}
 				if u, err := url.Parse(args[1]); err != nil || u.Scheme == "" {
-					return usagef("%q is no URL; put -- in front of a command", args[1])
+					return usagef("%q is no URL; put -- in front of a command", store.ShowAddress(args[1]))
 				}
 				cfg.Transport, cfg.URL = store.TransportHTTP, args[1]
 			} else {

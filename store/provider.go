@@ -58,7 +58,7 @@ func (p ProviderConfig) Validate() error {
 	}
 	u, err := url.Parse(p.BaseURL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return bad("%q is no address; it should look like https://api.openai.com/v1", p.BaseURL)
+		return bad("%q is no address; it should look like https://api.openai.com/v1", ShowAddress(p.BaseURL))
 	}
 	if u.User != nil {
 		return bad("the address contains a user name or password; store the key instead")

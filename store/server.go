@@ -129,7 +129,7 @@ func (c ServerConfig) Validate() error {
 	case TransportHTTP:
 		u, err := url.Parse(c.URL)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			return bad("%q is no address; it should look like https://example.com/mcp", c.URL)
+			return bad("%q is no address; it should look like https://example.com/mcp", ShowAddress(c.URL))
 		}
 		if u.User != nil {
 			return bad("the address contains a user name or password; put it into a header that is marked secret")
@@ -152,6 +152,19 @@ func (c ServerConfig) Validate() error {
 		}
 	}
 	return nil
+}
+
+// ShowAddress returns what may be repeated of an address that a person typed:
+// all of it but a user name and password, also where it is no valid address.
+func ShowAddress(s string) string {
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return s
+	}
+	if _, rest, ok := strings.Cut(s[:at], "//"); ok {
+		return s[:at-len(rest)] + redacted + s[at:]
+	}
+	return redacted + s[at:]
 }
 
 // Pin is a tool's definition, or a server's instructions, as a person first
