@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"runtime"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -133,6 +135,10 @@ func trimReturn(line []byte) []byte {
 	return line
 }
 
+// noEcho is how long a terminal is given to stop showing what is typed; one that
+// did not show it before looks as if it never did.
+const noEcho = 200 * time.Millisecond
+
 // readTerminal asks at a terminal. When ctx ends first, the terminal is put
 // back as it was and a read stays behind that takes the next line; the process
 // is about to end then.
@@ -145,7 +151,6 @@ func readTerminal(ctx context.Context, in, out *os.File, prompt string) (store.S
 	if ctx.Err() != nil {
 		return store.Secret{}, context.Cause(ctx)
 	}
-	fmt.Fprint(out, printable(prompt))
 	type result struct {
 		line []byte
 		err  error
@@ -155,6 +160,13 @@ func readTerminal(ctx context.Context, in, out *os.File, prompt string) (store.S
 		line, err := term.ReadPassword(fd)
 		read <- result{line, err}
 	}()
+	// The question is shown once what is typed is not: a value may come fast.
+	for until := time.Now().Add(noEcho); time.Now().Before(until); time.Sleep(time.Millisecond) {
+		if now, err := term.GetState(fd); err != nil || !reflect.DeepEqual(now, before) {
+			break
+		}
+	}
+	fmt.Fprint(out, printable(prompt))
 	var r result
 	select {
 	case r = <-read:
