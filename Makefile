@@ -60,10 +60,10 @@ bench: deps-test build ## a table of Drawbridge beside its references; fails ove
 	@'$(OUT)/bin/bench' -app '$(CURDIR)/drawbridge' -hello '$(OUT)/bin/hello' -out '$(OUT)/bench'
 
 fuzz: deps-build ## every fuzz test for FUZZTIME each (10s)
-	@set -e; for package in $$($(GO) list -tags '$(TAGS)' ./...); do \
-		for target in $$($(GO) test -tags '$(TAGS)' -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
-			echo "$$package $$target"; \
-			$(GO) test -tags '$(TAGS)' -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+	@set -e; for folder in $$(grep -rl --include='*_test.go' '^func Fuzz' app assets bridge store | xargs -r -n1 dirname | sort -u); do \
+		for target in $$($(GO) test -tags '$(TAGS)' -list '^Fuzz' "./$$folder" | grep '^Fuzz'); do \
+			echo "$$folder $$target"; \
+			$(GO) test -tags '$(TAGS)' -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$folder"; \
 		done; \
 	done
 

@@ -144,7 +144,7 @@ func (s *stage) welcome() {
 	s.see(driver.Text("2 of 3"))
 	s.click(driver.Text("Next").Kind("Action"))
 	s.see(driver.Text("3 of 3"))
-	s.click(driver.Text("Start").Kind("Action"))
+	s.click(driver.Text("Done").Kind("Action"))
 	s.gone(driver.Text("3 of 3"))
 }
 

@@ -25,7 +25,7 @@ func Until(ctx context.Context, limit time.Duration, what string, holds func(ctx
 		if err == nil {
 			return nil
 		}
-		if last == nil || ctx.Err() == nil {
+		if deadline, _ := ctx.Deadline(); last == nil || time.Until(deadline) > pollEvery {
 			last = err // what it lacked, rather than that there was no time to look
 		}
 		select {
