@@ -400,10 +400,14 @@ func surviveKills(t *testing.T, cycles int) {
 	}
 }
 
-func TestKillNine(t *testing.T) { surviveKills(t, 15) }
+func TestKillNine(t *testing.T) {
+	t.Parallel()
+	surviveKills(t, 15)
+}
 
 // TestSoakKillNine runs the full count with DRAWBRIDGE_SOAK=1, and a few without.
 func TestSoakKillNine(t *testing.T) {
+	t.Parallel()
 	cycles := 6
 	if os.Getenv("DRAWBRIDGE_SOAK") == "1" {
 		cycles = 200

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +20,10 @@ import (
 
 // The scripts run this test's program under several names.
 func TestMain(m *testing.M) {
+	// Most of these tests wait, for processes and for time limits.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){
 		"drawbridge":   main,
 		"echo-mcp":     echoServer,

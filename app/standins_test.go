@@ -103,6 +103,7 @@ func tellerServer() {
 	}
 	add("leak", func(r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		ctx := context.Background()
+		//lint:ignore SA1019 servers do it
 		_ = r.Session.Log(ctx, &mcp.LoggingMessageParams{Level: "error", Data: told})
 		if token := r.Params.GetProgressToken(); token != nil {
 			_ = r.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{ProgressToken: token, Progress: 1, Message: told})
