@@ -3,8 +3,6 @@ package shell
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
-	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -33,7 +31,6 @@ func (s *Shell) started() {
 	s.wake()
 	s.running.Go(func() { s.tray.run(s.ctx) })
 	s.running.Go(s.pump)
-	s.running.Go(s.trim)
 	if s.o.DumpSocket != "" {
 		s.running.Go(func() {
 			if err := serveDump(s.ctx, s.o.DumpSocket, s.do, s.app.Driver().AllWindows, s.o.Logger); err != nil {
@@ -43,20 +40,6 @@ func (s *Shell) started() {
 	}
 	if !s.o.Engine.Settings().Window.Welcomed {
 		s.welcomePerson()
-	}
-}
-
-// trimAfter is how long after the first frame the memory that only the start
-// needed goes back to the system.
-const trimAfter = 4 * time.Second
-
-// trim gives back, once, what only the start needed. The collector would do so
-// minutes later, since an idle window makes hardly any garbage.
-func (s *Shell) trim() {
-	select {
-	case <-time.After(trimAfter):
-		debug.FreeOSMemory()
-	case <-s.ctx.Done():
 	}
 }
 

@@ -80,9 +80,14 @@ type Host struct {
 	OpenServers, OpenSettings func()
 }
 
-// Options is what a Shell is made of. Engine and Chat are required.
+// Options is what a Shell is made of. Chat, and Engine or Open, are required.
 type Options struct {
 	Engine Engine
+	// Open makes the engine, on a goroutine of its own, while New starts the
+	// window system: both wait for something else most of the time. It is used
+	// where Engine is nil, and has returned before Chat is called. Its error is
+	// New's.
+	Open func() (Engine, error)
 	// Chat makes the page of the conversations. Of what it does there, nothing
 	// may wait.
 	Chat func(Host) ChatPage
@@ -147,13 +152,22 @@ func New(o Options) (*Shell, error) { return newShell(o, fyne.Do, nil) }
 // newShell makes a shell that reaches the goroutine of the window through post
 // and runs work elsewhere through spawn; nil gives each work a goroutine.
 func newShell(o Options, post func(func()), spawn func(func(context.Context))) (*Shell, error) {
-	if o.Engine == nil || o.Chat == nil {
-		return nil, errors.New("shell: Engine and Chat are required")
+	if o.Engine == nil && o.Open == nil || o.Chat == nil {
+		return nil, errors.New("shell: Chat, and Engine or Open, are required")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Shell{o: o, app: o.App, post: post, spawn: spawn}
+	opening := make(chan opened, 1)
+	if o.Engine == nil {
+		go func() {
+			e, err := o.Open()
+			opening <- opened{e, err}
+		}()
+	} else {
+		opening <- opened{o.Engine, nil}
+	}
+	s := &Shell{app: o.App, post: post, spawn: spawn}
 	if s.spawn == nil {
 		s.spawn = func(f func(context.Context)) { s.running.Go(func() { f(s.ctx) }) }
 	}
@@ -161,9 +175,21 @@ func newShell(o Options, post func(func()), spawn func(func(context.Context))) (
 		s.app = app.NewWithID(AppID)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	now := o.Engine.Settings()
 	s.app.SetIcon(fyne.NewStaticResource("drawbridge.png", assets.AppPNG()))
-	s.app.Settings().SetTheme(theme.New(theme.Choice(now.Window.Theme)))
+	s.app.Settings().SetTheme(theme.New(theme.System))
+	s.window = s.app.NewWindow(title)
+	loadFonts()
+	got := <-opening
+	if got.err != nil {
+		s.cancel()
+		return nil, got.err
+	}
+	o.Engine = got.engine
+	s.o = o
+	now := o.Engine.Settings()
+	if now.Window.Theme != string(theme.System) {
+		s.app.Settings().SetTheme(theme.New(theme.Choice(now.Window.Theme)))
+	}
 	s.build(now.Window)
 	s.tray = newTray(s.app, assets.TrayPNG(), trayActions{
 		open:    s.Show,
@@ -173,6 +199,19 @@ func newShell(o Options, post func(func()), spawn func(func(context.Context))) (
 		lost:    func() { s.do(s.trayLost) },
 	}, o.Logger)
 	return s, nil
+}
+
+// opened is what Options.Open returned.
+type opened struct {
+	engine Engine
+	err    error
+}
+
+// loadFonts reads the letters that the first frame needs.
+func loadFonts() {
+	for _, style := range []fyne.TextStyle{{}, {Bold: true}} {
+		fyne.MeasureText("Drawbridge", 14, style)
+	}
 }
 
 // do runs f on the goroutine of the window, or not at all once the window is
@@ -191,7 +230,6 @@ func (s *Shell) runner() form.Runner {
 }
 
 func (s *Shell) build(remembered store.WindowSettings) {
-	s.window = s.app.NewWindow(title)
 	s.window.SetPadded(false)
 	s.window.SetMaster()
 	host := Host{

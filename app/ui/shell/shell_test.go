@@ -87,6 +87,40 @@ func TestPagesAreMadeWhenTheyAreShown(t *testing.T) {
 	}
 }
 
+func TestTheEngineIsOpenedBesideTheWindow(t *testing.T) {
+	e := uitest.NewEngine()
+	inline := uitest.Inline()
+	made := false
+	s, err := newShell(Options{
+		App:  test.NewTempApp(t),
+		Open: func() (Engine, error) { made = true; return e, nil },
+		Chat: func(Host) ChatPage {
+			if !made {
+				t.Error("the page is made before the engine")
+			}
+			return &fakeChat{object: widget.NewLabel("the chat")}
+		},
+	}, inline.Do, inline.Go)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.cancel()
+	uitest.Shows(t, s.window, "the chat")
+
+	broken := errors.New("the database is damaged")
+	_, err = newShell(Options{
+		App:  test.NewTempApp(t),
+		Open: func() (Engine, error) { return nil, broken },
+		Chat: func(Host) ChatPage { t.Error("a page is made without an engine"); return nil },
+	}, inline.Do, inline.Go)
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := New(Options{}); err == nil {
+		t.Error("a shell without an engine was made")
+	}
+}
+
 func TestTheRailSaysThatAServerWantsALook(t *testing.T) {
 	e := uitest.NewEngine()
 	s, _ := start(t, e)
