@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/store"
 	"github.com/drawbridge-app/drawbridge/store/db"
 	"github.com/drawbridge-app/drawbridge/store/secret"
 	"github.com/drawbridge-app/drawbridge/store/settings"
@@ -46,7 +47,7 @@ func (e *engine) open(ctx context.Context) (*bridge.Bridge, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return nil, errors.New("Drawbridge is closing") //nolint:staticcheck // a name
+		return nil, fmt.Errorf("the program is closing (%w)", store.ErrClosed)
 	}
 	if e.bridge == nil && e.err == nil {
 		e.bridge, e.err = e.build(ctx)

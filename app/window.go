@@ -14,6 +14,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/control"
 	"github.com/drawbridge-app/drawbridge/app/ui/chat"
 	"github.com/drawbridge-app/drawbridge/app/ui/shell"
+	"github.com/drawbridge-app/drawbridge/bridge"
 )
 
 // commandWait is how long a window waits for a command that owns the home.
@@ -35,14 +36,12 @@ func runWindow(ctx context.Context, session *control.Session) int {
 	defer owner.Close()
 	e := newEngine(h, startAll)
 	defer e.close(session.Stderr)
-	b, err := e.open(ctx)
-	if err != nil {
-		// Whoever clicked an icon sees no terminal.
-		shell.ShowError(err)
-		return fail(session.Stderr, err)
-	}
+	var b *bridge.Bridge
 	window, err := shell.New(shell.Options{
-		Engine: b,
+		Open: func() (_ shell.Engine, err error) {
+			b, err = e.open(ctx)
+			return b, err
+		},
 		Chat: func(host shell.Host) shell.ChatPage {
 			return chat.New(chat.Options{
 				Engine: b, Window: host.Window, Runner: host.Runner, Now: time.Now,
@@ -56,6 +55,8 @@ func runWindow(ctx context.Context, session *control.Session) int {
 		DumpSocket: os.Getenv("DRAWBRIDGE_DUMP"),
 	})
 	if err != nil {
+		// Whoever clicked an icon sees no terminal.
+		shell.ShowError(err)
 		return fail(session.Stderr, err)
 	}
 	e.setShow(window.Show)
