@@ -446,7 +446,7 @@ func TestWatch(t *testing.T) {
 		}()
 		look := func(what string, want int) {
 			t.Helper()
-			time.Sleep(2500 * time.Millisecond) // of the bubble's clock
+			time.Sleep(2*lookEvery + lookEvery/2) // of the bubble's clock
 			synctest.Wait()
 			if got := ticks.Swap(0); int(got) != want {
 				t.Errorf("%s: %d ticks, want %d", what, got, want)

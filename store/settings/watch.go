@@ -132,14 +132,18 @@ func (f *Files) reload(sure bool) {
 	}
 }
 
+// lookEvery is how long an edit may take to be seen. A look is two stats; more
+// often would show in what a hidden window uses of the processor.
+const lookEvery = 3 * time.Second
+
 // Watch ticks after a file was changed by hand and the change has been taken
-// over, until the context ends or the loop is left. It looks once a second, on
+// over, until the context ends or the loop is left. It looks every lookEvery, on
 // the goroutine that ranges over it. Changes made by Update do not tick; several
 // edits may be one tick.
 func (f *Files) Watch(ctx context.Context) iter.Seq[struct{}] {
 	return func(yield func(struct{}) bool) {
 		seen := f.changes.Load()
-		every := time.NewTicker(time.Second)
+		every := time.NewTicker(lookEvery)
 		defer every.Stop()
 		for {
 			select {
