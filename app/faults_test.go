@@ -527,7 +527,12 @@ func oneOwner(ctx context.Context, path string) error {
 			if err != nil {
 				return err
 			}
-			if again, err := hasOpen(first, path); second != 0 && (again || err != nil) {
+			// A process that is being started holds what its parent has open
+			// until it runs its own program.
+			if second == 0 || parent(second) == first || parent(first) == second {
+				continue
+			}
+			if again, err := hasOpen(first, path); again || err != nil {
 				return fmt.Errorf("the processes %d and %d have %s open at once (%v)", first, second, path, err)
 			}
 		}
@@ -537,6 +542,20 @@ func oneOwner(ctx context.Context, path string) error {
 		return fmt.Errorf("nobody was ever seen with %s", path)
 	}
 	return nil
+}
+
+// parent returns the parent of a process, or 0 if the process is gone.
+func parent(pid int) int {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(status), "\nPPid:")
+	var of int
+	if _, err := fmt.Sscan(rest, &of); err != nil {
+		return 0
+	}
+	return of
 }
 
 // openedBy returns a process other than except that has the file open, or 0.
