@@ -16,9 +16,12 @@ import (
 // ended. It must be called on the main goroutine, once. When it returns,
 // nothing of the window runs any more, and the caller may close the engine.
 func (s *Shell) Run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, s.Quit)
-	defer stop()
-	s.app.Lifecycle().SetOnStarted(s.started)
+	forget := func() bool { return false }
+	defer func() { forget() }()
+	s.app.Lifecycle().SetOnStarted(func() {
+		s.started()
+		forget = context.AfterFunc(ctx, s.Quit) // Fyne cannot be told to quit before it runs
+	})
 	s.window.Show()
 	s.app.Run()
 	s.cancel()
