@@ -205,6 +205,9 @@ func (c *cli) askText(ctx context.Context, b *bridge.Bridge, conv store.Conversa
 	for event, err := range b.Send(ctx, conv.ID, prompt, by) {
 		if err != nil {
 			printer.end()
+			if err.Error() == printer.told {
+				return exitCode(exitError)
+			}
 			return err
 		}
 		printer.print(event)

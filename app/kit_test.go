@@ -130,6 +130,12 @@ func (p *place) checkRefused(e ended, words []string) {
 	if !strings.HasPrefix(e.stderr, "drawbridge: ") || strings.Contains(e.stderr, "goroutine ") || strings.Contains(e.stderr, "%!") {
 		p.t.Errorf("this is no sentence for people: %v", e)
 	}
+	lines := strings.Split(e.stderr, "\n")
+	for i, l := range lines[1:] {
+		if l != "" && l == lines[i] {
+			p.t.Errorf("it says the same twice: %v", e)
+		}
+	}
 	for _, w := range words {
 		if !strings.Contains(e.stderr, w) {
 			p.t.Errorf("it does not say %q: %v", w, e)

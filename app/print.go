@@ -21,6 +21,7 @@ type textPrinter struct {
 	out, err io.Writer
 	names    map[string]string // call id → name
 	open     bool              // the answer's last line has no end yet
+	told     string            // the last failure that was told
 }
 
 func (p *textPrinter) print(e chat.Event) {
@@ -33,7 +34,8 @@ func (p *textPrinter) print(e chat.Event) {
 	case chat.Finished:
 		p.end()
 		if e.Message.Error != "" {
-			fmt.Fprintf(p.err, "drawbridge: %s\n", visible(e.Message.Error))
+			p.told = e.Message.Error
+			fmt.Fprintf(p.err, "drawbridge: %s\n", visible(p.told))
 		}
 		for _, c := range e.Message.Calls() {
 			p.names[c.ID] = c.Name
