@@ -436,8 +436,6 @@ func (c *canaries) passphrase() {
 
 	c.p.must(phrase.value+"\n", "secret", "passphrase")
 	c.p.must("", "ask", "--provider", "chat2", "hello")
-	own := c.mint("set under a passphrase", nil)
-	c.p.must(own.value+"\n", "secret", "set", "own")
 	c.looks("under a passphrase")
 	c.stop()
 	c.looks("under a passphrase, after the end")
