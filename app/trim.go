@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// trimAfter is when the window has been drawn and its servers are starting.
-const trimAfter = 5 * time.Second
+// trimAfter is when the window has been drawn and most servers have started.
+const trimAfter = 10 * time.Second
 
 // trimAfterStart gives back, once, what only the start needed: garbage, and the
 // pages of the program itself that are in memory because each package's init
