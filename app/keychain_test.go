@@ -39,6 +39,7 @@ func (p *place) withKeychain() {
 		}
 		cmd := exec.Command(path, args...)
 		cmd.Env, cmd.Stdin = env, strings.NewReader(stdin)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the test breaks off
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			p.t.Fatal(err)
