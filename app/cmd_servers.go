@@ -96,6 +96,14 @@ func knownServers(ctx context.Context, b *bridge.Bridge) ([]bridge.ServerView, e
 	return b.Servers(), nil
 }
 
+// knownServer returns one of them.
+func knownServer(ctx context.Context, b *bridge.Bridge, name string) (bridge.ServerView, error) {
+	if err := b.KnowServers(ctx); err != nil {
+		return bridge.ServerView{}, err
+	}
+	return b.Server(name)
+}
+
 func runs(s store.ServerConfig) string {
 	switch s.Transport {
 	case store.TransportHTTP:
@@ -222,10 +230,7 @@ func (c *cli) serversRemove() *cobra.Command {
 			if err := c.byPerson(b, "servers remove"); err != nil {
 				return err
 			}
-			if _, err := knownServers(cmd.Context(), b); err != nil {
-				return err
-			}
-			v, err := b.Server(args[0])
+			v, err := knownServer(cmd.Context(), b, args[0])
 			if err != nil {
 				return err
 			}
@@ -252,10 +257,7 @@ func (c *cli) serversTest() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := knownServers(cmd.Context(), b); err != nil {
-				return err
-			}
-			v, err := b.Server(args[0])
+			v, err := knownServer(cmd.Context(), b, args[0])
 			if err != nil {
 				return err
 			}
