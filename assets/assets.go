@@ -1,5 +1,6 @@
 // Package assets holds the pictures of Drawbridge: its icons, drawn for it as
-// one family of outlines on a grid of 24, and the sign of the program.
+// one family of outlines on a grid of 24, the sign of the program, and the
+// table of what models take and cost.
 //
 // It embeds files and decodes nothing. The icons are black shapes without
 // strokes, so that a theme can give them any colour; app/ui/theme does.
@@ -15,8 +16,18 @@ import (
 	"strings"
 )
 
-//go:embed icons/*.svg app/*
+//go:embed icons/*.svg app/* models.json
 var files embed.FS
+
+// Models returns the table of models as JSON: contexts in tokens, prices in US
+// dollars for a million tokens. Its "source" says where it is from.
+func Models() []byte {
+	b, err := files.ReadFile("models.json")
+	if err != nil {
+		panic("assets: the embedded table of models: " + err.Error())
+	}
+	return b
+}
 
 // Icon returns the SVG of an icon by its name, such as "send". The error wraps
 // fs.ErrNotExist if there is none.

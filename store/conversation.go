@@ -8,12 +8,17 @@ import (
 // Conversation is a tree of messages. What is shown is the chain of parents
 // that ends in Head.
 type Conversation struct {
-	ID        string
-	Title     string
-	Head      string // id of the last message shown; empty for a new conversation
-	Model     ModelRef
-	System    string // system prompt; empty for none
-	Switches  Switches
+	ID       string
+	Title    string
+	Head     string // id of the last message shown; empty for a new conversation
+	Model    ModelRef
+	System   string // system prompt; empty for none
+	Switches Switches
+	// Metadata is told to gateways that keep a log of requests (user, team,
+	// feature …), over that of the provider entry.
+	Metadata map[string]string
+	// Named says that a person gave the title, so that it is not made anew.
+	Named     bool
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -104,11 +109,14 @@ func (s Switches) Clone() Switches {
 type Role string
 
 // The roles. A RoleTool message holds the results of the calls in the
-// assistant's message before it, in the order of those calls.
+// assistant's message before it, in the order of those calls, and then the
+// answers to what a provider asked there (ManagedAnswer). A RoleSummary message
+// holds one Summary.
 const (
 	RoleUser      Role = "user"
 	RoleAssistant Role = "assistant"
 	RoleTool      Role = "tool"
+	RoleSummary   Role = "summary"
 )
 
 // Status says whether a message is whole.
@@ -144,15 +152,20 @@ type Usage struct {
 	Cached    int64 `json:"cached,omitempty"` // part of Input
 	Output    int64 `json:"output,omitempty"`
 	Reasoning int64 `json:"reasoning,omitempty"` // part of Output
+	Written   int64 `json:"written,omitempty"`   // part of Input that went into the provider's cache
 }
 
 // Add returns the sum.
 func (u Usage) Add(v Usage) Usage {
-	return Usage{u.Input + v.Input, u.Cached + v.Cached, u.Output + v.Output, u.Reasoning + v.Reasoning}
+	return Usage{
+		Input: u.Input + v.Input, Cached: u.Cached + v.Cached, Output: u.Output + v.Output,
+		Reasoning: u.Reasoning + v.Reasoning, Written: u.Written + v.Written,
+	}
 }
 
 // Part is a piece of a message: Text, Reasoning, ToolCall, ToolResult, Image,
-// File or Opaque. The set is closed.
+// File, Opaque, ManagedListing, ManagedCall, ManagedAnswer or Summary. The set
+// is closed.
 type Part interface{ kind() string }
 
 // Text is text for people and models. From a model it is Markdown.
@@ -208,13 +221,64 @@ type Opaque struct {
 	Data  json.RawMessage `json:"data"`
 }
 
-func (Text) kind() string       { return "text" }
-func (Reasoning) kind() string  { return "reasoning" }
-func (ToolCall) kind() string   { return "tool_call" }
-func (ToolResult) kind() string { return "tool_result" }
-func (Image) kind() string      { return "image" }
-func (File) kind() string       { return "file" }
-func (Opaque) kind() string     { return "opaque" }
+// ManagedListing says which tools a provider found on a server that it connects
+// to itself.
+type ManagedListing struct {
+	Server string   `json:"server"` // id of the server
+	Tools  []string `json:"tools,omitempty"`
+	Error  string   `json:"error,omitempty"` // why it found none, in a sentence
+}
+
+// ManagedState says how far a call that the provider runs itself has come.
+type ManagedState string
+
+// The states.
+const (
+	ManagedRunning ManagedState = "running"
+	ManagedAsked   ManagedState = "asked" // it waits for a ManagedAnswer
+	ManagedDone    ManagedState = "done"
+)
+
+// ManagedCall is a call that a provider ran itself, or asks to run, on a server
+// that it connects to. It is for people and for other providers; what this
+// provider wants back of it is an Opaque beside it.
+type ManagedCall struct {
+	ID        string          `json:"id"`     // the provider's own
+	Server    string          `json:"server"` // id of the server
+	Tool      string          `json:"tool"`   // the tool's own name
+	Arguments json.RawMessage `json:"arguments,omitempty"`
+	State     ManagedState    `json:"state"`
+	Content   Parts           `json:"content,omitempty"` // Text, Image, File
+	IsError   bool            `json:"is_error,omitempty"`
+	Elapsed   time.Duration   `json:"elapsed,omitempty"` // nanoseconds; 0 if it is not known
+}
+
+// ManagedAnswer answers the ManagedCall of that id whose state is
+// ManagedAsked.
+type ManagedAnswer struct {
+	CallID  string `json:"call_id"`
+	Approve bool   `json:"approve"`
+	Reason  string `json:"reason,omitempty"` // told to the model where it was refused
+}
+
+// Summary stands for the beginning of the conversation, up to and with the
+// message Until, when a model is asked. People still see all of it.
+type Summary struct {
+	Text  string `json:"text"`
+	Until string `json:"until"` // id of a message in the same chain
+}
+
+func (Text) kind() string           { return "text" }
+func (Reasoning) kind() string      { return "reasoning" }
+func (ToolCall) kind() string       { return "tool_call" }
+func (ToolResult) kind() string     { return "tool_result" }
+func (Image) kind() string          { return "image" }
+func (File) kind() string           { return "file" }
+func (Opaque) kind() string         { return "opaque" }
+func (ManagedListing) kind() string { return "managed_listing" }
+func (ManagedCall) kind() string    { return "managed_call" }
+func (ManagedAnswer) kind() string  { return "managed_answer" }
+func (Summary) kind() string        { return "summary" }
 
 // Text returns the message's text parts, joined.
 func (m Message) Text() string { return m.Parts.Text() }
@@ -225,6 +289,28 @@ func (m Message) Calls() []ToolCall {
 	for _, p := range m.Parts {
 		if c, ok := p.(ToolCall); ok {
 			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Asked returns the calls that the provider asks to run itself, in order.
+func (m Message) Asked() []ManagedCall {
+	var out []ManagedCall
+	for _, p := range m.Parts {
+		if c, ok := p.(ManagedCall); ok && c.State == ManagedAsked {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// ManagedAnswers returns the answers to what a provider asked, in order.
+func (m Message) ManagedAnswers() []ManagedAnswer {
+	var out []ManagedAnswer
+	for _, p := range m.Parts {
+		if a, ok := p.(ManagedAnswer); ok {
+			out = append(out, a)
 		}
 	}
 	return out

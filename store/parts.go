@@ -85,6 +85,14 @@ func decodePart(kind string, raw json.RawMessage) (Part, error) {
 		return decodeAs[File](raw)
 	case Opaque{}.kind():
 		return decodeAs[Opaque](raw)
+	case ManagedListing{}.kind():
+		return decodeAs[ManagedListing](raw)
+	case ManagedCall{}.kind():
+		return decodeAs[ManagedCall](raw)
+	case ManagedAnswer{}.kind():
+		return decodeAs[ManagedAnswer](raw)
+	case Summary{}.kind():
+		return decodeAs[Summary](raw)
 	}
 	return nil, fmt.Errorf("a part of type %q is not known here (%w)", kind, ErrNewer)
 }

@@ -14,6 +14,8 @@ type ProviderKind string
 const (
 	ProviderResponses ProviderKind = "responses" // OpenAI Responses
 	ProviderChat      ProviderKind = "chat"      // OpenAI Chat Completions
+	ProviderAnthropic ProviderKind = "anthropic" // Anthropic Messages
+	ProviderGemini    ProviderKind = "gemini"    // Gemini generateContent
 	ProviderRehearsal ProviderKind = "rehearsal" // built in, no AI, no network
 )
 
@@ -29,6 +31,45 @@ type ProviderConfig struct {
 	// NoKey says that the service wants none (a local model server), so that
 	// its absence is no fault.
 	NoKey bool `json:"no_key,omitempty"`
+	// Preset is the service that the entry was made for ("openrouter",
+	// "portkey", "litellm" …): it chooses the form and the known oddities of
+	// that service. Empty is any other.
+	Preset string `json:"preset,omitempty"`
+	// Portkey is set for Portkey's gateway alone; the entry's key is then the
+	// key of Portkey itself.
+	Portkey *Portkey `json:"portkey,omitempty"`
+	// Metadata is told to gateways that keep a log of requests.
+	Metadata map[string]string `json:"metadata,omitempty"`
+	// Fallback is what answers when this entry cannot; the zero value is
+	// nothing.
+	Fallback ModelRef `json:"fallback,omitzero"`
+	// Connector is the version of Anthropic's MCP connector: "2025-04-04",
+	// "2025-11-20", "2026-09-15"; empty is the newest that works.
+	Connector string `json:"connector,omitempty"`
+	// KeepResponses has the Responses API keep each answer, and sends only what
+	// is new with previous_response_id. By default nothing is kept there.
+	KeepResponses bool `json:"keep_responses,omitempty"`
+	// Models says what is known better than in the table of models, by the
+	// provider's own name of the model.
+	Models map[string]ModelLimits `json:"models,omitempty"`
+}
+
+// Portkey says how Portkey's gateway routes the requests of an entry. At most
+// one of Provider, VirtualKey and Config need be there.
+type Portkey struct {
+	Provider   string `json:"provider,omitempty"`    // a provider's name, or a slug "@work-openai"
+	VirtualKey Value  `json:"virtual_key,omitempty"` // may be a secret
+	Config     string `json:"config,omitempty"`      // the id of a config, or a JSON object
+}
+
+// ModelLimits is what a model takes and costs. Zero means unknown; prices are
+// in US dollars for a million tokens.
+type ModelLimits struct {
+	Context   int64   `json:"context,omitempty"`    // tokens of a request and its answer
+	MaxOutput int64   `json:"max_output,omitempty"` // tokens of an answer
+	Input     float64 `json:"input_usd,omitempty"`
+	Cached    float64 `json:"cached_usd,omitempty"` // input that was read from the provider's cache
+	Output    float64 `json:"output_usd,omitempty"`
 }
 
 // Title returns what a person reads.
@@ -52,9 +93,9 @@ func (p ProviderConfig) Validate() error {
 	switch p.Kind {
 	case ProviderRehearsal:
 		return nil
-	case ProviderResponses, ProviderChat:
+	case ProviderResponses, ProviderChat, ProviderAnthropic, ProviderGemini:
 	default:
-		return bad("the type %q is not known; use responses or chat", p.Kind)
+		return bad("the type %q is not known; use responses, chat, anthropic or gemini", p.Kind)
 	}
 	u, err := url.Parse(p.BaseURL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {

@@ -39,12 +39,18 @@ type ServerConfig struct {
 	Headers   map[string]Value
 	// Disabled servers are kept but not started.
 	Disabled bool
+	// Managed has a provider that can do so connect to this server itself. Only
+	// a public https address can be handed over; for all else it means nothing.
+	Managed bool
+	// Serial has the calls of one step run in turn on this server.
+	Serial bool
 }
 
 // Hash identifies everything that a person approves when they approve a
 // server: transport, command, arguments, the names of environment and headers,
-// their literal values and references, folder and URL. The values of secrets
-// are not part of it, so that a token can be renewed. Name and Disabled are
+// their literal values and references, folder and URL, and that the server is
+// handed to providers, since its headers go there. The values of secrets are
+// not part of it, so that a token can be renewed. Name, Disabled and Serial are
 // not part of it either.
 func (c ServerConfig) Hash() string {
 	type pair struct{ K, V string }
@@ -62,7 +68,8 @@ func (c ServerConfig) Hash() string {
 		Env       []pair
 		Dir, URL  string
 		Headers   []pair
-	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers)})
+		Managed   bool `json:",omitempty"`
+	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed})
 	if err != nil {
 		panic("store: strings always encode: " + err.Error())
 	}

@@ -15,8 +15,19 @@ type Settings struct {
 	// StepLimit is the number of model calls after which a turn asks whether to
 	// go on; 0 means 25.
 	StepLimit int `json:"step_limit,omitempty"`
+	// SearchShare is the share of a model's context that tools may take before
+	// the model is given a search over them instead; 0 means a fifth.
+	SearchShare float64 `json:"search_share,omitempty"`
+	// Presets are system prompts that a person keeps by name.
+	Presets []PromptPreset `json:"presets,omitempty"`
 	// Window is what the window remembers of itself.
 	Window WindowSettings `json:"window,omitzero"`
+}
+
+// PromptPreset is a system prompt with a name.
+type PromptPreset struct {
+	Name   string `json:"name"`
+	System string `json:"system"`
 }
 
 // WindowSettings is what the window remembers of itself.

@@ -56,6 +56,7 @@ type History interface {
 type Model interface {
 	Stream(ctx context.Context, req model.Request) iter.Seq2[model.Delta, error]
 	Dialect() tools.Dialect
+	Features() model.Features
 }
 
 // Tools offers tools and runs them. Its methods are called from several

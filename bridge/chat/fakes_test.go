@@ -188,6 +188,9 @@ type scripted struct {
 	requests []model.Request
 }
 
+// Features implements model.Client: calling functions is all.
+func (s *scripted) Features() model.Features { return model.Features{} }
+
 func (s *scripted) Dialect() tools.Dialect {
 	if s.dialect.MaxName == 0 {
 		return tools.OpenAI

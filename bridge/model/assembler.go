@@ -11,16 +11,18 @@ import (
 // order in which they began. The zero value is ready; one goroutine uses it.
 type Assembler struct {
 	pieces []piece
-	calls  map[int]int // CallDelta.Index → index in pieces
+	calls  map[int]int    // CallDelta.Index → index in pieces
+	ran    map[string]int // ManagedCall.ID → index in pieces
 	usage  store.Usage
 	done   *Done
 }
 
 type piece struct {
-	kind byte // 't' text, 'r' reasoning, 'c' call, 'o' opaque
+	kind byte // 't' text, 'r' reasoning, 'c' call, 'o' opaque, 'p' a whole part
 	buf  bytes.Buffer
 	id   string
 	name string
+	part store.Part
 }
 
 // Add takes the next delta.
@@ -51,6 +53,24 @@ func (a *Assembler) Add(d Delta) {
 	case OpaqueDelta:
 		a.pieces = append(a.pieces, piece{kind: 'o'})
 		a.pieces[len(a.pieces)-1].buf.Write(d.Data)
+	case ListingDelta:
+		listing := store.ManagedListing{Server: d.Server, Error: d.Error}
+		for _, t := range d.Tools {
+			listing.Tools = append(listing.Tools, t.Name)
+		}
+		a.pieces = append(a.pieces, piece{kind: 'p', part: listing})
+	case ImageDelta:
+		a.pieces = append(a.pieces, piece{kind: 'p', part: d.Image})
+	case ManagedDelta:
+		if i, ok := a.ran[d.Call.ID]; ok {
+			a.pieces[i].part = d.Call
+			break
+		}
+		if a.ran == nil {
+			a.ran = map[string]int{}
+		}
+		a.ran[d.Call.ID] = len(a.pieces)
+		a.pieces = append(a.pieces, piece{kind: 'p', part: d.Call})
 	case UsageDelta:
 		a.usage = d.Usage
 	case Done:
@@ -94,6 +114,8 @@ func (a *Assembler) Parts(ref store.ModelRef) store.Parts {
 			parts = append(parts, store.Reasoning{Text: p.buf.String()})
 		case 'o':
 			parts = append(parts, store.Opaque{Model: ref, Data: bytes.Clone(p.buf.Bytes())})
+		case 'p':
+			parts = append(parts, p.part)
 		case 'c':
 			parts = append(parts, store.ToolCall{ID: p.id, Name: p.name, Arguments: arguments(p.buf.Bytes())})
 		}

@@ -35,9 +35,42 @@ type Request struct {
 	// Tools may be called in this request; Name gives those that the history
 	// names their names.
 	Tools *tools.Table
+	// Managed are servers that the provider connects to itself. It is empty
+	// where Features.Managed is false.
+	Managed []ManagedServer
+	// MaxOutput bounds the answer in tokens; 0 leaves it to the adapter.
+	MaxOutput int64
 	// Conversation is an id that the service may use to group requests; never
 	// personal.
 	Conversation string
+	// Metadata is for gateways that keep a log of requests, and goes to no
+	// other service.
+	Metadata map[string]string
+}
+
+// ManagedServer is a server that the provider connects to itself.
+type ManagedServer struct {
+	Server  string // id of the server
+	Label   string // its name in the request: letters, digits, _ and -, unique
+	URL     string // https, public
+	Headers map[string]store.Secret
+	// Tools are those that the policy permits, as the app itself listed them;
+	// the provider may use no others.
+	Tools []ManagedTool
+}
+
+// ManagedTool is a tool that a provider may call on a server itself.
+type ManagedTool struct {
+	tools.Tool
+	// Always says that it may run without asking. Where Features.ManagedAsks is
+	// false only such tools are in the list.
+	Always bool
+}
+
+// Features is what a provider can do beyond calling functions.
+type Features struct {
+	Managed     bool // it connects to MCP servers itself
+	ManagedAsks bool // and asks before a call of theirs, where it is told to
 }
 
 // Client is one provider entry, ready to be called. Its methods may be called
@@ -52,16 +85,21 @@ type Client interface {
 	Models(ctx context.Context) ([]Info, error)
 	// Dialect says which names and how many tools the format takes.
 	Dialect() tools.Dialect
+	// Features says what else the entry can do.
+	Features() Features
 }
 
 // Info describes a model.
 type Info struct {
 	ID   string // the provider's own name
 	Name string // for people; empty means ID
+	// Limits is what the provider, the table or the person says of the model.
+	Limits store.ModelLimits
 }
 
 // Delta is a piece of an answer: TextDelta, ReasoningDelta, CallDelta,
-// OpaqueDelta, UsageDelta or Done. The set is closed.
+// OpaqueDelta, ListingDelta, ManagedDelta, ImageDelta, UsageDelta or Done. The
+// set is closed.
 type Delta interface{ delta() }
 
 // TextDelta continues the text.
@@ -83,6 +121,29 @@ type CallDelta struct {
 // among the parts.
 type OpaqueDelta struct{ Data json.RawMessage }
 
+// ListingDelta is what the provider found on a server that it connects to
+// itself. The loop holds Tools against the pins; nothing is said of those that
+// the provider does not describe in full.
+type ListingDelta struct {
+	Server string       // id of the server
+	Tools  []ListedTool // in the provider's order
+	Error  string       // why it found none, in a sentence
+}
+
+// ListedTool is a definition as the provider says that it got it.
+type ListedTool struct {
+	Name        string
+	Description string
+	InputSchema json.RawMessage // nil if the provider does not say
+}
+
+// ManagedDelta is how far a call that the provider runs itself has come. One
+// with an ID that was there before replaces it.
+type ManagedDelta struct{ Call store.ManagedCall }
+
+// ImageDelta is a picture that the model made.
+type ImageDelta struct{ Image store.Image }
+
 // UsageDelta replaces the usage known so far.
 type UsageDelta struct{ Usage store.Usage }
 
@@ -93,6 +154,9 @@ func (TextDelta) delta()      {}
 func (ReasoningDelta) delta() {}
 func (CallDelta) delta()      {}
 func (OpaqueDelta) delta()    {}
+func (ListingDelta) delta()   {}
+func (ManagedDelta) delta()   {}
+func (ImageDelta) delta()     {}
 func (UsageDelta) delta()     {}
 func (Done) delta()           {}
 
@@ -125,6 +189,7 @@ const (
 	ErrorTransport ErrorKind = "transport" // no connection, or it broke off
 	ErrorProtocol  ErrorKind = "protocol"  // what came is not the format
 	ErrorContext   ErrorKind = "context"   // the history is too long for the model
+	ErrorManaged   ErrorKind = "managed"   // the provider cannot use a server that it connects to itself
 )
 
 // Error is a failed call of a model. Its text says what happened and what to
@@ -134,6 +199,7 @@ type Error struct {
 	Status     int           // HTTP status; 0 if there was none
 	Message    string        // a sentence or two for people
 	RetryAfter time.Duration // as the provider asked; 0 if it did not
+	Server     string        // id of the server, of ErrorManaged; empty if it is not known
 	Err        error         // the cause, may be nil
 }
 

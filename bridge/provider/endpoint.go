@@ -71,6 +71,9 @@ func newEndpoint(cfg store.ProviderConfig, o Options) (*endpoint, error) {
 	return e, nil
 }
 
+// Features implements model.Client: calling functions is all.
+func (e *endpoint) Features() model.Features { return model.Features{} }
+
 // Dialect returns what OpenAI's APIs take; compatible services are held to the
 // same.
 func (e *endpoint) Dialect() tools.Dialect { return tools.OpenAI }

@@ -32,6 +32,9 @@ func newRehearsal(o Options) *rehearsal {
 	return &rehearsal{o.RehearsalDelay}
 }
 
+// Features implements model.Client: calling functions is all.
+func (r *rehearsal) Features() model.Features { return model.Features{} }
+
 // Dialect implements model.Client. It is OpenAI's, so that a rehearsal shows
 // the names that a real model would get.
 func (r *rehearsal) Dialect() tools.Dialect { return tools.OpenAI }

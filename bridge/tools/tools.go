@@ -35,6 +35,7 @@ type Tool struct {
 	InputSchema  json.RawMessage // a JSON Schema whose root is an object
 	OutputSchema json.RawMessage // nil if the server gives none
 	Claims       Claims
+	Serial       bool // calls on its server run in turn
 	// Definition is the whole definition as the server sent it, in canonical
 	// JSON (keys sorted), and Hash its SHA-256 in hex: what is pinned.
 	Definition json.RawMessage

@@ -84,7 +84,8 @@ func messageRow(m store.Message) ([]any, error) {
 	}
 	parent := sql.NullString{String: m.ParentID, Valid: m.ParentID != ""}
 	return []any{
-		m.ID, m.ConversationID, parent, string(m.Role), string(m.Status), string(parts), len(m.Calls()), len(m.Results()),
+		m.ID, m.ConversationID, parent, string(m.Role), string(m.Status), string(parts),
+		len(m.Calls()) + len(m.Asked()), len(m.Results()) + len(m.ManagedAnswers()),
 		m.Model.Provider, m.Model.Model, string(usage), m.Error, toNanos(m.CreatedAt),
 	}, nil
 }

@@ -13,8 +13,9 @@ import (
 // released is never changed; a new one is added at the end.
 //
 // Messages have a number of their own beside their id, so that an index for
-// search can refer to rows by number. calls and results count the parts of
-// those kinds, so that what a crash left open is found without reading parts.
+// search can refer to rows by number. calls and results count what
+// asks to be answered in the next message and what answers, so that what a
+// crash left open is found without reading parts.
 var migrations = []string{
 	`
 CREATE TABLE conversations (
@@ -73,6 +74,10 @@ CREATE TABLE tool_answers (
 	PRIMARY KEY (conversation, server, tool)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tool_answers_server ON tool_answers (server);
+`,
+	`
+ALTER TABLE conversations ADD COLUMN metadata TEXT NOT NULL DEFAULT 'null';
+ALTER TABLE conversations ADD COLUMN named INTEGER NOT NULL DEFAULT 0;
 `,
 }
 

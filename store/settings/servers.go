@@ -24,6 +24,8 @@ type entry struct {
 	URL      string                 `json:"url,omitempty"`
 	Headers  map[string]store.Value `json:"headers,omitempty"`
 	Disabled bool                   `json:"disabled,omitempty"`
+	Managed  bool                   `json:"managed,omitempty"`
+	Serial   bool                   `json:"serial,omitempty"`
 	Own      own                    `json:"drawbridge,omitzero"`
 }
 
@@ -32,7 +34,7 @@ type own struct {
 }
 
 func entryOf(c store.ServerConfig) entry {
-	e := entry{Disabled: c.Disabled}
+	e := entry{Disabled: c.Disabled, Managed: c.Managed, Serial: c.Serial}
 	if c.ID != c.Name {
 		e.Own.ID = c.ID
 	}
@@ -84,7 +86,7 @@ func decodeServer(name string, v *hujson.Value) (store.ServerConfig, error) {
 	}
 	r := reader{o: o}
 	kind, command, url := r.text("type"), r.text("command"), r.text("url")
-	c := store.ServerConfig{ID: name, Name: name, Disabled: r.flag("disabled")}
+	c := store.ServerConfig{ID: name, Name: name, Disabled: r.flag("disabled"), Managed: r.flag("managed"), Serial: r.flag("serial")}
 	if v := member(o, "drawbridge"); v != nil && !null(v) {
 		if object(v) == nil {
 			return c, errors.New(`"drawbridge" should be an object`)
