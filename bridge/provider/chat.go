@@ -18,10 +18,12 @@ type chatClient struct{ *endpoint }
 // Stream implements model.Client.
 func (c *chatClient) Stream(ctx context.Context, req model.Request) iter.Seq2[model.Delta, error] {
 	return func(yield func(model.Delta, error) bool) {
-		c.stream(ctx, "chat/completions", req.Model.Model, []field{fieldStreamOptions},
-			func(fields []field) ([]byte, error) { return chatBody(req, fields) },
-			func(secrets []string) answer { return &chatAnswer{e: c.endpoint, secrets: secrets} },
-			yield)
+		c.stream(ctx, req, exchange{
+			path:     "chat/completions",
+			optional: []field{fieldStreamOptions},
+			body:     func(fields []field) ([]byte, error) { return chatBody(req, fields) },
+			answer:   func(secrets []string) answer { return &chatAnswer{e: c.endpoint, secrets: secrets} },
+		}, yield)
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 func (e *endpoint) Models(ctx context.Context) ([]model.Info, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, min(modelsLimit, e.o.Idle), errIdle)
 	defer cancel()
-	res, secrets, err := e.send(ctx, http.MethodGet, "models", nil)
+	res, secrets, err := e.send(ctx, outgoing{method: http.MethodGet, path: "models"})
 	if err != nil {
 		return nil, err
 	}

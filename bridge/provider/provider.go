@@ -76,10 +76,10 @@ func New(cfg store.ProviderConfig, o Options) (model.Client, error) {
 	case store.ProviderRehearsal:
 		return newRehearsal(o), nil
 	case store.ProviderResponses:
-		e, err := newEndpoint(cfg, o)
+		e, err := newEndpoint(cfg, o, keyBearer)
 		return &responsesClient{endpoint: e}, err
 	case store.ProviderChat:
-		e, err := newEndpoint(cfg, o)
+		e, err := newEndpoint(cfg, o, keyBearer)
 		return &chatClient{endpoint: e}, err
 	}
 	return nil, fmt.Errorf("provider %q: the type %q is not known (%w)", cfg.ID, cfg.Kind, store.ErrInvalid)

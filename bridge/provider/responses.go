@@ -23,10 +23,12 @@ func (c *responsesClient) Stream(ctx context.Context, req model.Request) iter.Se
 		if req.Conversation != "" {
 			optional = append(optional, fieldCacheKey)
 		}
-		c.stream(ctx, "responses", req.Model.Model, optional,
-			func(fields []field) ([]byte, error) { return responsesBody(req, fields) },
-			func(secrets []string) answer { return &responsesAnswer{e: c.endpoint, secrets: secrets} },
-			yield)
+		c.stream(ctx, req, exchange{
+			path:     "responses",
+			optional: optional,
+			body:     func(fields []field) ([]byte, error) { return responsesBody(req, fields) },
+			answer:   func(secrets []string) answer { return &responsesAnswer{e: c.endpoint, secrets: secrets} },
+		}, yield)
 	}
 }
 

@@ -51,12 +51,25 @@ func appendUsage(out []model.Delta, u store.Usage) []model.Delta {
 	return append(out, model.UsageDelta{Usage: u})
 }
 
-// stream makes a request and yields the deltas of its answer. body is called
-// with the optional fields that may be used, again when the service refuses
-// one of them.
-func (e *endpoint) stream(ctx context.Context, path, modelID string, optional []field,
-	body func([]field) ([]byte, error), newAnswer func(secrets []string) answer, yield func(model.Delta, error) bool,
-) {
+// exchange is one streamed call, as a format wants it made.
+type exchange struct {
+	path   string      // after the base URL; it may have a query
+	header http.Header // the format's own, such as its version; may be nil
+	// optional are the fields that improve an answer and that some services
+	// refuse.
+	optional []field
+	// body writes the request with the optional fields that may be used. It is
+	// called again when the service refused one of them.
+	body func([]field) ([]byte, error)
+	// again, if not nil, is asked of any other refusal whether the request is
+	// to be written and sent once more. It says so a few times at most.
+	again func(error) bool
+	// answer reads the stream; secrets are the values that no error may repeat.
+	answer func(secrets []string) answer
+}
+
+// stream makes a call and yields the deltas of its answer.
+func (e *endpoint) stream(ctx context.Context, req model.Request, x exchange, yield func(model.Delta, error) bool) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	idle := time.AfterFunc(e.o.Idle, func() { cancel(errIdle) })
@@ -65,17 +78,20 @@ func (e *endpoint) stream(ctx context.Context, path, modelID string, optional []
 	var res *http.Response
 	var secrets []string
 	for {
-		fields := e.optional(modelID, optional)
-		b, err := body(fields)
+		fields := e.optional(req.Model.Model, x.optional)
+		b, err := x.body(fields)
 		if err != nil {
 			yield(nil, e.errorf(model.ErrorRequest, 0, err, "The request could not be written: %s. A tool's schema may be damaged; switch its server off and try again.", clean(err.Error(), 200)))
 			return
 		}
-		res, secrets, err = e.send(ctx, http.MethodPost, path, b)
+		res, secrets, err = e.send(ctx, outgoing{
+			method: http.MethodPost, path: x.path, header: x.header, body: b,
+			conversation: req.Conversation, metadata: req.Metadata, managed: req.Managed,
+		})
 		if err == nil {
 			break
 		}
-		if !e.refuse(modelID, fields, err) {
+		if !e.refuse(req.Model.Model, fields, err) && (x.again == nil || !x.again(err)) {
 			yield(nil, err)
 			return
 		}
@@ -92,7 +108,7 @@ func (e *endpoint) stream(ctx context.Context, path, modelID string, optional []
 		Header: http.Header{"Content-Type": {"text/event-stream"}},
 		Body:   readCloser{in, res.Body},
 	})
-	a := newAnswer(secrets)
+	a := x.answer(secrets)
 	for dec.Next() {
 		if ctx.Err() != nil {
 			break
