@@ -7,7 +7,8 @@
 // The window is measured beside the smallest window that Fyne makes
 // (app/e2e/testdata/hello), from outside and by the same means: the pixels of
 // the X server, and what the kernel counts for the process. A tool call is
-// measured beside the same call by the MCP SDK alone.
+// measured beside the same call by the MCP SDK alone, and a turn beside the loop
+// that one writes with the SDKs of the provider and of MCP.
 package main
 
 import (
@@ -28,6 +29,9 @@ import (
 func main() {
 	if slices.Contains(os.Args[1:], echoServer) {
 		os.Exit(exit(serveEcho()))
+	}
+	if slices.Contains(os.Args[1:], modelServer) {
+		os.Exit(exit(serveModel()))
 	}
 	var b bench
 	flag.StringVar(&b.app, "app", "./drawbridge", "the program to measure")
@@ -69,6 +73,9 @@ func (b *bench) all() []struct {
 		run  func(context.Context) (measure.Row, error)
 	}{
 		{"call", b.toolCall},
+		{"turn", b.turnWall},
+		{"turn-kept", b.turnKept},
+		{"turn-cpu", b.turnCPU},
 		{"start", b.coldStart},
 		{"memory", b.memory},
 		{"idle", b.idle},

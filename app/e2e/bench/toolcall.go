@@ -81,7 +81,7 @@ func (b *bench) toolCall(ctx context.Context) (row measure.Row, err error) {
 		})
 	}
 
-	whole, closeBridge, err := openBridge(ctx)
+	whole, closeBridge, err := openBridge(ctx, func(h bridge.History) bridge.History { return h })
 	if err != nil {
 		return row, err
 	}
@@ -125,8 +125,8 @@ func medianCall(call func() error) (time.Duration, error) {
 }
 
 // openBridge opens a bridge with all that the program gives it, in an empty
-// home of its own.
-func openBridge(ctx context.Context) (_ *bridge.Bridge, closeAll func() error, err error) {
+// home of its own. wrap may put something around the history.
+func openBridge(ctx context.Context, wrap func(bridge.History) bridge.History) (_ *bridge.Bridge, closeAll func() error, err error) {
 	home, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return nil, nil, err
@@ -148,7 +148,7 @@ func openBridge(ctx context.Context) (_ *bridge.Bridge, closeAll func() error, e
 	}
 	whole, err := bridge.New(ctx, bridge.Options{
 		Home:     home,
-		History:  history,
+		History:  wrap(history),
 		Ledger:   history,
 		Settings: files,
 		Secrets:  secret.Open(home),
