@@ -52,7 +52,7 @@ func (d *DB) CreateConversation(ctx context.Context, c store.Conversation) error
 	if c.UpdatedAt.IsZero() {
 		c.UpdatedAt = c.CreatedAt
 	}
-	return d.update(ctx, "begin a conversation", func(tx *sql.Tx) error {
+	return d.update(ctx, "begin a conversation", func(ctx context.Context, tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx,
 			"INSERT INTO conversations ("+conversationColumns+") VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING",
 			c.ID, c.Title, "", c.Model.Provider, c.Model.Model, c.System, switches, metadata, c.Named, toNanos(c.CreatedAt), toNanos(c.UpdatedAt))
@@ -105,7 +105,7 @@ func loadConversation(ctx context.Context, q interface {
 func (d *DB) UpdateConversation(ctx context.Context, id string, change func(*store.Conversation)) (store.Conversation, error) {
 	const what = "change the conversation"
 	var now store.Conversation
-	err := d.update(ctx, what, func(tx *sql.Tx) error {
+	err := d.update(ctx, what, func(ctx context.Context, tx *sql.Tx) error {
 		was, err := loadConversation(ctx, tx, id)
 		if err != nil {
 			return err
@@ -179,7 +179,7 @@ func (d *DB) conversations(ctx context.Context, query string) ([]store.Conversat
 // DeleteConversation removes a conversation with its messages and with the
 // answers that held in it. The error wraps store.ErrNotFound.
 func (d *DB) DeleteConversation(ctx context.Context, id string) error {
-	return d.update(ctx, "delete the conversation", func(tx *sql.Tx) error {
+	return d.update(ctx, "delete the conversation", func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM tool_answers WHERE conversation = ? AND conversation <> ''", id); err != nil {
 			return err
 		}

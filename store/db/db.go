@@ -39,6 +39,7 @@ type DB struct {
 	write    *sql.DB // one connection, so that writers queue here and not in SQLite
 	read     *sql.DB // several connections, which never wait for the writer
 	problems []string
+	append   appendStatements
 
 	mu     sync.Mutex // protects closed
 	closed bool
@@ -123,6 +124,9 @@ func (d *DB) open(ctx context.Context, o options) (err error) {
 	if err := d.migrate(ctx); err != nil {
 		return d.explain("open the database", err)
 	}
+	if d.append, err = prepareAppend(ctx, d.write); err != nil {
+		return d.explain("open the database", err)
+	}
 	d.read, err = sql.Open("sqlite", dsn(d.path, o.busy, "_pragma=query_only(1)"))
 	if err != nil {
 		return d.explain("open the database", err)
@@ -174,14 +178,25 @@ func (d *DB) Close() error {
 }
 
 // update runs f in the one write transaction. It commits once if f returns nil,
-// and changes nothing otherwise.
-func (d *DB) update(ctx context.Context, what string, f func(*sql.Tx) error) error {
-	tx, err := d.write.BeginTx(ctx, nil)
+// and changes nothing otherwise. The context bounds the wait for the other
+// writers; what has begun is carried through, since a statement that can be
+// interrupted costs two more goroutines. f uses the context that it is given.
+func (d *DB) update(ctx context.Context, what string, f func(context.Context, *sql.Tx) error) error {
+	conn, err := d.write.Conn(ctx)
+	if err != nil {
+		return d.explain(what, err)
+	}
+	defer func() { _ = conn.Close() }() // back to the pool
+	if err := ctx.Err(); err != nil {
+		return d.explain(what, err)
+	}
+	ctx = context.WithoutCancel(ctx)
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return d.explain(what, err)
 	}
 	defer func() { _ = tx.Rollback() }() // also when f panics; after Commit it does nothing
-	if err := f(tx); err != nil {
+	if err := f(ctx, tx); err != nil {
 		return d.explain(what, err)
 	}
 	return d.explain(what, tx.Commit())

@@ -23,7 +23,7 @@ func (d *DB) ApproveServer(ctx context.Context, serverID, hash string) error {
 	if serverID == "" || hash == "" {
 		return fmt.Errorf("record the approval: it needs a server and a hash (%w)", store.ErrInvalid)
 	}
-	return d.update(ctx, "record the approval", func(tx *sql.Tx) error {
+	return d.update(ctx, "record the approval", func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO server_approvals (server, hash, at) VALUES (?,?,?) ON CONFLICT (server) DO UPDATE SET hash = excluded.hash, at = excluded.at",
 			serverID, hash, toNanos(d.now()))
 		return err
@@ -66,7 +66,7 @@ func (d *DB) SetPins(ctx context.Context, serverID string, pins map[string]store
 	if len(pins) == 0 {
 		return nil
 	}
-	return d.update(ctx, "pin the definitions", func(tx *sql.Tx) error {
+	return d.update(ctx, "pin the definitions", func(ctx context.Context, tx *sql.Tx) error {
 		at := toNanos(d.now())
 		for tool, p := range pins {
 			var err error
@@ -88,7 +88,7 @@ func (d *DB) SetPins(ctx context.Context, serverID string, pins map[string]store
 // ForgetServer removes what was approved, pinned and answered for a server, in
 // every conversation. It is no error if there was nothing.
 func (d *DB) ForgetServer(ctx context.Context, serverID string) error {
-	return d.update(ctx, "forget the server", func(tx *sql.Tx) error {
+	return d.update(ctx, "forget the server", func(ctx context.Context, tx *sql.Tx) error {
 		for _, q := range []string{
 			"DELETE FROM server_approvals WHERE server = ?",
 			"DELETE FROM pins WHERE server = ?",
@@ -120,7 +120,7 @@ func (d *DB) SetToolAnswer(ctx context.Context, conversation, server, tool, answ
 	if server == "" || tool == "" {
 		return fmt.Errorf("record the answer: it needs a server and a tool (%w)", store.ErrInvalid)
 	}
-	return d.update(ctx, "record the answer", func(tx *sql.Tx) error {
+	return d.update(ctx, "record the answer", func(ctx context.Context, tx *sql.Tx) error {
 		if answer == "" {
 			_, err := tx.ExecContext(ctx, "DELETE FROM tool_answers WHERE conversation = ? AND server = ? AND tool = ?", conversation, server, tool)
 			return err

@@ -39,18 +39,18 @@ func (d *DB) Append(ctx context.Context, msgs ...store.Message) error {
 		}
 		rows[i] = row
 	}
-	return d.update(ctx, what, func(tx *sql.Tx) error {
+	return d.update(ctx, what, func(ctx context.Context, tx *sql.Tx) error {
 		conversation := msgs[0].ConversationID
-		res, err := tx.ExecContext(ctx, "UPDATE conversations SET head = ?, updated_at = ? WHERE id = ?",
-			msgs[len(msgs)-1].ID, toNanos(d.now()), conversation)
+		res, err := tx.StmtContext(ctx, d.append.head).ExecContext(ctx, msgs[len(msgs)-1].ID, toNanos(d.now()), conversation)
 		if err := oneRow(res, err, noConversation(conversation)); err != nil {
 			return err
 		}
+		parent, upsert := tx.StmtContext(ctx, d.append.parent), tx.StmtContext(ctx, d.append.upsert)
 		for i, m := range msgs {
-			if err := checkParent(ctx, tx, m); err != nil {
+			if err := checkParent(ctx, parent, m); err != nil {
 				return err
 			}
-			res, err := tx.ExecContext(ctx, upsertMessage, rows[i]...)
+			res, err := upsert.ExecContext(ctx, rows[i]...)
 			err = oneRow(res, err, fmt.Errorf("the message %s is there already and cannot be replaced by this one (%w)", m.ID, store.ErrInvalid))
 			if err != nil {
 				return err
@@ -58,6 +58,24 @@ func (d *DB) Append(ctx context.Context, msgs ...store.Message) error {
 		}
 		return nil
 	})
+}
+
+// appendStatements are the statements of Append on the writer's connection.
+// They run twice a step of every conversation, so they are prepared once; the
+// connection closes them with itself.
+type appendStatements struct{ head, parent, upsert *sql.Stmt }
+
+func prepareAppend(ctx context.Context, write *sql.DB) (s appendStatements, err error) {
+	for query, stmt := range map[string]**sql.Stmt{
+		"UPDATE conversations SET head = ?, updated_at = ? WHERE id = ?": &s.head,
+		"SELECT conversation FROM messages WHERE id = ?":                 &s.parent,
+		upsertMessage: &s.upsert,
+	} {
+		if *stmt, err = write.PrepareContext(ctx, query); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
 }
 
 const upsertMessage = `
@@ -90,12 +108,12 @@ func messageRow(m store.Message) ([]any, error) {
 	}, nil
 }
 
-func checkParent(ctx context.Context, tx *sql.Tx, m store.Message) error {
+func checkParent(ctx context.Context, parent *sql.Stmt, m store.Message) error {
 	if m.ParentID == "" {
 		return nil
 	}
 	var conversation string
-	err := tx.QueryRowContext(ctx, "SELECT conversation FROM messages WHERE id = ?", m.ParentID).Scan(&conversation)
+	err := parent.QueryRowContext(ctx, m.ParentID).Scan(&conversation)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("the message %s before it: %w", m.ParentID, store.ErrNotFound)
 	}

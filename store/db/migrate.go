@@ -16,6 +16,11 @@ import (
 // search can refer to rows by number. calls and results count what
 // asks to be answered in the next message and what answers, so that what a
 // crash left open is found without reading parts.
+//
+// A commit writes each page that changed and waits for the disk, twice a step
+// of each conversation. So there are few indexes on what Append touches, and
+// the parent of a message, which Append checks, is no foreign key, which would
+// need one of its own.
 var migrations = []string{
 	`
 CREATE TABLE conversations (
@@ -78,6 +83,28 @@ CREATE INDEX tool_answers_server ON tool_answers (server);
 	`
 ALTER TABLE conversations ADD COLUMN metadata TEXT NOT NULL DEFAULT 'null';
 ALTER TABLE conversations ADD COLUMN named INTEGER NOT NULL DEFAULT 0;
+DROP INDEX conversations_updated;
+
+CREATE TABLE tree (
+	seq          INTEGER PRIMARY KEY,
+	id           TEXT NOT NULL UNIQUE,
+	conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+	parent       TEXT,
+	role         TEXT NOT NULL,
+	status       TEXT NOT NULL,
+	parts        TEXT NOT NULL,
+	calls        INTEGER NOT NULL,
+	results      INTEGER NOT NULL,
+	provider     TEXT NOT NULL,
+	model        TEXT NOT NULL,
+	usage        TEXT NOT NULL,
+	error        TEXT NOT NULL,
+	created_at   INTEGER NOT NULL
+) STRICT;
+INSERT INTO tree SELECT seq, id, conversation, parent, role, status, parts, calls, results, provider, model, usage, error, created_at FROM messages;
+DROP TABLE messages;
+ALTER TABLE tree RENAME TO messages;
+CREATE INDEX messages_tree ON messages (conversation, parent);
 `,
 }
 
@@ -93,7 +120,7 @@ func (d *DB) migrate(ctx context.Context) error {
 	if found < 0 || found > len(migrations) {
 		return fmt.Errorf("its version is %d, and this program knows %d at most (%w)", found, len(migrations), store.ErrNewer)
 	}
-	return d.update(ctx, "bring the database to this version", func(tx *sql.Tx) error {
+	return d.update(ctx, "bring the database to this version", func(ctx context.Context, tx *sql.Tx) error {
 		for i, m := range migrations[found:] {
 			if _, err := tx.ExecContext(ctx, m); err != nil {
 				return fmt.Errorf("step %d: %w", found+i+1, err)

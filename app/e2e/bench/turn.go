@@ -113,6 +113,7 @@ func (b *bench) turn(ctx context.Context, name string, limit float64, kept bool,
 	if err != nil {
 		return row, err
 	}
+	var before int64 // commits when the last turn began
 	ours := func(ctx context.Context) (time.Duration, error) {
 		conversation, err := whole.NewConversation(ctx)
 		if err != nil {
@@ -125,6 +126,7 @@ func (b *bench) turn(ctx context.Context, name string, limit float64, kept bool,
 		if err := whole.SetConversationModel(ctx, conversation.ID, ref); err != nil {
 			return 0, err
 		}
+		before = history.commits.Load()
 		return cost(func() error { return turnOf(ctx, whole, conversation.ID) })
 	}
 
@@ -138,11 +140,7 @@ func (b *bench) turn(ctx context.Context, name string, limit float64, kept bool,
 	}
 	detail := ""
 	if kept {
-		history.commits.Store(0)
-		if _, err := ours(ctx); err != nil {
-			return row, err
-		}
-		commits := history.commits.Load()
+		commits := history.commits.Load() - before
 		commit, closeFile, err := newCommit(ctx)
 		if err != nil {
 			return row, err
