@@ -258,14 +258,15 @@ func (t *terminal) Approve(ctx context.Context, a chat.Approval) (tools.Answer, 
 	}
 }
 
-// Continue answers whether a turn that reached the step limit goes on.
-func (t *terminal) Continue(ctx context.Context, steps int) (bool, error) {
+// Continue answers whether a turn that reached the step limit, or goes round in
+// circles, goes on.
+func (t *terminal) Continue(ctx context.Context, p chat.Pause) (bool, error) {
 	if !t.session.StdinTTY {
 		return false, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	fmt.Fprintf(t.session.Stderr, "\nThe model has been asked %d times. Go on [y/N]? ", steps)
+	fmt.Fprintf(t.session.Stderr, "\n%s Go on [y/N]? ", visible(p.String()))
 	line, err := t.line(ctx)
 	return strings.HasPrefix(strings.ToLower(line), "y"), err
 }

@@ -272,7 +272,7 @@ func (p *person) Approve(_ context.Context, a chat.Approval) (tools.Answer, erro
 	return p.answer, nil
 }
 
-func (p *person) Continue(context.Context, int) (bool, error) { return false, nil }
+func (p *person) Continue(context.Context, chat.Pause) (bool, error) { return false, nil }
 
 // An answer for a conversation holds there and nowhere else; a tool that is
 // switched off cannot be called whatever was answered.

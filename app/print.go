@@ -12,6 +12,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -41,10 +42,20 @@ func (p *textPrinter) print(e chat.Event) {
 			p.names[c.ID] = c.Name
 			fmt.Fprintf(p.err, "→ %s %s\n", visible(c.Name), visible(string(c.Arguments)))
 		}
+	case chat.Retrying:
+		p.end()
+		fmt.Fprintf(p.err, "drawbridge: %s Trying again in %s (%d of %d)\n", visible(e.Reason), e.Wait.Round(100*time.Millisecond), e.Attempt, e.Of)
+	case chat.FellBack:
+		p.end()
+		fmt.Fprintf(p.err, "drawbridge: %s %s/%s answers instead\n", visible(e.Reason), e.To.Provider, e.To.Model)
+	case chat.CallProgress:
+		fmt.Fprintf(p.err, "… %s%s\n", visible(p.names[e.CallID]), visible(progressText(e.Progress)))
 	case chat.CallDone:
 		p.result(e.Result)
 	case chat.StepLimit:
 		fmt.Fprintf(p.err, "drawbridge: the step limit of %d is reached\n", e.Steps)
+	case chat.Repeating:
+		fmt.Fprintf(p.err, "drawbridge: %s\n", visible(e.Pause.String()))
 	case chat.TurnDone:
 		p.end()
 		switch e.Reason {
@@ -57,8 +68,25 @@ func (p *textPrinter) print(e chat.Event) {
 			fmt.Fprintln(p.err, "drawbridge: stopped")
 		case chat.ReasonLimit:
 			fmt.Fprintln(p.err, "drawbridge: the turn ended at its step limit")
+		case chat.ReasonRepeats:
+			fmt.Fprintln(p.err, "drawbridge: the turn ended because the model made the same calls again and again")
 		}
 	}
+}
+
+// progressText is what a server reports, with a space in front.
+func progressText(p tools.Progress) string {
+	var b strings.Builder
+	switch {
+	case p.Total > 0:
+		fmt.Fprintf(&b, " %g of %g", p.Done, p.Total)
+	case p.Done > 0:
+		fmt.Fprintf(&b, " %g", p.Done)
+	}
+	if line, _, _ := strings.Cut(strings.TrimSpace(p.Message), "\n"); line != "" {
+		b.WriteString(" " + line)
+	}
+	return b.String()
 }
 
 func (p *textPrinter) result(r store.ToolResult) {
@@ -115,6 +143,10 @@ type eventJSON struct {
 	Status    store.Status    `json:"status,omitempty"`
 	Reason    string          `json:"reason,omitempty"`
 	Steps     int             `json:"steps,omitempty"`
+	Attempt   int             `json:"attempt,omitempty"`
+	Of        int             `json:"of,omitempty"`
+	Done      float64         `json:"done,omitempty"`
+	Total     float64         `json:"total,omitempty"`
 	Usage     *store.Usage    `json:"usage,omitempty"`
 	Error     string          `json:"error,omitempty"`
 }
@@ -161,8 +193,15 @@ func eventLines(e chat.Event) []eventJSON {
 		line := callLine("asked", e.Approval.MessageID, e.Approval.Call)
 		line.Reason = e.Approval.Reason
 		return []eventJSON{line}
+	case chat.Started:
+		return []eventJSON{{Type: "started", ID: e.Message.ID, Model: &e.Message.Model}}
+	case chat.Retrying:
+		millis := e.Wait.Milliseconds()
+		return []eventJSON{{Type: "retrying", Message: e.MessageID, Attempt: e.Attempt, Of: e.Of, Millis: &millis, Reason: e.Reason}}
+	case chat.FellBack:
+		return []eventJSON{{Type: "fell_back", Message: e.MessageID, Model: &e.To, Reason: e.Reason}}
 	case chat.CallProgress:
-		return []eventJSON{{Type: "progress", Message: e.MessageID, ID: e.CallID, Text: e.Progress.Message}}
+		return []eventJSON{{Type: "progress", Message: e.MessageID, ID: e.CallID, Text: e.Progress.Message, Done: e.Progress.Done, Total: e.Progress.Total}}
 	case chat.CallDone:
 		millis := e.Result.Elapsed.Milliseconds()
 		return []eventJSON{{
@@ -171,6 +210,8 @@ func eventLines(e chat.Event) []eventJSON {
 		}}
 	case chat.StepLimit:
 		return []eventJSON{{Type: "step_limit", Steps: e.Steps}}
+	case chat.Repeating:
+		return []eventJSON{{Type: "repeating", Steps: e.Pause.Steps, Reason: e.Pause.String()}}
 	case chat.TurnDone:
 		return []eventJSON{{Type: "done", Reason: string(e.Reason), Usage: &e.Usage}}
 	}

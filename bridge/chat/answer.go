@@ -29,6 +29,10 @@ type answer struct {
 	runs  int         // parts other than calls that have begun
 	last  byte        // kind of the last of them
 	done  *model.Done
+
+	managed bool // the provider itself has looked for tools or run one
+	refused bool // what came cannot be taken, and would not be another time
+	kept    bool // the history has it as it stays
 }
 
 // add takes a delta. An error says that the answer cannot be taken.
@@ -62,6 +66,8 @@ func (a *answer) add(d model.Delta) error {
 		if !json.Valid(d.Data) {
 			return &model.Error{Kind: model.ErrorProtocol, Message: "The provider sent an item that is not JSON. Try again."}
 		}
+	case model.ListingDelta, model.ManagedDelta:
+		a.managed = true
 	case model.Done:
 		a.done = &d
 	}
@@ -98,85 +104,6 @@ func (a *answer) whole() bool {
 		return len(a.calls) == 0
 	}
 	return true
-}
-
-// answer calls the model once. Its message is in the history afterwards,
-// whatever happened. If it has calls, t.open holds them.
-func (t *turn) answer(req model.Request) (DoneReason, error) {
-	a := &answer{msg: store.Message{
-		ID: store.NewID(), ConversationID: t.conv.ID, ParentID: t.head(), Role: store.RoleAssistant,
-		Status: store.StatusStreaming, Model: req.Model, CreatedAt: t.Now(),
-	}}
-	kept := false
-	defer func() { // the reader left or panicked
-		if !kept {
-			if err := t.keepCut(a, "You stopped this answer."); err != nil {
-				t.Logger.Error("an answer that was stopped could not be kept", "conversation", t.conv.ID, "error", err)
-			}
-		}
-	}()
-	if !t.emit(Started{a.msg}) {
-		return "", errGone
-	}
-	err := t.receive(a, req)
-	if errors.Is(err, errGone) {
-		return "", err
-	}
-	kept = true
-	t.usage = t.usage.Add(a.parts.Usage())
-	if err != nil {
-		why := "You stopped this answer."
-		if !errors.Is(err, errStopped) {
-			why = sentence(err)
-		}
-		if failed := t.keepCut(a, why); failed != nil {
-			return "", errors.Join(failed, err)
-		}
-		t.emit(Finished{a.msg})
-		return "", err
-	}
-	if !a.whole() {
-		reason, why := cutReason(a.done.Reason)
-		if len(a.calls) > 0 {
-			why += " Its tool calls were not run."
-		}
-		if err := t.keepCut(a, why); err != nil {
-			return "", err
-		}
-		if !t.emit(Finished{a.msg}) {
-			return "", errGone
-		}
-		return reason, nil
-	}
-
-	parts, open := t.plan(a.parts.Parts(req.Model), req.Tools)
-	a.msg.Parts, a.msg.Usage, a.msg.Status = parts, a.parts.Usage(), store.StatusComplete
-	if err := t.save(a.msg); err != nil {
-		return "", err
-	}
-	t.chain = append(t.chain, a.msg)
-	if len(open) > 0 {
-		t.open = newOpenCalls(a.msg, open, t.Now())
-	}
-	if !t.emit(Finished{a.msg}) {
-		return "", errGone
-	}
-	if a.done.Reason == model.StopRefusal {
-		return ReasonRefusal, nil
-	}
-	return ReasonEnd, nil
-}
-
-// keepCut keeps what came of an answer as interrupted. Calls may be cut in the
-// middle, so they go.
-func (t *turn) keepCut(a *answer, why string) error {
-	a.msg.Parts, a.msg.Usage = withoutCalls(a.parts.Parts(a.msg.Model)), a.parts.Usage()
-	a.msg.Status, a.msg.Error = store.StatusInterrupted, why
-	if err := t.save(a.msg); err != nil {
-		return err
-	}
-	t.chain = append(t.chain, a.msg)
-	return nil
 }
 
 func cutReason(r model.StopReason) (DoneReason, string) {
@@ -221,6 +148,7 @@ func (t *turn) receive(a *answer, req model.Request) error {
 				return p.err
 			}
 			if err := a.add(p.delta); err != nil {
+				a.refused = true
 				return err
 			}
 			if !t.emit(Delta{a.msg.ID, p.delta}) {
@@ -256,6 +184,7 @@ func (t *turn) stream(req model.Request) (<-chan piece, func(whole bool)) {
 	ctx, cancel := context.WithCancel(t.ctx)
 	pieces := make(chan piece, 64)
 	ended := make(chan struct{})
+	client := t.candidate().Model
 	go func() {
 		defer close(ended)
 		defer close(pieces)
@@ -270,7 +199,7 @@ func (t *turn) stream(req model.Request) (<-chan piece, func(whole bool)) {
 		}()
 		defer t.recovered("the provider's adapter", &failed)
 		done := false
-		for d, err := range t.in.Model.Stream(ctx, req) {
+		for d, err := range client.Stream(ctx, req) {
 			if done { // what follows the end does not count
 				if ctx.Err() != nil {
 					return

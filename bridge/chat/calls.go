@@ -10,7 +10,8 @@ import (
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// runCalls runs the open calls side by side and answers them all.
+// runCalls runs the open calls side by side, those of a serial server in turn,
+// and answers them all.
 func (t *turn) runCalls() error {
 	o := t.open
 	r := t.newRunner(o)
@@ -105,14 +106,20 @@ func (t *turn) newRunner(o *openCalls) *runner {
 	r.ctx, r.cancel = context.WithCancel(t.ctx)
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range min(t.Parallel, len(o.calls)) {
+	lanes := o.lanes()
+	for range min(t.Parallel, len(lanes)) {
 		workers.Go(func() {
 			for r.ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(o.calls) {
+				n := int(next.Add(1)) - 1
+				if n >= len(lanes) {
 					return
 				}
-				r.done <- doneCall{i, r.call(i)}
+				for _, i := range lanes[n] {
+					if r.ctx.Err() != nil {
+						return
+					}
+					r.done <- doneCall{i, r.call(i)}
+				}
 			}
 		})
 	}

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,6 +47,9 @@ var ErrNothing = errors.New("there is nothing to continue; the last answer is wh
 type History interface {
 	Conversation(ctx context.Context, id string) (store.Conversation, error)
 	Chain(ctx context.Context, conversation string) ([]store.Message, error)
+	// ChainTo returns the messages from the first to that one, and the one that
+	// answers its calls, if it has calls and there is one.
+	ChainTo(ctx context.Context, conversation, message string) ([]store.Message, error)
 	Append(ctx context.Context, messages ...store.Message) error
 	// Unfinished returns the conversations whose last message still streams, or
 	// has calls that are not all answered.
@@ -83,9 +87,9 @@ type Approver interface {
 	// at once, after the event CallAsked was handed to the reader. An answer
 	// that is not known counts as tools.AnswerDeny.
 	Approve(ctx context.Context, a Approval) (tools.Answer, error)
-	// Continue asks whether to go on after that many steps. It is called after
-	// the event StepLimit.
-	Continue(ctx context.Context, steps int) (bool, error)
+	// Continue asks whether to go on. It is called after the event StepLimit or
+	// Repeating.
+	Continue(ctx context.Context, p Pause) (bool, error)
 }
 
 // Approval is a call that a person is asked about.
@@ -106,6 +110,7 @@ type Options struct {
 	Parallel   int              // calls of one step that run at once; 0 means 8
 	Checkpoint time.Duration    // how often a growing message is kept; 0 means one second
 	StepLimit  int              // model calls after which a turn asks; 0 means 25
+	Tries      int              // calls of one model for one answer, failed ones included; 0 means 4
 }
 
 // Loop runs turns. Its methods may be called from any goroutine; turns of
@@ -137,6 +142,9 @@ func New(o Options) *Loop {
 	if o.StepLimit <= 0 {
 		o.StepLimit = 25
 	}
+	if o.Tries <= 0 {
+		o.Tries = 4
+	}
 	return &Loop{o: o, running: map[string]struct{}{}}
 }
 
@@ -150,11 +158,24 @@ type Turn struct {
 	// and tools that have run are not run again. An interrupted answer is not
 	// continued: the new one takes its place in the chain, with the same parent.
 	Message store.Message
+	// From names the message after which the turn goes on, in place of the
+	// head; empty is the beginning. The head moves with the first message that
+	// is kept. Nil is the head.
+	From *string
 	// Model is the client of the provider that Conversation.Model names.
 	Model Model
+	// Fallbacks answer in its place when it cannot, in this order. One that has
+	// taken over stays for the rest of the turn.
+	Fallbacks []Candidate
 	// Approver is asked; nil refuses every call that needs an answer, and ends
-	// the turn at the step limit.
+	// the turn where it would be asked whether to go on.
 	Approver Approver
+}
+
+// Candidate is a model that may answer.
+type Candidate struct {
+	Ref   store.ModelRef
+	Model Model
 }
 
 // Run runs one turn while its caller ranges over it, once. The last thing it
@@ -174,7 +195,7 @@ func (l *Loop) Run(ctx context.Context, in Turn) iter.Seq2[Event, error] {
 			yield(nil, errors.New("chat: a turn is ranged over once"))
 			return
 		}
-		if in.Model == nil || in.Conversation.ID == "" {
+		if in.Model == nil || in.Conversation.ID == "" || slices.ContainsFunc(in.Fallbacks, func(c Candidate) bool { return c.Model == nil }) {
 			yield(nil, fmt.Errorf("chat: the turn needs a conversation and a model (%w)", store.ErrInvalid))
 			return
 		}
@@ -200,6 +221,16 @@ func (l *Loop) Run(ctx context.Context, in Turn) iter.Seq2[Event, error] {
 			yield(TurnDone{Reason: reason, Usage: t.usage}, nil)
 		}
 	}
+}
+
+// Alone runs f while no turn runs in the conversation, and lets none begin. It
+// returns ErrBusy if one runs, and else what f returns.
+func (l *Loop) Alone(conversation string, f func() error) error {
+	if !l.begin(conversation) {
+		return ErrBusy
+	}
+	defer l.end(conversation)
+	return f()
 }
 
 func (l *Loop) begin(conversation string) bool {

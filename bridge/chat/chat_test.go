@@ -122,7 +122,7 @@ func TestRetryAfterAnError(t *testing.T) {
 		say("Half an ans", &model.Error{Kind: model.ErrorTransport, Message: "The connection was lost. Try again.", Err: model.ErrCut}),
 		say("A whole answer.", doneEnd),
 	)
-	loop := chat.New(chat.Options{History: h, Tools: w})
+	loop := chat.New(chat.Options{History: h, Tools: w, Tries: 1})
 	events, err := play(t.Context(), loop, userTurn(m, "go"))
 	if e := (*model.Error)(nil); !errors.As(err, &e) || !errors.Is(err, model.ErrCut) {
 		t.Fatalf("the error is %v", err)
@@ -182,7 +182,7 @@ func TestCutAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h, w := newHistory(), shop()
-			events, err := play(t.Context(), chat.New(chat.Options{History: h, Tools: w}), userTurn(script(test.answer), "go"))
+			events, err := play(t.Context(), chat.New(chat.Options{History: h, Tools: w, Tries: 1}), userTurn(script(test.answer), "go"))
 			switch {
 			case test.reason == "" && (err == nil || test.err != nil && !errors.Is(err, test.err)):
 				t.Errorf("the error is %v, want %v", err, test.err)
@@ -230,10 +230,10 @@ func TestStepLimit(t *testing.T) {
 	}{
 		"nobody to ask":  {nil, 3, chat.ReasonLimit},
 		"no":             {&person{answer: tools.AnswerOnce}, 3, chat.ReasonLimit},
-		"yes, then no":   {&person{more: func(steps int) (bool, error) { return steps == 3, nil }}, 6, chat.ReasonLimit},
-		"asking fails":   {&person{more: func(int) (bool, error) { return true, errDisk }}, 3, ""},
-		"asking panics":  {&person{more: func(int) (bool, error) { panic("boom") }}, 3, ""},
-		"asking is late": {&person{more: func(int) (bool, error) { <-late; return true, nil }}, 3, chat.ReasonStopped},
+		"yes, then no":   {&person{more: func(p chat.Pause) (bool, error) { return p.Steps == 3, nil }}, 6, chat.ReasonLimit},
+		"asking fails":   {&person{more: func(chat.Pause) (bool, error) { return true, errDisk }}, 3, ""},
+		"asking panics":  {&person{more: func(chat.Pause) (bool, error) { panic("boom") }}, 3, ""},
+		"asking is late": {&person{more: func(chat.Pause) (bool, error) { <-late; return true, nil }}, 3, chat.ReasonStopped},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,20 +1,24 @@
 package chat
 
 import (
+	"time"
+
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// Event is what happens in a turn: Appended, Started, Delta, Finished,
-// CallRunning, CallAsked, CallProgress, CallDone, StepLimit or TurnDone. The
-// set is closed. Events come in order, on the goroutine that ranges over the
+// Event is what happens in a turn: Appended, Started, Delta, Retrying, FellBack,
+// Finished, CallRunning, CallAsked, CallProgress, CallDone, StepLimit, Repeating
+// or TurnDone. The set is closed. Events come in order, on the goroutine that ranges over the
 // turn; those of calls that run side by side are mixed, those of one call are
 // in order. What an event points to is not changed afterwards; do not change it
 // either.
 //
 // A step is: Started, Delta*, Finished, then for its calls CallRunning,
 // CallAsked, CallProgress and CallDone, then Appended with all their results.
+// Where the model failed and is called again, Retrying or FellBack follow the
+// deltas, and then Started and Delta* of the same message anew.
 type Event interface{ event() }
 
 // Appended says that a whole message is in the history for good: the person's,
@@ -27,6 +31,10 @@ type Appended struct{ Message store.Message }
 // is empty; it enters the history with the first checkpoint, at most a second
 // after its first delta, or when it is finished. Exactly one Finished follows,
 // unless the history fails or the reader leaves.
+//
+// It comes again, with the same id, when the call is repeated: the message
+// begins anew, and what was shown of it is void. Its Model is the one that is
+// called now.
 type Started struct{ Message store.Message }
 
 // Delta is a piece of the answer that grows. It is in the history at most a
@@ -34,6 +42,26 @@ type Started struct{ Message store.Message }
 type Delta struct {
 	MessageID string
 	Delta     model.Delta
+}
+
+// Retrying says that the call of the model failed and will be repeated. What
+// was shown of the message stays until Started comes again, and is kept as
+// interrupted if the turn is stopped while it waits.
+type Retrying struct {
+	MessageID string
+	Attempt   int // the coming one; the first was 1
+	Of        int
+	Wait      time.Duration
+	At        time.Time // when it is repeated
+	Reason    string    // what failed, in a sentence
+}
+
+// FellBack says that a model could not answer and the next one is called in its
+// place, at once. The conversation's own choice stays as it is.
+type FellBack struct {
+	MessageID string
+	From, To  store.ModelRef
+	Reason    string // what failed, in a sentence
 }
 
 // Finished says that the assistant's message is in the history, as it stays.
@@ -76,6 +104,10 @@ type CallDone struct {
 // whether to go on.
 type StepLimit struct{ Steps int }
 
+// Repeating says that the model makes the same calls again and again, and asks
+// whether to go on.
+type Repeating struct{ Pause Pause }
+
 // TurnDone ends a turn that did not fail. The history holds all of it.
 type TurnDone struct {
 	Reason DoneReason
@@ -93,15 +125,19 @@ const (
 	ReasonRefusal DoneReason = "refusal" // the model refused
 	ReasonStopped DoneReason = "stopped" // the context ended
 	ReasonLimit   DoneReason = "limit"   // the step limit was reached, and nobody said to go on
+	ReasonRepeats DoneReason = "repeats" // the model called the same again and again, and nobody said to go on
 )
 
 func (Appended) event()     {}
 func (Started) event()      {}
 func (Delta) event()        {}
+func (Retrying) event()     {}
+func (FellBack) event()     {}
 func (Finished) event()     {}
 func (CallRunning) event()  {}
 func (CallAsked) event()    {}
 func (CallProgress) event() {}
 func (CallDone) event()     {}
 func (StepLimit) event()    {}
+func (Repeating) event()    {}
 func (TurnDone) event()     {}

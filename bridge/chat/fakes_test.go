@@ -71,14 +71,38 @@ func (h *history) Chain(ctx context.Context, id string) ([]store.Message, error)
 	if !ok {
 		return nil, store.ErrNotFound
 	}
+	return h.upTo(c.Head), nil
+}
+
+// upTo needs mu.
+func (h *history) upTo(id string) []store.Message {
 	var chain []store.Message
-	for next := c.Head; next != ""; {
+	for next := id; next != ""; {
 		m := h.get(next)
 		chain = append(chain, m)
 		next = m.ParentID
 	}
 	slices.Reverse(chain)
-	return chain, nil
+	return chain
+}
+
+func (h *history) ChainTo(ctx context.Context, _, message string) ([]store.Message, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.messages[message] == nil {
+		return nil, store.ErrNotFound
+	}
+	if len(h.get(message).Calls()) > 0 {
+		for id := range h.messages {
+			if m := h.get(id); m.ParentID == message && m.Role == store.RoleTool {
+				message = id
+			}
+		}
+	}
+	return h.upTo(message), nil
 }
 
 func (h *history) get(id string) store.Message {
@@ -326,9 +350,10 @@ func shop() *workshop {
 // person answers every question the same.
 type person struct {
 	answer tools.Answer
-	more   func(steps int) (bool, error)
+	more   func(p chat.Pause) (bool, error)
 	mu     sync.Mutex
 	asked  []chat.Approval
+	pauses []chat.Pause
 }
 
 func (p *person) Approve(ctx context.Context, a chat.Approval) (tools.Answer, error) {
@@ -338,11 +363,14 @@ func (p *person) Approve(ctx context.Context, a chat.Approval) (tools.Answer, er
 	return p.answer, ctx.Err()
 }
 
-func (p *person) Continue(_ context.Context, steps int) (bool, error) {
+func (p *person) Continue(_ context.Context, pause chat.Pause) (bool, error) {
+	p.mu.Lock()
+	p.pauses = append(p.pauses, pause)
+	p.mu.Unlock()
 	if p.more == nil {
 		return false, nil
 	}
-	return p.more(steps)
+	return p.more(pause)
 }
 
 func userTurn(m chat.Model, said string) chat.Turn {

@@ -310,7 +310,7 @@ func (f failing) Approve(context.Context, chat.Approval) (tools.Answer, error) {
 	return tools.AnswerAlways, errDisk
 }
 
-func (failing) Continue(context.Context, int) (bool, error) { return false, nil }
+func (failing) Continue(context.Context, chat.Pause) (bool, error) { return false, nil }
 
 func TestToolsThatMisbehave(t *testing.T) {
 	t.Parallel()

@@ -386,7 +386,7 @@ func (d deaf) Approve(context.Context, chat.Approval) (tools.Answer, error) {
 	return tools.AnswerOnce, nil
 }
 
-func (d deaf) Continue(context.Context, int) (bool, error) { return false, nil }
+func (d deaf) Continue(context.Context, chat.Pause) (bool, error) { return false, nil }
 
 // A call that ends with a real result when it is stopped keeps it, and what was
 // not begun says so.

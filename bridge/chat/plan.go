@@ -47,6 +47,28 @@ func newOpenCalls(m store.Message, calls []plannedCall, now time.Time) *openCall
 	}
 }
 
+// lanes returns the calls by index: those of one lane run in turn, the lanes
+// side by side. Calls of a serial server share a lane, each other call has its
+// own.
+func (o *openCalls) lanes() [][]int {
+	lanes := make([][]int, 0, len(o.calls))
+	serial := map[string]int{} // server → its lane
+	for i, c := range o.calls {
+		if !c.tool.Serial || c.refuse != "" {
+			lanes = append(lanes, []int{i})
+			continue
+		}
+		n, ok := serial[c.tool.Server]
+		if !ok {
+			n = len(lanes)
+			serial[c.tool.Server] = n
+			lanes = append(lanes, nil)
+		}
+		lanes[n] = append(lanes[n], i)
+	}
+	return lanes
+}
+
 // plan finds the tool of each call by the name that the model was offered, and
 // makes the calls safe to keep: ids are unique in the conversation, arguments
 // that are no object of JSON become a string.

@@ -7,8 +7,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/drawbridge-app/drawbridge/bridge/model"
-	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -36,10 +34,12 @@ type turn struct {
 	yield func(Event, error) bool
 	gone  bool // the reader left: yield is never called again
 
-	chain []store.Message     // as it is in the history, up to what is open
-	ids   map[string]struct{} // of the calls in chain
-	open  *openCalls          // calls in chain that are not answered yet
-	usage store.Usage
+	chain  []store.Message     // as it is in the history, up to what is open
+	ids    map[string]struct{} // of the calls in chain
+	open   *openCalls          // calls in chain that are not answered yet
+	active int                 // which candidate answers: 0 is the one that was chosen
+	made   repeats             // what was called since anybody was asked
+	usage  store.Usage
 }
 
 // run makes the steps. Whatever ends it, it answers the open calls.
@@ -54,15 +54,9 @@ func (t *turn) run() (reason DoneReason, err error) {
 	}
 	limit := t.StepLimit
 	for step := 0; ; step++ {
-		if step == limit {
-			more, err := t.askToContinue(step)
-			if err != nil {
-				return "", err
-			}
-			if !more {
-				return ReasonLimit, nil
-			}
-			limit += t.StepLimit
+		reason, err := t.mayGoOn(step, &limit)
+		if err != nil || reason != "" {
+			return reason, err
 		}
 		if t.ctx.Err() != nil {
 			return "", errStopped
@@ -72,17 +66,14 @@ func (t *turn) run() (reason DoneReason, err error) {
 				return "", err
 			}
 		}
-		req, err := t.request()
-		if err != nil {
-			return "", err
-		}
-		reason, err := t.answer(req)
+		reason, err = t.answer()
 		if err != nil {
 			return "", err
 		}
 		if t.open == nil {
 			return reason, nil
 		}
+		t.made.add(t.open.calls)
 		if err := t.runCalls(); err != nil {
 			return "", err
 		}
@@ -95,7 +86,7 @@ func (t *turn) start() error {
 	if t.ctx.Err() != nil {
 		return errStopped
 	}
-	chain, err := t.History.Chain(t.ctx, t.conv.ID)
+	chain, err := t.begin()
 	if err != nil {
 		return t.failed("read the conversation", err)
 	}
@@ -141,6 +132,17 @@ func (t *turn) start() error {
 	return nil
 }
 
+// begin reads the chain that the turn continues.
+func (t *turn) begin() ([]store.Message, error) {
+	switch {
+	case t.in.From == nil:
+		return t.History.Chain(t.ctx, t.conv.ID)
+	case *t.in.From == "":
+		return nil, nil
+	}
+	return t.History.ChainTo(t.ctx, t.conv.ID, *t.in.From)
+}
+
 // cutOff reports whether m is an assistant's message that is not whole.
 func cutOff(m store.Message) bool {
 	return m.Role == store.RoleAssistant && m.Status != store.StatusComplete && len(m.Calls()) == 0
@@ -162,57 +164,6 @@ func (t *turn) refresh() error {
 	}
 	t.conv.Switches = conv.Switches
 	return nil
-}
-
-// request says what the next call of the model is.
-func (t *turn) request() (model.Request, error) {
-	offered, instructions, err := t.Tools.Offered(t.ctx, t.conv)
-	if err != nil {
-		return model.Request{}, t.failed("find the tools of this conversation", err)
-	}
-	dialect := t.in.Model.Dialect()
-	table := tools.NewTable(offered, dialect)
-	if n := len(table.Functions()); dialect.MaxTools > 0 && n > dialect.MaxTools {
-		return model.Request{}, &model.Error{Kind: model.ErrorRequest, Message: fmt.Sprintf(
-			"This conversation offers %d tools, and the model takes at most %d. Switch some of them off and try again.", n, dialect.MaxTools)}
-	}
-	return model.Request{
-		Model:        t.conv.Model,
-		System:       prompt(t.conv.System, instructions),
-		Messages:     Repair(t.chain),
-		Tools:        table,
-		Conversation: t.conv.ID,
-	}, nil
-}
-
-// askToContinue asks the person at the step limit.
-func (t *turn) askToContinue(steps int) (bool, error) {
-	if !t.emit(StepLimit{steps}) {
-		return false, errGone
-	}
-	if t.in.Approver == nil {
-		return false, nil
-	}
-	type reply struct {
-		more bool
-		err  error
-	}
-	replies := make(chan reply, 1)
-	go func() {
-		var r reply
-		defer func() { replies <- r }()
-		defer t.recovered("the question whether to go on", &r.err)
-		r.more, r.err = t.in.Approver.Continue(t.ctx, steps)
-	}()
-	select {
-	case r := <-replies:
-		if r.err != nil {
-			return false, t.failed("ask whether to go on", r.err)
-		}
-		return r.more, nil
-	case <-t.ctx.Done():
-		return false, errStopped
-	}
 }
 
 // emit hands an event to the reader and reports whether it is still there. A

@@ -86,10 +86,7 @@ func noConversation(id string) error {
 	return fmt.Errorf("the conversation %s: %w", id, store.ErrNotFound)
 }
 
-func loadConversation(ctx context.Context, q interface {
-	QueryRowContext(context.Context, string, ...any) *sql.Row
-}, id string,
-) (store.Conversation, error) {
+func loadConversation(ctx context.Context, q querier, id string) (store.Conversation, error) {
 	c, err := scanConversation(q.QueryRowContext(ctx, "SELECT "+conversationColumns+" FROM conversations WHERE id = ?", id))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = noConversation(id)
@@ -99,7 +96,7 @@ func loadConversation(ctx context.Context, q interface {
 
 // UpdateConversation changes a conversation in one transaction and returns it
 // as it is then. change gets it as it is, and must not call the database; it
-// may not change ID, Head or CreatedAt (Append moves Head). UpdatedAt stays as
+// may not change ID, Head or CreatedAt (Append and SetHead move Head). UpdatedAt stays as
 // change leaves it, so that a switch does not reorder the list. The error wraps
 // store.ErrNotFound or store.ErrInvalid.
 func (d *DB) UpdateConversation(ctx context.Context, id string, change func(*store.Conversation)) (store.Conversation, error) {

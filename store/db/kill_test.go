@@ -153,7 +153,7 @@ func lost(ctx context.Context, d *DB, acked []string) error {
 	if err := d.write.QueryRowContext(ctx, "PRAGMA integrity_check").Scan(&integrity); err != nil || integrity != "ok" {
 		return fmt.Errorf("integrity: %s, error %v", integrity, err)
 	}
-	rows, err := d.chain(ctx, "c")
+	rows, err := d.Chain(ctx, "c")
 	if err != nil {
 		return err
 	}

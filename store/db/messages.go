@@ -129,7 +129,7 @@ func checkParent(ctx context.Context, parent *sql.Stmt, m store.Message) error {
 // message that this one cannot read.
 func (d *DB) Chain(ctx context.Context, conversationID string) ([]store.Message, error) {
 	const what = "read the messages"
-	out, err := d.chain(ctx, conversationID)
+	out, err := d.chain(ctx, "SELECT m.seq, m.parent, 0 FROM conversations c JOIN messages m ON m.id = c.head WHERE c.id = ?", conversationID)
 	if err == nil && len(out) == 0 {
 		_, err = loadConversation(ctx, d.read, conversationID)
 	}
@@ -142,15 +142,16 @@ func (d *DB) Chain(ctx context.Context, conversationID string) ([]store.Message,
 // maxChain bounds the walk, should a damaged file hold a loop of parents.
 const maxChain = 1_000_000
 
-func (d *DB) chain(ctx context.Context, conversationID string) ([]store.Message, error) {
+// chain returns the messages up to the one that the query last selects.
+func (d *DB) chain(ctx context.Context, last string, args ...any) ([]store.Message, error) {
 	rows, err := d.read.QueryContext(ctx, `
 		WITH RECURSIVE chain (seq, parent, depth) AS (
-			SELECT m.seq, m.parent, 0 FROM conversations c JOIN messages m ON m.id = c.head WHERE c.id = ?
+			`+last+`
 			UNION ALL
 			SELECT m.seq, m.parent, depth + 1 FROM chain JOIN messages m ON m.id = chain.parent WHERE depth < ?
 		)
 		SELECT depth, m.id, m.conversation, m.parent, m.role, m.status, m.parts, m.provider, m.model, m.usage, m.error, m.created_at
-		FROM chain CROSS JOIN messages m ON m.seq = chain.seq`, conversationID, maxChain)
+		FROM chain CROSS JOIN messages m ON m.seq = chain.seq`, append(args, maxChain)...)
 	if err != nil {
 		return nil, err
 	}

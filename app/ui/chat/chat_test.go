@@ -220,7 +220,7 @@ func TestStepLimit(t *testing.T) {
 	on := make(chan bool, 1)
 	b := newBench(t, newEngine(func(ctx context.Context, say func(chat.Event) bool, by chat.Approver) error {
 		say(chat.StepLimit{Steps: 25})
-		goOn, err := by.Continue(ctx, 25)
+		goOn, err := by.Continue(ctx, chat.Pause{Steps: 25})
 		on <- goOn
 		if err != nil {
 			return err

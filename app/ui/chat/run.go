@@ -140,7 +140,7 @@ func (r *run) waiting() bool {
 
 // Continue waits until the person says whether the turn goes on. It is part of
 // chat.Approver.
-func (r *run) Continue(ctx context.Context, _ int) (bool, error) {
+func (r *run) Continue(ctx context.Context, _ chat.Pause) (bool, error) {
 	answer := make(chan bool, 1)
 	r.mu.Lock()
 	r.limits = append(r.limits, answer)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -22,9 +23,8 @@ type entry struct {
 	more bool
 	call callEntry      // of a kindCall
 	ask  *chat.Approval // of a kindCall that waits for the person
-	// retry says that a kindError can be tried again; steps is of a kindLimit.
+	// retry says that a kindError can be tried again.
 	retry bool
-	steps int
 }
 
 type entryKind int
@@ -210,8 +210,20 @@ func (t *thread) take(event chat.Event) {
 		}
 	case chat.CallDone:
 		t.result(ev.Result)
+	case chat.Started:
+		for _, g := range t.of(ev.Message.ID) { // a repeated call begins the message anew
+			t.drop(g)
+		}
+	case chat.Retrying:
+		t.put(&entry{id: ev.MessageID + "/again", kind: kindNotice, text: fmt.Sprintf("%s Trying again at %s (%d of %d).",
+			ev.Reason, ev.At.Local().Format(time.TimeOnly), ev.Attempt, ev.Of)})
+	case chat.FellBack:
+		t.put(&entry{id: fmt.Sprintf("fellback/%d", len(t.entries)), kind: kindNotice, text: fmt.Sprintf("%s %s answers instead of %s.",
+			ev.Reason, ev.To.Model, ev.From.Model)})
 	case chat.StepLimit:
-		t.put(&entry{id: fmt.Sprintf("limit/%d", ev.Steps), kind: kindLimit, steps: ev.Steps})
+		t.put(&entry{id: fmt.Sprintf("limit/%d", ev.Steps), kind: kindLimit, text: chat.Pause{Steps: ev.Steps}.String()})
+	case chat.Repeating:
+		t.put(&entry{id: fmt.Sprintf("limit/%d", ev.Pause.Steps), kind: kindLimit, text: ev.Pause.String()})
 	case chat.TurnDone:
 		t.done(ev.Reason)
 	}
@@ -266,9 +278,10 @@ func (t *thread) growText(message string, kind entryKind, text string) {
 
 func (t *thread) done(reason chat.DoneReason) {
 	text := map[chat.DoneReason]string{
-		chat.ReasonLength: "The answer reached the model's limit of output and was cut there.",
-		chat.ReasonFilter: "The provider withheld the rest of the answer.",
-		chat.ReasonLimit:  "The turn ended at its step limit. Write a message to go on.",
+		chat.ReasonLength:  "The answer reached the model's limit of output and was cut there.",
+		chat.ReasonFilter:  "The provider withheld the rest of the answer.",
+		chat.ReasonLimit:   "The turn ended at its step limit. Write a message to go on.",
+		chat.ReasonRepeats: "The turn ended because the model made the same calls again and again. Write a message to go on.",
 	}[reason]
 	if text != "" {
 		t.put(&entry{id: fmt.Sprintf("done/%d", len(t.entries)), kind: kindNotice, text: text})

@@ -1,8 +1,6 @@
 package chat
 
 import (
-	"fmt"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
@@ -157,7 +155,7 @@ func (v *view) serverName(id string) string {
 }
 
 func (v *view) limitItem(e *entry) transcript.Item {
-	n := transcript.Notice{ID: e.id, Kind: transcript.NoticeWarning, Text: fmt.Sprintf("The model has been called %d times in this turn.", e.steps)}
+	n := transcript.Notice{ID: e.id, Kind: transcript.NoticeWarning, Text: e.text}
 	if run := v.p.runs[v.p.current]; run != nil {
 		n.Actions = []transcript.Action{
 			{Label: "Go on", Primary: true, Do: func() { run.goOn(true) }},
