@@ -9,36 +9,50 @@ import (
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
+// branch is a message as far as it matters for the shape of the tree.
+type branch struct {
+	id, parent string
+	role       store.Role
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}
+
+// branches returns all messages of a conversation, the oldest first. There is
+// no index on parents, which would cost Append a page, so what asks for
+// children walks over them; the contents are not read.
+func branches(ctx context.Context, q querier, conversationID string) ([]branch, error) {
+	rows, err := q.QueryContext(ctx, "SELECT id, coalesce(parent, ''), role FROM messages WHERE conversation = ? ORDER BY seq", conversationID)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []branch
+	for rows.Next() {
+		var b branch
+		if err := rows.Scan(&b.id, &b.parent, &b.role); err != nil {
+			return nil, err
+		}
+		out = append(out, b)
+	}
+	return out, rows.Err()
+}
+
 // ChainTo returns the messages from the first to that one, whether they are
 // shown or not. If that one has calls, the message that answers them follows,
 // so that the chain can be continued. The error wraps store.ErrNotFound if the
 // message is not in the conversation.
 func (d *DB) ChainTo(ctx context.Context, conversationID, messageID string) ([]store.Message, error) {
 	const what = "read the messages"
-	id, err := withAnswers(ctx, d.read, conversationID, messageID)
+	id, err := below(ctx, d.read, conversationID, messageID, false)
 	if err != nil {
 		return nil, d.explain(what, err)
 	}
 	out, err := d.chain(ctx, "SELECT seq, parent, 0 FROM messages WHERE id = ?", id)
 	return out, d.explain(what, err)
-}
-
-// querier is a database or a transaction.
-type querier interface {
-	QueryRowContext(context.Context, string, ...any) *sql.Row
-}
-
-// withAnswers returns the id of the message that answers the calls of that one,
-// and its own id if it has none or nothing answers them.
-func withAnswers(ctx context.Context, q querier, conversationID, messageID string) (string, error) {
-	var id string
-	err := q.QueryRowContext(ctx, `
-		SELECT coalesce((SELECT a.id FROM messages a WHERE a.parent = m.id AND m.calls > 0 AND a.role = 'tool' ORDER BY a.seq DESC LIMIT 1), m.id)
-		FROM messages m WHERE m.id = ? AND m.conversation = ?`, messageID, conversationID).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", fmt.Errorf("the message %s of the conversation %s: %w", messageID, conversationID, store.ErrNotFound)
-	}
-	return id, err
 }
 
 // SetHead shows another branch of the conversation and returns the new Head.
@@ -51,17 +65,12 @@ func withAnswers(ctx context.Context, q querier, conversationID, messageID strin
 // No turn may run in the conversation.
 func (d *DB) SetHead(ctx context.Context, conversationID, messageID string, leaf bool) (string, error) {
 	head := ""
-	err := d.update(ctx, "go to the message", func(tx *sql.Tx) error {
-		var err error
-		switch {
-		case messageID == "":
-		case leaf:
-			head, err = newestLeaf(ctx, tx, conversationID, messageID)
-		default:
-			head, err = withAnswers(ctx, tx, conversationID, messageID)
-		}
-		if err != nil {
-			return err
+	err := d.update(ctx, "go to the message", func(ctx context.Context, tx *sql.Tx) error {
+		if messageID != "" {
+			var err error
+			if head, err = below(ctx, tx, conversationID, messageID, leaf); err != nil {
+				return err
+			}
 		}
 		res, err := tx.ExecContext(ctx, "UPDATE conversations SET head = ? WHERE id = ?", head, conversationID)
 		return oneRow(res, err, noConversation(conversationID))
@@ -72,21 +81,36 @@ func (d *DB) SetHead(ctx context.Context, conversationID, messageID string, leaf
 	return head, nil
 }
 
-// newestLeaf walks down from a message along its newest children.
-func newestLeaf(ctx context.Context, q querier, conversationID, messageID string) (string, error) {
-	var id string
-	err := q.QueryRowContext(ctx, `
-		WITH RECURSIVE down (id, depth) AS (
-			SELECT id, 0 FROM messages WHERE id = ? AND conversation = ?
-			UNION ALL
-			SELECT (SELECT m.id FROM messages m WHERE m.parent = down.id ORDER BY m.seq DESC LIMIT 1), depth + 1
-			FROM down WHERE down.id IS NOT NULL AND depth < ?
-		)
-		SELECT id FROM down WHERE id IS NOT NULL ORDER BY depth DESC LIMIT 1`, messageID, conversationID, maxChain).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
+// below returns the message that answers the calls of that one, or that one
+// itself if it has no calls or nothing answers them; with leaf it goes down to
+// the end of the newest branch.
+func below(ctx context.Context, q querier, conversationID, messageID string, leaf bool) (string, error) {
+	all, err := branches(ctx, q, conversationID)
+	if err != nil {
+		return "", err
+	}
+	newest := map[string]branch{} // parent → its newest child
+	found := false
+	for _, b := range all {
+		found = found || b.id == messageID
+		if b.parent != "" && (leaf || b.role == store.RoleTool) {
+			newest[b.parent] = b
+		}
+	}
+	if !found {
 		return "", fmt.Errorf("the message %s of the conversation %s: %w", messageID, conversationID, store.ErrNotFound)
 	}
-	return id, err
+	for range all { // a damaged file might hold a loop
+		child, ok := newest[messageID]
+		if !ok {
+			break
+		}
+		messageID = child.id
+		if !leaf {
+			break
+		}
+	}
+	return messageID, nil
 }
 
 // Siblings returns, for each message that the conversation shows and that has
@@ -95,43 +119,33 @@ func newestLeaf(ctx context.Context, q querier, conversationID, messageID string
 // store.ErrNotFound if there is no such conversation.
 func (d *DB) Siblings(ctx context.Context, conversationID string) (map[string][]string, error) {
 	const what = "read the branches"
-	out, err := d.siblings(ctx, conversationID)
-	if err == nil && len(out) == 0 {
-		_, err = loadConversation(ctx, d.read, conversationID)
+	var head string
+	err := d.read.QueryRowContext(ctx, "SELECT head FROM conversations WHERE id = ?", conversationID).Scan(&head)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noConversation(conversationID)
 	}
 	if err != nil {
 		return nil, d.explain(what, err)
 	}
-	return out, nil
-}
-
-func (d *DB) siblings(ctx context.Context, conversationID string) (map[string][]string, error) {
-	// The plus keeps SQLite from the index on conversation, with which it would
-	// look at the whole conversation for each message.
-	rows, err := d.read.QueryContext(ctx, `
-		WITH RECURSIVE chain (id, parent, depth) AS (
-			SELECT m.id, m.parent, 0 FROM conversations c JOIN messages m ON m.id = c.head WHERE c.id = ?
-			UNION ALL
-			SELECT m.id, m.parent, depth + 1 FROM chain JOIN messages m ON m.id = chain.parent WHERE depth < ?
-		)
-		SELECT chain.id, s.id FROM chain JOIN messages s ON s.parent IS chain.parent AND +s.conversation = ?
-		ORDER BY s.seq`, conversationID, maxChain, conversationID)
+	all, err := branches(ctx, d.read, conversationID)
 	if err != nil {
-		return nil, err
+		return nil, d.explain(what, err)
 	}
-	defer func() { _ = rows.Close() }()
+	parents := make(map[string]string, len(all))
+	children := map[string][]string{}
+	for _, b := range all {
+		parents[b.id] = b.parent
+		children[b.parent] = append(children[b.parent], b.id)
+	}
 	out := map[string][]string{}
-	for rows.Next() {
-		var shown, sibling string
-		if err := rows.Scan(&shown, &sibling); err != nil {
-			return nil, err
+	id := head
+	for range all { // a damaged file might hold a loop
+		if there := children[parents[id]]; len(there) > 1 {
+			out[id] = there
 		}
-		out[shown] = append(out[shown], sibling)
-	}
-	for id, all := range out {
-		if len(all) < 2 {
-			delete(out, id)
+		if id = parents[id]; id == "" {
+			break
 		}
 	}
-	return out, rows.Err()
+	return out, nil
 }
