@@ -3,88 +3,32 @@ package tools
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 )
 
-// Dialect is what a wire format accepts as function tools.
-type Dialect struct {
-	MaxName  int // bytes of a name
-	MaxTools int // 0 means no limit that is known
-}
-
-// OpenAI is the dialect of OpenAI's two APIs, and of the services compatible
-// with them: 64 bytes are what Chat Completions takes.
-var OpenAI = Dialect{MaxName: 64, MaxTools: 128}
-
-// Function is a tool as it is offered to a model.
-type Function struct {
-	Name        string
-	Description string
-	Parameters  json.RawMessage
-	Ref         Ref
-}
-
-// Table gives each tool of one request a name that the model may use, and finds
-// the tool again by that name. Names are found by looking up, never by taking
-// them apart, so any server id and any tool name will do. A table does not
-// change after NewTable; any goroutine may use it.
-type Table struct {
-	functions []Function
-	byName    map[string]Tool
-	byRef     map[Ref]string
-}
-
-// NewTable names the tools. The name is server__tool in the characters
-// [A-Za-z0-9_-], with a letter first; where that changed or cut anything, or
-// where two differ by case at most, a hash of the full reference ends it. A name
-// that looks as if it ended in such a hash gets one as well, so that no tool can
-// take the name that another was given. So names do not depend on the order of
-// the list, and no two are equal. A tool that is listed twice counts once, as it
-// comes first.
-func NewTable(list []Tool, d Dialect) *Table {
-	t := &Table{byName: make(map[string]Tool, len(list)), byRef: make(map[Ref]string, len(list))}
-	plain := map[string]int{}
-	for _, tool := range list {
-		if _, ok := t.byRef[tool.Ref]; !ok {
-			t.byRef[tool.Ref] = ""
-			plain[strings.ToLower(plainName(tool.Ref))]++
+// nameTools gives each tool its name, by reference. The name is server__tool in
+// the characters [A-Za-z0-9_-], with a letter first; where that changed or cut
+// anything, or where two differ by case at most, a hash of the full reference
+// ends it. A name that looks as if it ended in such a hash gets one as well, so
+// that no tool can take the name that another was given. So names do not depend
+// on the order of the list, and no two are equal.
+func nameTools(list []Tool, limit int) map[Ref]string {
+	names := make(map[Ref]string, len(list))
+	plain := make(map[string]int, len(list))
+	for i := range list {
+		if _, ok := names[list[i].Ref]; !ok {
+			name := plainName(list[i].Ref)
+			names[list[i].Ref] = name
+			plain[strings.ToLower(name)]++
 		}
 	}
-	for _, tool := range list {
-		if t.byRef[tool.Ref] != "" {
-			continue
+	for ref, name := range names {
+		if len(name) > limit || plain[strings.ToLower(name)] > 1 || looksHashed(name) || name != ref.String() {
+			names[ref] = hashedName(name, ref, limit)
 		}
-		name := plainName(tool.Ref)
-		if name != tool.Ref.String() || len(name) > d.MaxName || plain[strings.ToLower(name)] > 1 || looksHashed(name) {
-			name = hashedName(name, tool.Ref, d.MaxName)
-		}
-		t.byRef[tool.Ref] = name
-		t.byName[name] = tool
-		t.functions = append(t.functions, Function{
-			Name: name, Description: describe(tool), Parameters: objectSchema(tool.InputSchema), Ref: tool.Ref,
-		})
 	}
-	slices.SortFunc(t.functions, func(a, b Function) int { return strings.Compare(a.Name, b.Name) })
-	return t
-}
-
-// Functions returns the tools as they are offered, sorted by name. Do not
-// change the slice.
-func (t *Table) Functions() []Function { return t.functions }
-
-// Lookup returns the tool that was offered under that name.
-func (t *Table) Lookup(name string) (Tool, bool) {
-	tool, ok := t.byName[name]
-	return tool, ok
-}
-
-// Name returns the name under which the tool was offered.
-func (t *Table) Name(ref Ref) (string, bool) {
-	name, ok := t.byRef[ref]
-	return name, ok
+	return names
 }
 
 func plainName(r Ref) string {

@@ -30,6 +30,7 @@ const (
 	maxSchema      = 1 << 20  // bytes
 	maxSchemaWork  = 16 << 20 // bytes times depth
 	maxSchemaNodes = 20_000
+	maxSchemaDepth = 128   // objects and arrays inside each other, of a schema that is offered
 	maxPattern     = 5_000 // instructions of a regular expression, about
 )
 
