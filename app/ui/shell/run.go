@@ -69,9 +69,15 @@ func (s *Shell) pump() {
 func (s *Shell) Show() { s.do(s.show) }
 
 // Quit ends Run. Any goroutine may call it.
-func (s *Shell) Quit() { s.do(s.app.Quit) }
+func (s *Shell) Quit() {
+	s.do(func() {
+		s.doze.stop()
+		s.app.Quit()
+	})
+}
 
 func (s *Shell) show() {
+	s.doze.stop()
 	s.window.Show()
 	s.window.RequestFocus()
 	if s.hidden {
@@ -88,6 +94,7 @@ func (s *Shell) hide() {
 	s.hidden = true
 	s.places[s.current].page.Hidden()
 	s.window.Hide()
+	s.doze.start()
 }
 
 func (s *Shell) newChat() {

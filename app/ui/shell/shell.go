@@ -111,6 +111,7 @@ type Shell struct {
 	tray   *tray
 	post   func(func())
 	spawn  func(func(context.Context))
+	doze   *doze
 
 	ctx     context.Context // ends when the window does
 	cancel  context.CancelFunc
@@ -167,7 +168,7 @@ func newShell(o Options, post func(func()), spawn func(func(context.Context))) (
 	} else {
 		opening <- opened{o.Engine, nil}
 	}
-	s := &Shell{app: o.App, post: post, spawn: spawn}
+	s := &Shell{app: o.App, post: post, spawn: spawn, doze: newDoze(napLength)}
 	if s.spawn == nil {
 		s.spawn = func(f func(context.Context)) { s.running.Go(func() { f(s.ctx) }) }
 	}
@@ -217,7 +218,9 @@ func loadFonts() {
 // do runs f on the goroutine of the window, or not at all once the window is
 // gone.
 func (s *Shell) do(f func()) {
+	handled := s.doze.rouse()
 	s.post(func() {
+		handled()
 		if s.ctx.Err() == nil {
 			f()
 		}
