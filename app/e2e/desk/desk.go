@@ -70,6 +70,9 @@ func Start(ctx context.Context, o Options) (_ *Desktop, err error) {
 	if err := d.startX(ctx, o.Width, o.Height); err != nil {
 		return nil, err
 	}
+	if err := d.firstKey(ctx); err != nil {
+		return nil, err
+	}
 	if err := d.startBus(ctx); err != nil {
 		return nil, err
 	}
@@ -152,6 +155,12 @@ func (d *Desktop) startX(ctx context.Context, width, height int) error {
 	d.screen = d.path("screen/Xvfb_screen0")
 	return nil
 }
+
+// firstKey presses a key that does nothing, before anybody listens to keys. At
+// the first key from xdotool the X server changes over to its keyboard and tells
+// everyone of a new keymap, whereupon a window manager lets go of all its keys
+// and takes them again. A chord that came in between would never reach it.
+func (d *Desktop) firstKey(ctx context.Context) error { return d.Press(ctx, "Shift_L") }
 
 func (d *Desktop) startBus(ctx context.Context) error {
 	address, write, err := os.Pipe()

@@ -195,6 +195,35 @@ func TestInput(t *testing.T) {
 	}
 }
 
+// The first chord on a desktop reaches the window manager. Without care it is
+// lost on most desktops, and never on all of them, so several are tried.
+func TestFirstChord(t *testing.T) {
+	binary := hello(t)
+	for range 6 {
+		d := start(t, desk.Options{WindowManager: true})
+		program, err := d.Run("hello", exec.Command(binary))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := d.Window(t.Context(), program.PID(), "Hello")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Activate(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Press(t.Context(), "alt+F4"); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		err = program.Wait(ctx)
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A process that leaves its parent, its group and its session is still known,
 // and does not outlive the desktop.
 func TestNothingIsLeft(t *testing.T) {
