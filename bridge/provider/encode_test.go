@@ -153,7 +153,7 @@ func TestMessagesToTheWire(t *testing.T) {
 			t.Parallel()
 			req := model.Request{Model: testModel, Messages: h.messages, Tools: someTools}
 			fill := strings.NewReplacer("LONG", wireID(longID), "NONE", wireID(""), "XXX", strings.Repeat("x", tools.OpenAI.MaxName-len("n__w_")))
-			for want, wire := range map[string]any{h.chat: chatMessages(req), h.responses: responsesInput(req)} {
+			for want, wire := range map[string]any{h.chat: chatMessages(req), h.responses: responsesInput(req, 0)} {
 				raw, err := json.Marshal(wire)
 				if err != nil {
 					t.Fatal(err)

@@ -46,6 +46,12 @@ type field string
 // mentionedIn reports whether an error that names param and says message is
 // about the field.
 func (f field) mentionedIn(param, message string) bool {
+	if f == fieldReasoning {
+		// Errors about the items of that name are something else.
+		text := strings.ToLower(message)
+		return param == string(f) || param == "reasoning.summary" ||
+			strings.Contains(text, "'reasoning'") || strings.Contains(text, "reasoning.summary") || strings.Contains(text, "reasoning summar")
+	}
 	return param == string(f) || strings.HasPrefix(param, string(f)+".") ||
 		strings.Contains(strings.ToLower(message), string(f)) ||
 		f == fieldInclude && strings.Contains(strings.ToLower(message), "encrypted content")
@@ -55,6 +61,7 @@ const (
 	fieldInclude       field = "include"
 	fieldStreamOptions field = "stream_options"
 	fieldCacheKey      field = "prompt_cache_key"
+	fieldReasoning     field = "reasoning"
 )
 
 // newEndpoint returns the endpoint of an entry whose format carries its key in

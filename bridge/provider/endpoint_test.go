@@ -455,7 +455,7 @@ func TestWireTypes(t *testing.T) {
 				"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hello"}],
 				"tools":[{"type":"function","function":{"name":"clock__now","parameters":{"type":"object","properties":{"zone":{"type":"string"}}}}},
 					{"type":"function","function":{"name":"files__read","description":"[Files] Reads a file.","parameters":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}}]}`,
-			store.ProviderResponses: `{"model":"m","stream":true,"store":false,"include":["reasoning.encrypted_content"],"prompt_cache_key":"conversation-1",
+			store.ProviderResponses: `{"model":"m","stream":true,"store":false,"include":["reasoning.encrypted_content"],"reasoning":{"summary":"auto"},"prompt_cache_key":"conversation-1",
 				"instructions":"Be brief.","input":[{"role":"user","content":[{"type":"input_text","text":"Hello"}]}],
 				"tools":[{"type":"function","strict":false,"name":"clock__now","parameters":{"type":"object","properties":{"zone":{"type":"string"}}}},
 					{"type":"function","strict":false,"name":"files__read","description":"[Files] Reads a file.","parameters":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}]}`,

@@ -117,6 +117,9 @@ func (e *endpoint) complaintError(status int, c complaint, secrets []string) *mo
 	if said == "" {
 		said = clean(scrub(c.code, secrets), 100)
 	}
+	if label, why, ok := managedComplaint(status, c); ok {
+		return e.managedError(status, clean(scrub(label, secrets), 100), clean(scrub(why, secrets), maxErrorText))
+	}
 	title := e.cfg.Title()
 	var text string
 	switch kind {

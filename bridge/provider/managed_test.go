@@ -23,7 +23,7 @@ func TestManagedText(t *testing.T) {
 		"done":         {call, "[The tool search of the server docs, with the arguments {\"q\":\"x\"}, was run and returned:\nfound]"},
 		"failed":       {with(func(c *store.ManagedCall) { c.IsError = true }), "[The tool search of the server docs, with the arguments {\"q\":\"x\"}, failed:\nfound]"},
 		"nothing":      {with(func(c *store.ManagedCall) { c.Content, c.Arguments = nil, nil }), "[The tool search of the server docs, was run and returned:\n" + emptyResult + "]"},
-		"asked":        {with(func(c *store.ManagedCall) { c.State = store.ManagedAsked }), "[The tool search of the server docs, with the arguments {\"q\":\"x\"}, was asked for and did not run.]"},
+		"asked":        {with(func(c *store.ManagedCall) { c.State = store.ManagedAsked }), "[The tool search of the server docs, with the arguments {\"q\":\"x\"}, waited for the person's permission.]"},
 		"running":      {with(func(c *store.ManagedCall) { c.State = store.ManagedRunning }), "[The tool search of the server docs, with the arguments {\"q\":\"x\"}, was cut off before it returned.]"},
 		"name of many": {with(func(c *store.ManagedCall) { c.Tool = "a\nb\x1b[1m" }), "[The tool a b[1m of the server docs, with the arguments {\"q\":\"x\"}, was run and returned:\nfound]"},
 	} {

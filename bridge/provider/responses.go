@@ -3,6 +3,7 @@ package provider
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"hash/maphash"
@@ -16,18 +17,37 @@ import (
 // responsesClient speaks OpenAI's Responses API.
 type responsesClient struct{ *endpoint }
 
+// Features implements model.Client. The person chose the format, so its
+// provider is taken to have all of it; one that has not refuses the request.
+func (c *responsesClient) Features() model.Features {
+	return model.Features{Managed: true, ManagedAsks: true}
+}
+
 // Stream implements model.Client.
 func (c *responsesClient) Stream(ctx context.Context, req model.Request) iter.Seq2[model.Delta, error] {
 	return func(yield func(model.Delta, error) bool) {
-		optional := []field{fieldInclude}
+		optional := []field{fieldInclude, fieldReasoning}
 		if req.Conversation != "" {
 			optional = append(optional, fieldCacheKey)
+		}
+		kept := keptResponse{}
+		if c.cfg.KeepResponses {
+			kept = findKept(req)
 		}
 		c.stream(ctx, req, exchange{
 			path:     "responses",
 			optional: optional,
-			body:     func(fields []field) ([]byte, error) { return responsesBody(req, fields) },
-			answer:   func(secrets []string) answer { return &responsesAnswer{e: c.endpoint, secrets: secrets} },
+			body:     func(fields []field) ([]byte, error) { return responsesBody(req, fields, c.cfg.KeepResponses, kept) },
+			again: func(err error) bool {
+				if kept.ID == "" || !kept.lost(err) {
+					return false
+				}
+				kept = keptResponse{}
+				return true
+			},
+			answer: func(secrets []string) answer {
+				return &responsesAnswer{e: c.endpoint, secrets: secrets, labels: managedLabels(req.Managed), keep: c.keepMark(req)}
+			},
 		}, yield)
 	}
 }
@@ -44,6 +64,7 @@ type responsesEvent struct {
 	Arguments    json.RawMessage `json:"arguments"`
 	Item         json.RawMessage `json:"item"`
 	Response     struct {
+		ID                string            `json:"id"`
 		Output            []json.RawMessage `json:"output"`
 		Error             json.RawMessage   `json:"error"`
 		IncompleteDetails struct {
@@ -65,6 +86,7 @@ type responsesEvent struct {
 // responsesItem is what counts of an output item.
 type responsesItem struct {
 	Type      string          `json:"type"`
+	ID        string          `json:"id"`
 	CallID    string          `json:"call_id"`
 	Name      string          `json:"name"`
 	Arguments json.RawMessage `json:"arguments"`
@@ -76,6 +98,9 @@ type responsesItem struct {
 	Summary []struct {
 		Text string `json:"text"`
 	} `json:"summary"`
+	managedItem
+	Result       string `json:"result"`        // of an image: base64
+	OutputFormat string `json:"output_format"` // of an image
 }
 
 // responsesAnswer reads one answer. It is whole when response.completed or
@@ -89,6 +114,8 @@ type responsesAnswer struct {
 	calls   int
 	ids     map[string]bool
 	refused bool
+	labels  map[string]string // of the servers that the service connects to: label → id
+	keep    *keptResponse     // what becomes the mark of a kept answer; nil if none is kept
 }
 
 // responsesSlot is what was passed on of one output item.
@@ -101,6 +128,7 @@ type responsesSlot struct {
 	begun   bool         // the call was announced
 	args    strings.Builder
 	done    bool
+	managed store.ManagedCall // a call that the service runs
 }
 
 func (s *responsesSlot) say(text string) {
@@ -153,12 +181,18 @@ func (a *responsesAnswer) handle(ev *responsesEvent, data []byte) (final bool, e
 	switch ev.Type {
 	case "response.output_text.delta", "response.refusal.delta",
 		"response.reasoning_summary_text.delta", "response.reasoning_text.delta",
-		"response.function_call_arguments.delta":
+		"response.function_call_arguments.delta", "response.mcp_call_arguments.delta":
 		s, err := a.slot(ev.OutputIndex)
 		if err != nil {
 			return false, err
 		}
 		a.delta(ev, s, looseText(ev.Delta))
+	case "response.mcp_call_arguments.done":
+		s, err := a.slot(ev.OutputIndex)
+		if err != nil {
+			return false, err
+		}
+		a.managedArguments(s, looseText(ev.Arguments))
 	case "response.output_item.added":
 		return false, a.added(ev)
 	case "response.output_item.done":
@@ -208,6 +242,8 @@ func (a *responsesAnswer) delta(ev *responsesEvent, s *responsesSlot, text strin
 		if s.begun {
 			a.out = append(a.out, model.CallDelta{Index: s.call, Arguments: text})
 		}
+	case "response.mcp_call_arguments.delta":
+		s.args.WriteString(text)
 	}
 }
 
@@ -224,6 +260,9 @@ func (a *responsesAnswer) added(ev *responsesEvent) error {
 	if item.Type == "function_call" && item.CallID != "" && item.Name != "" && !s.begun && !s.done {
 		s.args.WriteString(looseText(item.Arguments))
 		a.begin(s, item)
+	}
+	if item.Type == itemManagedCall && item.ID != "" && s.managed.ID == "" && !s.done {
+		a.managedBegin(s, item)
 	}
 	return nil
 }
@@ -258,7 +297,16 @@ func (a *responsesAnswer) missed(output []json.RawMessage) error {
 			if err := decodeItem(raw, &item); err != nil {
 				return err
 			}
-			if item.Type != "function_call" || a.ids[item.CallID] {
+			switch item.Type {
+			case "function_call":
+				if a.ids[item.CallID] {
+					continue
+				}
+			case itemManagedList, itemManagedCall, itemManagedAsk:
+				if a.ids[item.ID] {
+					continue
+				}
+			default:
 				continue
 			}
 		}
@@ -319,10 +367,30 @@ func (a *responsesAnswer) itemDone(index int, raw json.RawMessage) error {
 				a.out = append(a.out, model.ReasoningDelta{Text: text})
 			}
 		}
-		a.size += len(raw)
-		a.out = append(a.out, model.OpaqueDelta{Data: raw})
+		a.opaque(raw)
+	case itemManagedList, itemManagedCall, itemManagedAsk:
+		return a.managedDone(s, item, raw)
+	case "image_generation_call":
+		a.image(item)
 	}
 	return nil
+}
+
+func (a *responsesAnswer) opaque(raw json.RawMessage) {
+	a.size += len(raw)
+	a.out = append(a.out, model.OpaqueDelta{Data: raw})
+}
+
+// image passes a picture on that the service's own tool made. One that cannot
+// be read is left out; the model's text still speaks of it.
+func (a *responsesAnswer) image(item responsesItem) {
+	data, err := base64.StdEncoding.DecodeString(item.Result)
+	kind := map[string]string{"": "image/png", "png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}[item.OutputFormat]
+	if err != nil || len(data) == 0 || kind == "" {
+		return
+	}
+	a.size += len(data)
+	a.out = append(a.out, model.ImageDelta{Image: store.Image{MIMEType: kind, Data: data}})
 }
 
 // remainder returns what of a call's arguments was not streamed, and false if
@@ -363,6 +431,10 @@ func (a *responsesAnswer) finish(ev *responsesEvent) {
 		reason = model.StopCalls
 	case a.refused:
 		reason = model.StopRefusal
+	}
+	if a.keep != nil && ev.Type == "response.completed" && ev.Response.ID != "" {
+		a.keep.ID = ev.Response.ID
+		a.opaque(a.keep.item())
 	}
 	a.out = append(a.out, model.Done{Reason: reason})
 }

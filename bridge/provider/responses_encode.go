@@ -7,20 +7,25 @@ import (
 
 	"github.com/openai/openai-go/v3/packages/param"
 	"github.com/openai/openai-go/v3/responses"
+	"github.com/openai/openai-go/v3/shared"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// responsesBody writes the body of a request to the Responses API. Nothing is
-// kept by the service (store is false), so the encrypted reasoning is asked
-// for and goes back with the next request.
-func responsesBody(req model.Request, fields []field) ([]byte, error) {
+// responsesBody writes the body of a request to the Responses API. By default
+// nothing is kept by the service (store is false), so the encrypted reasoning
+// is asked for and goes back with the next request. Where the service is to
+// keep the answers, and kept names one, only what came after it is sent.
+func responsesBody(req model.Request, fields []field, keep bool, kept keptResponse) ([]byte, error) {
 	p := responses.ResponseNewParams{
 		Model: req.Model.Model,
-		Store: param.NewOpt(false),
-		Input: responses.ResponseNewParamsInputUnion{OfInputItemList: responsesInput(req)},
+		Store: param.NewOpt(keep),
+		Input: responses.ResponseNewParamsInputUnion{OfInputItemList: responsesInput(req, kept.next)},
+	}
+	if kept.ID != "" {
+		p.PreviousResponseID = param.NewOpt(kept.ID)
 	}
 	if req.System != "" {
 		p.Instructions = param.NewOpt(req.System)
@@ -40,6 +45,16 @@ func responsesBody(req model.Request, fields []field) ([]byte, error) {
 			p.Tools = append(p.Tools, t)
 		}
 	}
+	for _, m := range req.Managed {
+		if t, ok, err := managedTool(m); err != nil {
+			return nil, err
+		} else if ok {
+			p.Tools = append(p.Tools, t)
+		}
+	}
+	if slices.Contains(fields, fieldReasoning) {
+		p.Reasoning.Summary = shared.ReasoningSummaryAuto
+	}
 	p.SetExtraFields(map[string]any{"stream": true})
 	return p.MarshalJSON()
 }
@@ -58,15 +73,30 @@ func responsesTool(f tools.Function) (responses.ToolUnionParam, error) {
 	return param.Override[responses.ToolUnionParam](json.RawMessage(raw)), err
 }
 
-// responsesInput writes a history as the items of the Responses API.
-func responsesInput(req model.Request) responses.ResponseInputParam {
+// responsesInput writes a history, from the message of that index on, as the
+// items of the Responses API.
+func responsesInput(req model.Request, from int) responses.ResponseInputParam {
 	out := responses.ResponseInputParam{}
-	for _, m := range req.Messages {
+	labels := managedLabels(req.Managed)
+	for i, m := range req.Messages {
+		if i < from && i != from-1 {
+			continue
+		}
+		var answers []store.ManagedAnswer
+		if m.Role == store.RoleAssistant && i+1 < len(req.Messages) && req.Messages[i+1].Role == store.RoleTool {
+			answers = req.Messages[i+1].ManagedAnswers()
+		}
+		echo := echoed(m, req.Model, labels, answers)
+		if i < from {
+			out = append(out, managedAnswers(answers, echo)...) // what asked is kept by the service
+			continue
+		}
 		switch m.Role {
 		case store.RoleUser:
 			out = append(out, responses.ResponseInputItemParamOfMessage(responsesContent(m.Parts), responses.EasyInputMessageRoleUser))
 		case store.RoleAssistant:
-			out = append(out, responsesAssistant(m, req)...)
+			out = append(out, responsesAssistant(m, req, echo)...)
+			out = append(out, managedAnswers(answers, echo)...)
 		case store.RoleTool:
 			for _, r := range m.Results() {
 				out = append(out, responsesResult(r))
@@ -101,24 +131,40 @@ func responsesContent(parts store.Parts) responses.ResponseInputMessageContentLi
 // responsesAssistant writes an assistant's message. Its opaque items go back as
 // they came, to the entry and the model that they came from; one that nothing
 // follows any more, because the answer was cut off there, is left out, since
-// the API refuses reasoning without what it led to.
-func responsesAssistant(m store.Message, req model.Request) []responses.ResponseInputItemUnionParam {
+// the API refuses reasoning without what it led to. echo are the ids of the
+// items of calls that the service ran itself and gets back; the others are told
+// in words.
+func responsesAssistant(m store.Message, req model.Request, echo map[string]bool) []responses.ResponseInputItemUnionParam {
 	var out, waiting []responses.ResponseInputItemUnionParam
+	add := func(item responses.ResponseInputItemUnionParam) {
+		out = append(append(out, waiting...), item)
+		waiting = nil
+	}
 	for _, p := range m.Parts {
 		switch p := p.(type) {
 		case store.Text:
-			if p.Text == "" {
+			if p.Text != "" {
+				add(responses.ResponseInputItemParamOfMessage(p.Text, responses.EasyInputMessageRoleAssistant))
+			}
+		case store.Image:
+			add(responses.ResponseInputItemParamOfMessage(describeImage(p), responses.EasyInputMessageRoleAssistant))
+		case store.ToolCall:
+			add(responses.ResponseInputItemParamOfFunctionCall(wireArguments(p.Arguments), wireID(p.ID), wireName(req.Tools, p)))
+		case store.ManagedCall:
+			if !echo[p.ID] {
+				waiting = nil // it led to an item that does not go back
+				add(responses.ResponseInputItemParamOfMessage(managedText(p), responses.EasyInputMessageRoleAssistant))
+			}
+		case store.Opaque:
+			if p.Model != req.Model {
 				continue
 			}
-			out = append(append(out, waiting...), responses.ResponseInputItemParamOfMessage(p.Text, responses.EasyInputMessageRoleAssistant))
-			waiting = nil
-		case store.ToolCall:
-			out = append(append(out, waiting...), responses.ResponseInputItemParamOfFunctionCall(
-				wireArguments(p.Arguments), wireID(p.ID), wireName(req.Tools, p)))
-			waiting = nil
-		case store.Opaque:
-			if p.Model == req.Model && goesBack(p.Data) {
-				waiting = append(waiting, param.Override[responses.ResponseInputItemUnionParam](p.Data))
+			item := param.Override[responses.ResponseInputItemUnionParam](p.Data)
+			switch head, ok := readManagedItem(p.Data); {
+			case ok && echo[head.ID]:
+				add(item)
+			case !ok && goesBack(p.Data):
+				waiting = append(waiting, item)
 			}
 		}
 	}

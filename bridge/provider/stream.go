@@ -70,6 +70,8 @@ type exchange struct {
 
 // stream makes a call and yields the deltas of its answer.
 func (e *endpoint) stream(ctx context.Context, req model.Request, x exchange, yield func(model.Delta, error) bool) {
+	out := yield
+	yield = func(d model.Delta, err error) bool { return out(d, nameManaged(req.Managed, err)) }
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	idle := time.AfterFunc(e.o.Idle, func() { cancel(errIdle) })

@@ -103,6 +103,12 @@ func readTranscript(t testing.TB, path string) transcript {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return parseTranscript(t, path, ar)
+}
+
+func parseTranscript(t testing.TB, path string, ar *txtar.Archive) transcript {
+	t.Helper()
+	var err error
 	tr := transcript{status: 200, header: [][2]string{{"Content-Type", "text/event-stream"}}}
 	raw := false
 	for _, f := range ar.Files {
