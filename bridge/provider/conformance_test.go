@@ -29,6 +29,7 @@ type adapter struct {
 var adapters = []adapter{
 	{store.ProviderResponses, true},
 	{store.ProviderChat, true},
+	{store.ProviderGemini, true},
 	{store.ProviderRehearsal, false},
 }
 
@@ -297,6 +298,7 @@ func (a adapter) reasoningBack(t *testing.T) {
 		store.Message{Role: store.RoleTool, Parts: store.Parts{store.ToolResult{CallID: "call_1", Content: store.Parts{store.Text{Text: "ok"}}}}})
 	marks := map[store.ProviderKind]string{
 		store.ProviderChat:      `"reasoning_content":"Thinking."`,
+		store.ProviderGemini:    `{"functionCall":{"id":"call_1","name":"files__read"},"thoughtSignature":"b3BhcXVl"}`,
 		store.ProviderResponses: `{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"Thinking."}],"encrypted_content":"b3BhcXVl"}`,
 	}
 	for _, other := range []store.ModelRef{testModel, {Provider: "test", Model: "another"}, {Provider: "another", Model: "m"}} {
@@ -329,15 +331,17 @@ func (a adapter) images(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := s.all()[0].body
-	if !strings.Contains(body, "data:image/png;base64,UE5H") {
-		t.Errorf("the person's image is missing: %s", body)
+	want := [2]string{"data:image/png;base64,UE5H", "data:image/jpeg;base64,SlBH"}
+	switch a.kind {
+	case store.ProviderChat:
+		want[1] = "[image image/jpeg, 3 bytes, shown to the person and not to you]"
+	case store.ProviderGemini:
+		want = [2]string{`{"inlineData":{"data":"UE5H","mimeType":"image/png"}}`, `{"inlineData":{"data":"SlBH","mimeType":"image/jpeg"}}`}
 	}
-	want := "data:image/jpeg;base64,SlBH"
-	if a.kind == store.ProviderChat {
-		want = "[image image/jpeg, 3 bytes, shown to the person and not to you]"
-	}
-	if !strings.Contains(body, want) {
-		t.Errorf("the tool's image is missing: %s", body)
+	for i, who := range []string{"person", "tool"} {
+		if !strings.Contains(body, want[i]) {
+			t.Errorf("the image of the %s is missing: %s", who, body)
+		}
 	}
 }
 

@@ -19,7 +19,16 @@ import (
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-var wireKinds = []store.ProviderKind{store.ProviderChat, store.ProviderResponses}
+var wireKinds = []store.ProviderKind{store.ProviderChat, store.ProviderResponses, store.ProviderGemini}
+
+// keyOf returns the header in which a format carries its key, and its value
+// for that key.
+func keyOf(kind store.ProviderKind, key string) (name, value string) {
+	if kind == store.ProviderGemini {
+		return "X-Goog-Api-Key", key
+	}
+	return "Authorization", "Bearer " + key
+}
 
 // good answers every request with a plain answer, and with a list of models.
 func good(t *testing.T, kind store.ProviderKind) http.HandlerFunc {
@@ -27,7 +36,7 @@ func good(t *testing.T, kind store.ProviderKind) http.HandlerFunc {
 	tr := readTranscript(t, filepath.Join("testdata", string(kind), "text.txtar"))
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
-			_, err := io.WriteString(w, `{"data":[{"id":"m"}]}`)
+			_, err := io.WriteString(w, `{"data":[{"id":"m"}],"models":[{"name":"models/m","supportedGenerationMethods":["generateContent"]}]}`)
 			if err != nil {
 				t.Error(err)
 			}
@@ -37,13 +46,15 @@ func good(t *testing.T, kind store.ProviderKind) http.HandlerFunc {
 	}
 }
 
-// TestEnvironmentChangesNothing sets all that openai-go's own clients read.
+// TestEnvironmentChangesNothing sets all that the clients of the SDKs read.
 func TestEnvironmentChangesNothing(t *testing.T) {
 	trap := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	for k, v := range map[string]string{
 		"OPENAI_BASE_URL": trap.URL + "/v1", "OPENAI_API_KEY": "sk-environment", "OPENAI_ADMIN_KEY": "sk-admin",
 		"OPENAI_ORG_ID": "org-environment", "OPENAI_PROJECT_ID": "proj-environment", "OPENAI_WEBHOOK_SECRET": "whsec",
 		"OPENAI_CUSTOM_HEADERS": "X-Environment: yes\nAuthorization: Bearer environment", "OPENAI_LOG": "debug",
+		"GOOGLE_API_KEY": "environment", "GEMINI_API_KEY": "environment", "GOOGLE_GENAI_USE_VERTEXAI": "true",
+		"GOOGLE_GEMINI_BASE_URL": trap.URL, "GOOGLE_VERTEX_BASE_URL": trap.URL, "GOOGLE_CLOUD_PROJECT": "environment",
 	} {
 		t.Setenv(k, v)
 	}
@@ -57,8 +68,9 @@ func TestEnvironmentChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, r := range s.all() {
+			name, value := keyOf(kind, canary)
 			want := http.Header{
-				"Authorization": {"Bearer " + canary}, "User-Agent": {"drawbridge/1.2.3"},
+				name: {value}, "User-Agent": {"drawbridge/1.2.3"},
 				"Accept-Encoding": {"gzip"}, "Accept": {"application/json"},
 			}
 			if r.method == http.MethodPost {
@@ -84,7 +96,7 @@ func TestPaths(t *testing.T) {
 			if _, err := drain(t.Context(), c, ask("Hello")); err != nil {
 				t.Fatal(err)
 			}
-			want := strings.TrimSuffix(base, "/") + map[store.ProviderKind]string{store.ProviderChat: "/chat/completions", store.ProviderResponses: "/responses"}[kind]
+			want := strings.TrimSuffix(base, "/") + map[store.ProviderKind]string{store.ProviderChat: "/chat/completions", store.ProviderResponses: "/responses", store.ProviderGemini: "/models/m:streamGenerateContent"}[kind]
 			if got := s.all()[0].path; got != want {
 				t.Errorf("with %q it asked %s, want %s", base, got, want)
 			}
@@ -151,6 +163,9 @@ func TestKeys(t *testing.T) {
 				_, err := drain(t.Context(), s.client(t, kind, test.change...), ask("Hello"))
 				if test.says == "" {
 					name, value, _ := strings.Cut(test.header, ": ")
+					if key, ok := strings.CutPrefix(value, "Bearer "); ok {
+						name, value = keyOf(kind, key)
+					}
 					if err != nil || s.all()[0].header.Get(name) != value {
 						t.Errorf("%v; the headers are %v", err, s.all())
 					}
@@ -229,6 +244,7 @@ func TestOptionalFields(t *testing.T) {
 		"both": {store.ProviderResponses, map[string]string{
 			`"include"`: `{"error":{"message":"Unknown parameter: 'include'."}}`, `"prompt_cache_key"`: `{"detail":"prompt_cache_key: extra fields not permitted"}`,
 		}, []int{3, 1}},
+		"thinking":       {store.ProviderGemini, map[string]string{`"thinkingConfig"`: `{"error":{"code":400,"message":"Thinking is not supported by this model.","status":"INVALID_ARGUMENT"}}`}, []int{2, 1}},
 		"something else": {store.ProviderChat, map[string]string{`"tools"`: `{"error":{"message":"tools are not supported"}}`}, []int{1, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -459,6 +475,10 @@ func TestWireTypes(t *testing.T) {
 				"instructions":"Be brief.","input":[{"role":"user","content":[{"type":"input_text","text":"Hello"}]}],
 				"tools":[{"type":"function","strict":false,"name":"clock__now","parameters":{"type":"object","properties":{"zone":{"type":"string"}}}},
 					{"type":"function","strict":false,"name":"files__read","description":"[Files] Reads a file.","parameters":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}]}`,
+			store.ProviderGemini: `{"systemInstruction":{"parts":[{"text":"Be brief."}]},"contents":[{"role":"user","parts":[{"text":"Hello"}]}],
+				"generationConfig":{"thinkingConfig":{"includeThoughts":true}},
+				"tools":[{"functionDeclarations":[{"name":"clock__now","parametersJsonSchema":{"type":"object","properties":{"zone":{"type":"string"}}}},
+					{"name":"files__read","description":"[Files] Reads a file.","parametersJsonSchema":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}]}]}`,
 		}[kind]), &want); err != nil {
 			t.Fatal(err)
 		}

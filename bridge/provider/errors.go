@@ -42,7 +42,10 @@ func (e *endpoint) errorf(kind model.ErrorKind, status int, cause error, format 
 
 // complaint is what a provider says about a failure, in any of the shapes that
 // the services use.
-type complaint struct{ message, code, kind, param string }
+type complaint struct {
+	message, code, kind, param string
+	retry                      time.Duration // as the body asks; 0 if it does not
+}
 
 // readComplaint takes what it can from the body of an error, or from an error
 // event of a stream. The zero value means that there is nothing readable.
@@ -55,7 +58,7 @@ func readComplaint(body []byte) complaint {
 		}
 	}
 	var s struct {
-		Error, Message, Detail, Code, Type, Param json.RawMessage
+		Error, Message, Detail, Code, Type, Param, Status, Details json.RawMessage
 	}
 	if json.Unmarshal(body, &s) != nil {
 		if len(body) == 0 || body[0] == '<' || body[0] == '{' {
@@ -76,7 +79,38 @@ func readComplaint(body []byte) complaint {
 	if c.message == "" {
 		c.message = looseText(s.Detail)
 	}
+	if c.kind == "" && len(s.Status) > 0 && s.Status[0] == '"' {
+		c.kind = looseText(s.Status)
+	}
+	c.readDetails(s.Details)
 	return c
+}
+
+// readDetails takes what counts of the details of a Google error
+// (google.rpc.Status): its reason, which quota it was, and when to come back.
+func (c *complaint) readDetails(raw json.RawMessage) {
+	var details []struct {
+		Reason     string `json:"reason"`     // of an ErrorInfo
+		RetryDelay string `json:"retryDelay"` // of a RetryInfo
+		Violations []struct {
+			QuotaID string `json:"quotaId"`
+		} `json:"violations"` // of a QuotaFailure
+	}
+	var mistyped *json.UnmarshalTypeError
+	if err := json.Unmarshal(raw, &details); err != nil && !errors.As(err, &mistyped) {
+		return
+	}
+	for _, d := range details {
+		if d.Reason != "" {
+			c.kind += " " + d.Reason
+		}
+		if len(d.Violations) > 0 && d.Violations[0].QuotaID != "" {
+			c.kind += " " + d.Violations[0].QuotaID
+		}
+		if wait, err := time.ParseDuration(d.RetryDelay); err == nil && wait > 0 {
+			c.retry = wait
+		}
+	}
 }
 
 // looseText returns a JSON string's text, nothing for null, and other values
@@ -100,7 +134,9 @@ func looseText(raw json.RawMessage) string {
 func (e *endpoint) statusError(res *http.Response, secrets []string) error {
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody)) // what was read before an error still helps
 	err := e.complaintError(res.StatusCode, readComplaint(body), secrets)
-	err.RetryAfter = retryAfter(res.Header, e.o.Now())
+	if wait := retryAfter(res.Header, e.o.Now()); wait > 0 {
+		err.RetryAfter = wait
+	}
 	return err
 }
 
@@ -136,7 +172,7 @@ func (e *endpoint) complaintError(status int, c complaint, secrets []string) *mo
 	default:
 		text = fmt.Sprintf("%s refused the request%s", title, tail(status, said, ""))
 	}
-	err := &model.Error{Kind: kind, Status: status, Message: text}
+	err := &model.Error{Kind: kind, Status: status, Message: text, RetryAfter: c.retry}
 	if kind == model.ErrorRequest && (status == 0 || status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) {
 		err.Err = &refusedField{param: scrub(c.param, secrets), message: said}
 	}
@@ -149,9 +185,11 @@ func complaintKind(status int, c complaint) model.ErrorKind {
 	switch {
 	case strings.Contains(code, "context_length") || strings.Contains(code, "exceed_context"),
 		status < 500 && (strings.Contains(text, "context length") || strings.Contains(text, "context window") ||
-			strings.Contains(text, "context size") || strings.Contains(text, "prompt is too long")):
+			strings.Contains(text, "context size") || strings.Contains(text, "prompt is too long") ||
+			strings.Contains(text, "input token count") && strings.Contains(text, "exceeds")):
 		return model.ErrorContext
 	case strings.Contains(code, "insufficient_quota"), strings.Contains(code, "invalid_api_key"),
+		strings.Contains(code, "api_key_invalid"), strings.Contains(code, "perday"), // Google's
 		status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusPaymentRequired:
 		return model.ErrorAuth
 	case status == http.StatusTooManyRequests, strings.Contains(code, "rate_limit"):

@@ -1,9 +1,9 @@
 // Package provider calls models: one adapter per wire format, each a
 // model.Client.
 //
-// There are three. OpenAI's Responses API and Chat Completions go through
-// openai-go to any base URL, and rehearsal is a stand-in that needs neither key
-// nor network and says plainly that it is no AI. The package makes one model
+// OpenAI's Responses API, Chat Completions and Gemini go to any base URL, and
+// rehearsal is a stand-in that needs neither key nor network and says plainly
+// that it is no AI. The package makes one model
 // call at a time: it runs no tool, keeps no history and never repeats a call
 // that failed, all of which is the loop's work (bridge/chat).
 //
@@ -81,6 +81,9 @@ func New(cfg store.ProviderConfig, o Options) (model.Client, error) {
 	case store.ProviderChat:
 		e, err := newEndpoint(cfg, o, keyBearer)
 		return &chatClient{endpoint: e}, err
+	case store.ProviderGemini:
+		e, err := newEndpoint(cfg, o, keyGoogle)
+		return &geminiClient{endpoint: e}, err
 	}
 	return nil, fmt.Errorf("provider %q: the type %q is not known (%w)", cfg.ID, cfg.Kind, store.ErrInvalid)
 }

@@ -74,6 +74,11 @@ func TestAnswersAreBounded(t *testing.T) {
 		"calls without end":          {store.ProviderChat, "", `data: {"choices":[{"delta":{"tool_calls":[` + strings.TrimSuffix(strings.Repeat(`{"function":{"name":"f","arguments":"{}"}},`, 500), ",") + `]}}]}` + "\n\n"},
 		"calls in the last event":    {store.ProviderResponses, `data: {"type":"response.completed","response":{"output":[` + strings.TrimSuffix(strings.Repeat(`{"type":"function_call","name":"f","arguments":"{}"},`, 20_000), ",") + `]}}` + "\n\n", "\n"},
 		"names in pieces, one index": {store.ProviderChat, "", `data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":"[` + big + `"}}]}}]}` + "\n\n"},
+		"text without end, parts":    {store.ProviderGemini, "", `data: {"candidates":[{"content":{"parts":[{"text":"` + big + `"}]}}]}` + "\n\n"},
+		"signatures without end":     {store.ProviderGemini, "", `data: {"candidates":[{"content":{"parts":[{"thoughtSignature":"` + big + `"}]}}]}` + "\n\n"},
+		"images without end":         {store.ProviderGemini, "", `data: {"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"` + big + `"}}]}}]}` + "\n\n"},
+		"arguments, parts":           {store.ProviderGemini, "", `data: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":"` + big + `"}}}]}}]}` + "\n\n"},
+		"calls without end, parts":   {store.ProviderGemini, "", `data: {"candidates":[{"content":{"parts":[` + strings.TrimSuffix(strings.Repeat(`{"functionCall":{"name":"f"}},`, 500), ",") + `]}}]}` + "\n\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := playing(t, test.kind, plays{"text/event-stream", func() io.Reader { return repeats(test.begin, test.again) }})
@@ -82,6 +87,8 @@ func TestAnswersAreBounded(t *testing.T) {
 				case *chatClient:
 					c.maxAnswer = 2 << 20
 				case *responsesClient:
+					c.maxAnswer = 2 << 20
+				case *geminiClient:
 					c.maxAnswer = 2 << 20
 				}
 			}
@@ -215,6 +222,7 @@ func fuzzStream(f *testing.F, kind store.ProviderKind) {
 
 func FuzzChatStream(f *testing.F)      { fuzzStream(f, store.ProviderChat) }
 func FuzzResponsesStream(f *testing.F) { fuzzStream(f, store.ProviderResponses) }
+func FuzzGeminiStream(f *testing.F)    { fuzzStream(f, store.ProviderGemini) }
 
 // FuzzComplaint reads the errors of services.
 func FuzzComplaint(f *testing.F) {

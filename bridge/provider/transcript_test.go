@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -182,6 +183,9 @@ func ask(text string) model.Request {
 	return model.Request{Model: testModel, Messages: []store.Message{userSays(store.Text{Text: text})}, Tools: someTools}
 }
 
+// madeID is the id of a call that the service gave none.
+var madeID = regexp.MustCompile(`"call_[0-9A-Za-z_-]{16,}"`)
+
 // render writes deltas and the error as the transcripts do.
 func render(deltas []model.Delta, err error) string {
 	var b strings.Builder
@@ -204,7 +208,9 @@ func render(deltas []model.Delta, err error) string {
 			}
 			fmt.Fprintf(&b, "call %d %s %s %q\n", d.Index, id, d.Name, d.Arguments)
 		case model.OpaqueDelta:
-			fmt.Fprintf(&b, "opaque %s\n", d.Data)
+			fmt.Fprintf(&b, "opaque %s\n", madeID.ReplaceAll(d.Data, []byte(`"made"`)))
+		case model.ImageDelta:
+			fmt.Fprintf(&b, "image %s %q\n", d.Image.MIMEType, d.Image.Data)
 		case model.UsageDelta:
 			fmt.Fprintf(&b, "usage %d %d %d %d\n", d.Usage.Input, d.Usage.Cached, d.Usage.Output, d.Usage.Reasoning)
 		case model.Done:
@@ -253,7 +259,7 @@ func drain(ctx context.Context, c model.Client, req model.Request) ([]model.Delt
 // TestTranscripts plays every recorded answer to the adapter of its format.
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []store.ProviderKind{store.ProviderChat, store.ProviderResponses} {
+	for _, kind := range []store.ProviderKind{store.ProviderChat, store.ProviderResponses, store.ProviderGemini} {
 		paths, err := filepath.Glob(filepath.Join("testdata", string(kind), "*.txtar"))
 		if err != nil || len(paths) < 30 {
 			t.Fatalf("%d transcripts, %v", len(paths), err)
