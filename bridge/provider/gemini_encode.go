@@ -19,7 +19,7 @@ import (
 type geminiRequest struct {
 	Contents          []*geminiContent        `json:"contents"`
 	SystemInstruction *genai.Content          `json:"systemInstruction,omitempty"`
-	Tools             []*genai.Tool           `json:"tools,omitempty"`
+	Tools             json.RawMessage         `json:"tools,omitempty"`
 	GenerationConfig  *genai.GenerationConfig `json:"generationConfig,omitempty"`
 }
 
@@ -45,13 +45,7 @@ func geminiBody(req model.Request, fields []field) ([]byte, error) {
 		out.SystemInstruction = &genai.Content{Parts: []*genai.Part{{Text: req.System}}}
 	}
 	if req.Tools != nil && len(req.Tools.Functions()) > 0 {
-		t := &genai.Tool{}
-		for _, f := range req.Tools.Functions() {
-			t.FunctionDeclarations = append(t.FunctionDeclarations, &genai.FunctionDeclaration{
-				Name: f.Name, Description: f.Description, ParametersJsonSchema: f.Parameters,
-			})
-		}
-		out.Tools = []*genai.Tool{t}
+		out.Tools = tools.JSON(tools.FormatGemini, req.Tools.Functions())
 	}
 	var config genai.GenerationConfig
 	if req.MaxOutput > 0 {
