@@ -30,6 +30,7 @@ var adapters = []adapter{
 	{store.ProviderResponses, true},
 	{store.ProviderChat, true},
 	{store.ProviderGemini, true},
+	{store.ProviderAnthropic, true},
 	{store.ProviderRehearsal, false},
 }
 
@@ -300,6 +301,7 @@ func (a adapter) reasoningBack(t *testing.T) {
 		store.ProviderChat:      `"reasoning_content":"Thinking."`,
 		store.ProviderGemini:    `{"functionCall":{"id":"call_1","name":"files__read"},"thoughtSignature":"b3BhcXVl"}`,
 		store.ProviderResponses: `{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"Thinking."}],"encrypted_content":"b3BhcXVl"}`,
+		store.ProviderAnthropic: `{"signature":"c2lnbmVk","thinking":"Thinking.","type":"thinking"},{"type":"redacted_thinking","data":"aGlkZGVu"},{"text":"Reading.","type":"text"},{"id":"call_1","input":{},"name":"clock__now","type":"tool_use"}`,
 	}
 	for _, other := range []store.ModelRef{testModel, {Provider: "test", Model: "another"}, {Provider: "another", Model: "m"}} {
 		next.Model = other
@@ -335,6 +337,8 @@ func (a adapter) images(t *testing.T) {
 	switch a.kind {
 	case store.ProviderChat:
 		want[1] = "[image image/jpeg, 3 bytes, shown to the person and not to you]"
+	case store.ProviderAnthropic:
+		want = [2]string{`{"source":{"data":"UE5H","media_type":"image/png","type":"base64"}`, `"content":[{"source":{"data":"SlBH","media_type":"image/jpeg","type":"base64"},"type":"image"}]`}
 	case store.ProviderGemini:
 		want = [2]string{`{"inlineData":{"data":"UE5H","mimeType":"image/png"}}`, `{"inlineData":{"data":"SlBH","mimeType":"image/jpeg"}}`}
 	}

@@ -185,16 +185,19 @@ func complaintKind(status int, c complaint) model.ErrorKind {
 	switch {
 	case strings.Contains(code, "context_length") || strings.Contains(code, "exceed_context"),
 		status < 500 && (strings.Contains(text, "context length") || strings.Contains(text, "context window") ||
-			strings.Contains(text, "context size") || strings.Contains(text, "prompt is too long") ||
-			strings.Contains(text, "input token count") && strings.Contains(text, "exceeds")):
+			strings.Contains(text, "context size") || strings.Contains(text, "context limit") || strings.Contains(text, "prompt is too long") ||
+			strings.Contains(text, "input token count") && strings.Contains(text, "exceeds")),
+		strings.Contains(code, "request_too_large"):
 		return model.ErrorContext
 	case strings.Contains(code, "insufficient_quota"), strings.Contains(code, "invalid_api_key"),
 		strings.Contains(code, "api_key_invalid"), strings.Contains(code, "perday"), // Google's
+		strings.Contains(code, "authentication_error"), strings.Contains(code, "permission_error"), // Anthropic's
+		strings.Contains(code, "billing_error"), strings.Contains(text, "credit balance is too low"),
 		status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusPaymentRequired:
 		return model.ErrorAuth
 	case status == http.StatusTooManyRequests, strings.Contains(code, "rate_limit"):
 		return model.ErrorRate
-	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, strings.Contains(code, "model_not_found"):
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, strings.Contains(code, "model_not_found"), strings.Contains(code, "not_found_error"):
 		return model.ErrorNotFound
 	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusConflict, status == http.StatusTooEarly,
 		strings.Contains(code, "server_error"), strings.Contains(code, "overloaded"), strings.Contains(code, "timeout"):

@@ -1,9 +1,9 @@
 // Package provider calls models: one adapter per wire format, each a
 // model.Client.
 //
-// OpenAI's Responses API, Chat Completions and Gemini go to any base URL, and
-// rehearsal is a stand-in that needs neither key nor network and says plainly
-// that it is no AI. The package makes one model
+// OpenAI's Responses API and Chat Completions, Anthropic's Messages API and
+// Gemini go to any base URL, and rehearsal is a stand-in that needs neither key
+// nor network and says plainly that it is no AI. The package makes one model
 // call at a time: it runs no tool, keeps no history and never repeats a call
 // that failed, all of which is the loop's work (bridge/chat).
 //
@@ -84,6 +84,8 @@ func New(cfg store.ProviderConfig, o Options) (model.Client, error) {
 	case store.ProviderGemini:
 		e, err := newEndpoint(cfg, o, keyGoogle)
 		return &geminiClient{endpoint: e}, err
+	case store.ProviderAnthropic:
+		return newAnthropic(cfg, o)
 	}
 	return nil, fmt.Errorf("provider %q: the type %q is not known (%w)", cfg.ID, cfg.Kind, store.ErrInvalid)
 }

@@ -79,6 +79,9 @@ func (e *endpoint) sign(ctx context.Context, out outgoing) (http.Header, []strin
 		if name == style.header || e.cfg.Portkey == nil && slices.Contains(keyHeaders, name) {
 			signed = true
 		}
+		if ours := h.Get(name); name == "Anthropic-Beta" && ours != "" {
+			value = ours + "," + value // a list, of which the format needs its own part
+		}
 		h[name] = []string{value}
 	}
 	if e.cfg.NoKey || signed {

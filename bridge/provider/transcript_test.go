@@ -212,7 +212,11 @@ func render(deltas []model.Delta, err error) string {
 		case model.ImageDelta:
 			fmt.Fprintf(&b, "image %s %q\n", d.Image.MIMEType, d.Image.Data)
 		case model.UsageDelta:
-			fmt.Fprintf(&b, "usage %d %d %d %d\n", d.Usage.Input, d.Usage.Cached, d.Usage.Output, d.Usage.Reasoning)
+			fmt.Fprintf(&b, "usage %d %d %d %d", d.Usage.Input, d.Usage.Cached, d.Usage.Output, d.Usage.Reasoning)
+			if d.Usage.Written != 0 {
+				fmt.Fprintf(&b, " written %d", d.Usage.Written)
+			}
+			b.WriteByte('\n')
 		case model.Done:
 			fmt.Fprintf(&b, "done %s\n", d.Reason)
 		}
@@ -259,7 +263,7 @@ func drain(ctx context.Context, c model.Client, req model.Request) ([]model.Delt
 // TestTranscripts plays every recorded answer to the adapter of its format.
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []store.ProviderKind{store.ProviderChat, store.ProviderResponses, store.ProviderGemini} {
+	for _, kind := range []store.ProviderKind{store.ProviderChat, store.ProviderResponses, store.ProviderGemini, store.ProviderAnthropic} {
 		paths, err := filepath.Glob(filepath.Join("testdata", string(kind), "*.txtar"))
 		if err != nil || len(paths) < 30 {
 			t.Fatalf("%d transcripts, %v", len(paths), err)
