@@ -158,6 +158,8 @@ func (r *Review) usable(serverID string, listed []tools.Tool, instr *tools.Instr
 		switch {
 		case t.Tool == "":
 			r.LeftOut = append(r.LeftOut, LeftOut{Reason: "The tool has no name."})
+		case t.Tool == managedKey:
+			r.LeftOut = append(r.LeftOut, LeftOut{t.Tool, "The tool's name begins with a line break."})
 		case t.Server != serverID:
 			r.LeftOut = append(r.LeftOut, LeftOut{t.Tool, "The tool belongs to another server."})
 		case t.Hash == "":
@@ -277,7 +279,7 @@ func (e *Engine) pinsOf(ctx context.Context, serverID string) (pinned, error) {
 // matches reports whether the tool is as a person saw it.
 func (p pinned) matches(t *tools.Tool) bool {
 	pin, ok := p[t.Tool]
-	return ok && t.Tool != instructionsKey && pin.Hash != "" && pin.Hash == t.Hash
+	return ok && t.Tool != instructionsKey && t.Tool != managedKey && pin.Hash != "" && pin.Hash == t.Hash
 }
 
 func instructionsPin(instr *tools.Instructions) store.Pin {
