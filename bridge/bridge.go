@@ -108,6 +108,9 @@ type Options struct {
 	Environ func() []string
 	// HTTP is used for providers; nil means http.DefaultClient.
 	HTTP *http.Client
+	// Reach is what reaches servers over HTTP; nil means a transport like
+	// http.DefaultTransport.
+	Reach *http.Transport
 	// Logger takes what a person may want to look up later; nil discards it.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
@@ -170,6 +173,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Gate:    b.policy,
 		Secrets: o.Secrets,
 		Environ: o.Environ,
+		HTTP:    o.Reach,
 		Logger:  o.Logger,
 		LogDir:  filepath.Join(o.Home, "logs"),
 		Version: o.Version,
@@ -182,6 +186,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.loop = chat.New(chat.Options{
 		History:   o.History,
 		Tools:     guard{b},
+		Managed:   guard{b},
 		Logger:    o.Logger,
 		Now:       o.Now,
 		StepLimit: o.Settings.Settings().StepLimit,

@@ -42,6 +42,8 @@ type ServerView struct {
 	Passed []tools.Tool
 	// LeftOut are tools that cannot be used, with the reason.
 	LeftOut []policy.LeftOut
+	// Managed says whether providers connect to it themselves.
+	Managed Managed
 }
 
 func newCatalogue(p *policy.Engine, logger *slog.Logger) *catalogue {
@@ -89,7 +91,7 @@ func (c *catalogue) take(ctx context.Context, statuses []mcphost.Status) {
 	listed := map[tools.Ref]*tools.Tool{}
 	var list []tools.Tool
 	for _, s := range statuses {
-		v := ServerView{Status: s, Hash: s.Server.Hash()}
+		v := ServerView{Status: s, Hash: s.Server.Hash(), Managed: c.managed(ctx, s.Server)}
 		if s.State == mcphost.Stopped {
 			// A server that nobody tried to start yet may have to wait, too.
 			if err := c.policy.MayStart(ctx, s.Server); errors.Is(err, store.ErrHeld) {

@@ -176,6 +176,9 @@ func (b *Bridge) AddServer(ctx context.Context, d setup.Draft, approve bool) (st
 	if c.Transport == store.TransportBuiltin {
 		return store.ServerConfig{}, fmt.Errorf("what is built in cannot be added (%w)", store.ErrInvalid)
 	}
+	if why := onlyHere(c); c.Managed && why != "" {
+		return store.ServerConfig{}, fmt.Errorf("no provider can connect to %q. %s (%w)", c.Name, why, store.ErrInvalid)
+	}
 	if err := b.free(c, ""); err != nil {
 		return store.ServerConfig{}, err
 	}
@@ -193,6 +196,9 @@ func (b *Bridge) UpdateServer(ctx context.Context, id string, d setup.Draft, app
 	c := d.Config.Clone()
 	if err := c.Validate(); err != nil {
 		return err
+	}
+	if why := onlyHere(c); c.Managed && why != "" {
+		return fmt.Errorf("no provider can connect to %q. %s (%w)", c.Name, why, store.ErrInvalid)
 	}
 	if err := b.free(c, id); err != nil {
 		return err
