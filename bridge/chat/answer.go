@@ -66,8 +66,14 @@ func (a *answer) add(d model.Delta) error {
 		if !json.Valid(d.Data) {
 			return &model.Error{Kind: model.ErrorProtocol, Message: "The provider sent an item that is not JSON. Try again."}
 		}
-	case model.ListingDelta, model.ManagedDelta:
+	case model.ListingDelta:
 		a.managed = true
+		size += managedSize(d)
+		a.run('m')
+	case model.ManagedDelta:
+		a.managed = true
+		size += managedSize(d)
+		a.run('m')
 	case model.Done:
 		a.done = &d
 	}
@@ -85,7 +91,7 @@ func (a *answer) add(d model.Delta) error {
 
 // run counts the parts other than calls. Texts that follow each other are one.
 func (a *answer) run(kind byte) {
-	if kind != a.last || kind == 'o' {
+	if kind != a.last || kind == 'o' || kind == 'm' {
 		a.runs++
 	}
 	a.last = kind
@@ -147,11 +153,15 @@ func (t *turn) receive(a *answer, req model.Request) error {
 			case p.err != nil:
 				return p.err
 			}
-			if err := a.add(p.delta); err != nil {
+			delta, err := t.admit(req, p.delta)
+			if err == nil {
+				err = a.add(delta)
+			}
+			if err != nil {
 				a.refused = true
 				return err
 			}
-			if !t.emit(Delta{a.msg.ID, p.delta}) {
+			if !t.emit(Delta{a.msg.ID, delta}) {
 				return errGone
 			}
 			if !waiting {

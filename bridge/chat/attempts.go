@@ -158,7 +158,10 @@ func (t *turn) finish(a *answer, req model.Request) (DoneReason, error) {
 		return reason, nil
 	}
 	a.kept = true
-	parts, open := t.plan(a.parts.Parts(req.Model), req.Tools)
+	parts := a.parts.Parts(req.Model)
+	asked := t.planAsked(parts, req)
+	parts, open := t.plan(parts, req.Tools)
+	open = append(open, asked...)
 	a.msg.Parts, a.msg.Usage, a.msg.Status = parts, a.parts.Usage(), store.StatusComplete
 	if err := t.save(a.msg); err != nil {
 		return "", err
@@ -180,7 +183,7 @@ func (t *turn) finish(a *answer, req model.Request) (DoneReason, error) {
 // middle, so they go.
 func (t *turn) keepCut(a *answer, why string) error {
 	a.kept = true
-	a.msg.Parts, a.msg.Usage = withoutCalls(a.parts.Parts(a.msg.Model)), a.parts.Usage()
+	a.msg.Parts, a.msg.Usage = cutParts(a.parts.Parts(a.msg.Model)), a.parts.Usage()
 	a.msg.Status, a.msg.Error = store.StatusInterrupted, why
 	if err := t.save(a.msg); err != nil {
 		return err

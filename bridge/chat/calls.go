@@ -31,7 +31,7 @@ func (t *turn) runCalls() error {
 		case d := <-r.done:
 			r.take(d)
 			missing--
-			if !t.emit(CallDone{o.message, *o.results[d.index]}) {
+			if !t.emit(o.told(d.index)) {
 				return errGone
 			}
 			if !waiting && missing > 0 {
@@ -45,6 +45,7 @@ func (t *turn) runCalls() error {
 			}
 		}
 	}
+	o.done = true
 	return t.settle()
 }
 
@@ -168,9 +169,12 @@ func (r *runner) call(i int) tools.Result {
 	c := r.o.calls[i]
 	started := r.t.Now()
 	var result tools.Result
-	if c.refuse != "" {
+	switch {
+	case c.refuse != "":
 		result = tools.ErrorResult(c.refuse)
-	} else {
+	case c.managed:
+		return r.decide(c)
+	default:
 		r.send(CallRunning{r.o.message, c.call})
 		r.began[i].Store(true)
 		result = r.handOver(c)
@@ -215,7 +219,7 @@ func (r *runner) handOver(c plannedCall) (result tools.Result) {
 // ask puts the question to the approver.
 func (r *runner) ask(ctx context.Context, c plannedCall, v tools.Verdict) (a tools.Answer, err error) {
 	approval := Approval{
-		ConversationID: r.t.conv.ID, MessageID: r.o.message, Call: c.call, Tool: c.tool, Reason: v.Reason,
+		ConversationID: r.t.conv.ID, MessageID: r.o.message, Call: c.call, Tool: c.tool, Reason: v.Reason, Managed: c.managed,
 	}
 	r.send(CallAsked{approval})
 	if err := ctx.Err(); err != nil {
@@ -227,7 +231,9 @@ func (r *runner) ask(ctx context.Context, c plannedCall, v tools.Verdict) (a too
 	}
 	switch a {
 	case tools.AnswerOnce, tools.AnswerConversation, tools.AnswerAlways:
-		r.send(CallRunning{r.o.message, c.call})
+		if !c.managed {
+			r.send(CallRunning{r.o.message, c.call})
+		}
 	case tools.AnswerDeny, tools.AnswerNever:
 	default:
 		a = tools.AnswerDeny

@@ -99,12 +99,16 @@ type Approval struct {
 	Call           store.ToolCall // Arguments are a JSON object, exactly what the server would get
 	Tool           tools.Tool     // as it was offered to the model
 	Reason         string         // why there is a question, in a sentence
+	// Managed says that the provider runs the call on a server that it connects
+	// to itself; the answer goes to the provider.
+	Managed bool
 }
 
 // Options are what a Loop needs. Zero values mean the defaults that are named.
 type Options struct {
 	History    History          // required
 	Tools      Tools            // required
+	Managed    Managed          // nil hands no server to a provider
 	Logger     *slog.Logger     // nil discards
 	Now        func() time.Time // nil is time.Now
 	Parallel   int              // calls of one step that run at once; 0 means 8

@@ -9,14 +9,15 @@ import (
 )
 
 // Event is what happens in a turn: Appended, Started, Delta, Retrying, FellBack,
-// Finished, CallRunning, CallAsked, CallProgress, CallDone, StepLimit, Repeating
-// or TurnDone. The set is closed. Events come in order, on the goroutine that ranges over the
-// turn; those of calls that run side by side are mixed, those of one call are
-// in order. What an event points to is not changed afterwards; do not change it
-// either.
+// Finished, CallRunning, CallAsked, CallAnswered, CallProgress, CallDone,
+// StepLimit, Repeating or TurnDone. The set is closed. Events come in order, on
+// the goroutine that ranges over the turn; those of calls that run side by side
+// are mixed, those of one call are in order. What an event points to is not
+// changed afterwards; do not change it either.
 //
 // A step is: Started, Delta*, Finished, then for its calls CallRunning,
-// CallAsked, CallProgress and CallDone, then Appended with all their results.
+// CallAsked, CallProgress and CallDone, and for those that the provider asks to
+// run CallAsked and CallAnswered, then Appended with all that came of them.
 // Where the model failed and is called again, Retrying or FellBack follow the
 // deltas, and then Started and Delta* of the same message anew.
 type Event interface{ event() }
@@ -92,6 +93,14 @@ type CallProgress struct {
 	Progress  tools.Progress
 }
 
+// CallAnswered says what was answered to a call that the provider asks to run
+// itself. CallAsked came before it, unless the answer was no question. Whether
+// and how the call ran is told in the next message, as a call of its own.
+type CallAnswered struct {
+	MessageID string
+	Answer    store.ManagedAnswer
+}
+
 // CallDone says that a call has its result. The result is in the history at
 // most a second later, or with the Appended that ends the step. For calls that
 // a stop cut off it does not come; their results are in that Appended.
@@ -137,6 +146,7 @@ func (Finished) event()     {}
 func (CallRunning) event()  {}
 func (CallAsked) event()    {}
 func (CallProgress) event() {}
+func (CallAnswered) event() {}
 func (CallDone) event()     {}
 func (StepLimit) event()    {}
 func (Repeating) event()    {}

@@ -170,9 +170,10 @@ func (h *history) Unfinished(context.Context) ([]store.Conversation, error) {
 			continue
 		}
 		head := h.get(c.Head)
-		open := head.Status == store.StatusStreaming || len(head.Calls()) > 0
-		if head.Role == store.RoleTool && len(head.Results()) < len(h.get(head.ParentID).Calls()) {
-			open = true
+		open := head.Status == store.StatusStreaming || len(head.Calls())+len(head.Asked()) > 0
+		if head.Role == store.RoleTool {
+			asker := h.get(head.ParentID)
+			open = open || len(head.Results()) < len(asker.Calls()) || len(head.ManagedAnswers()) < len(asker.Asked())
 		}
 		if open {
 			out = append(out, c)
@@ -204,7 +205,8 @@ func (h *history) setFail(f func(int) bool) {
 
 // scripted is a model that answers from a script and keeps the requests.
 type scripted struct {
-	dialect tools.Dialect
+	dialect  tools.Dialect
+	features model.Features
 	// answers are given in turn; the last one repeats.
 	answers []func(ctx context.Context, req model.Request, yield func(model.Delta, error) bool)
 
@@ -212,8 +214,8 @@ type scripted struct {
 	requests []model.Request
 }
 
-// Features implements model.Client: calling functions is all.
-func (s *scripted) Features() model.Features { return model.Features{} }
+// Features implements model.Client; by default calling functions is all.
+func (s *scripted) Features() model.Features { return s.features }
 
 func (s *scripted) Dialect() tools.Dialect {
 	if s.dialect.MaxName == 0 {

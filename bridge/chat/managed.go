@@ -48,6 +48,9 @@ func (t *turn) handOver(conv store.Conversation, f model.Features, offered []too
 		return nil, offered, nil
 	}
 	servers, rest, err := t.Managed.HandOver(t.ctx, conv, f, offered)
+	if failed := (*model.Error)(nil); errors.As(err, &failed) && t.ctx.Err() == nil {
+		return nil, nil, failed
+	}
 	if err != nil {
 		return nil, nil, t.failed("hand servers to the provider", err)
 	}
@@ -331,12 +334,34 @@ func (r *runner) decide(c plannedCall) (result tools.Result) {
 	return tools.ErrorResult(reason)
 }
 
-// managedAnswer makes of a decision the part that answers the provider.
-func managedAnswer(r store.ToolResult) store.ManagedAnswer {
-	if r.IsError {
-		return store.ManagedAnswer{CallID: r.CallID, Reason: cut(r.Content.Text(), maxManagedError)}
+// managedAnswer is the part that answers the provider, and false while nobody
+// has decided. A step that was broken off allows nothing: nothing has run, and Stop means that nothing shall.
+func (o *openCalls) managedAnswer(i int, broken bool) (store.ManagedAnswer, bool) {
+	c, r := o.calls[i], o.results[i]
+	a := store.ManagedAnswer{CallID: c.call.ID}
+	switch {
+	case r != nil && r.IsError:
+		a.Reason = cut(r.Content.Text(), maxManagedError)
+	case broken:
+		a.Reason = "The person stopped the answer before this call was run."
+		if c.refuse != "" {
+			a.Reason = c.refuse
+		}
+	case r != nil:
+		a.Approve = true
+	default:
+		return a, false
 	}
-	return store.ManagedAnswer{CallID: r.CallID, Approve: true}
+	return a, true
+}
+
+// told is the event of a call that is over.
+func (o *openCalls) told(i int) Event {
+	if o.calls[i].managed {
+		a, _ := o.managedAnswer(i, false)
+		return CallAnswered{o.message, a}
+	}
+	return CallDone{o.message, *o.results[i]}
 }
 
 // endManaged closes a call of which nobody will hear the end.

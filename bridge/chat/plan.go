@@ -26,6 +26,9 @@ type plannedCall struct {
 	// refuse is what the model is told if the call is not run, whatever anybody
 	// would allow.
 	refuse string
+	// managed says that the provider runs it: all there is to do is to answer
+	// whether it may. Its result is then empty, or an error that says why not.
+	managed bool
 }
 
 // openCalls are the calls of the last message in the chain, as far as they have
@@ -38,6 +41,7 @@ type openCalls struct {
 	began   []bool              // the call was handed to Tools
 	size    int                 // bytes of the results
 	created time.Time
+	done    bool // all of them came to their end, and nothing broke the step off
 }
 
 func newOpenCalls(m store.Message, calls []plannedCall, now time.Time) *openCalls {
@@ -188,8 +192,13 @@ func (o *openCalls) clean(r tools.Result) tools.Result {
 // are missing as errors, or, while calls run, those that are there.
 func (o *openCalls) parts(all bool) store.Parts {
 	parts := make(store.Parts, 0, len(o.calls))
+	broken := all && !o.done
 	for i, c := range o.calls {
 		switch {
+		case c.managed:
+			if a, ok := o.managedAnswer(i, broken); ok {
+				parts = append(parts, a)
+			}
 		case o.results[i] != nil:
 			parts = append(parts, *o.results[i])
 		case !all:

@@ -49,24 +49,26 @@ func mend(chain []store.Message, cause string) []store.Message {
 		if last.Status == store.StatusStreaming {
 			last.Status = store.StatusInterrupted
 			last.Error = "The answer was cut off by " + cause + "."
-			last.Parts = withoutCalls(last.Parts)
+			last.Parts = cutParts(last.Parts)
 			return []store.Message{last}
 		}
-		if calls := last.Calls(); len(calls) > 0 {
+		if calls, asked := last.Calls(), last.Asked(); len(calls)+len(asked) > 0 {
 			return []store.Message{{
 				ID: store.NewID(), ConversationID: last.ConversationID, ParentID: last.ID,
 				Role: store.RoleTool, Status: store.StatusComplete, CreatedAt: last.CreatedAt,
-				Parts: answered(calls, nil, cutOffBy(cause)),
+				Parts: append(answered(calls, nil, cutOffBy(cause)), answeredAsked(asked, nil, askedCutOff)...),
 			}}
 		}
 	case store.RoleTool:
 		var calls []store.ToolCall
+		var asked []store.ManagedCall
 		if len(chain) > 1 && chain[len(chain)-2].ID == last.ParentID {
-			calls = chain[len(chain)-2].Calls()
+			calls, asked = chain[len(chain)-2].Calls(), chain[len(chain)-2].Asked()
 		}
-		if results := last.Results(); last.Status == store.StatusStreaming || len(results) < len(calls) {
+		results, answers := last.Results(), last.ManagedAnswers()
+		if last.Status == store.StatusStreaming || len(results) < len(calls) || len(answers) < len(asked) {
 			last.Status = store.StatusComplete
-			last.Parts = answered(calls, results, cutOffBy(cause))
+			last.Parts = append(answered(calls, results, cutOffBy(cause)), answeredAsked(asked, answers, askedCutOff)...)
 			return []store.Message{last}
 		}
 	default:
@@ -99,6 +101,10 @@ func answered(calls []store.ToolCall, results []store.ToolResult, sentence strin
 	}
 	return parts
 }
+
+// cutParts returns what is kept of an answer that was cut off. Its calls may be
+// cut in the middle, so they go.
+func cutParts(parts store.Parts) store.Parts { return cutManaged(withoutCalls(parts)) }
 
 // withoutCalls returns the parts other than calls.
 func withoutCalls(parts store.Parts) store.Parts {

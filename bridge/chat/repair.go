@@ -19,6 +19,9 @@ import (
 //   - each call has exactly one result, in the message right after it and in the
 //     order of the calls; a result that was lost is an error that says so, and
 //     results without a call are gone;
+//   - each call that a provider asks to run has exactly one answer, after those
+//     results; an answer that was lost is a refusal, and answers without a
+//     question are gone. What a provider still ran is closed with an error;
 //   - ids of calls are there and unique, names are such as every provider takes
 //     (a letter, then letters, digits, _ and -, at most 64), arguments are JSON
 //     objects;
@@ -100,6 +103,7 @@ func (r *repairer) assistant(m store.Message, answers *store.Message, results []
 	whole := m.Status == store.StatusComplete
 	results = slices.Clone(results)
 	var answered store.Parts
+	var asked []store.ManagedCall
 	said := false
 	m.Parts = keep(m.Parts, func(p store.Part) bool {
 		switch p := p.(type) {
@@ -107,8 +111,17 @@ func (r *repairer) assistant(m store.Message, answers *store.Message, results []
 			ok := strings.TrimSpace(p.Text) != ""
 			said = said || ok
 			return ok
-		case store.Reasoning, store.Opaque:
+		case store.Reasoning, store.Opaque, store.ManagedListing:
 			return whole
+		case store.ManagedCall:
+			if p.State == store.ManagedAsked {
+				if !whole || slices.ContainsFunc(asked, func(c store.ManagedCall) bool { return c.ID == p.ID }) {
+					return false
+				}
+				asked = append(asked, p)
+			}
+			said = true
+			return true
 		case store.ToolCall:
 			i := slices.IndexFunc(results, func(x store.ToolResult) bool { return x.CallID == p.ID })
 			switch {
@@ -129,6 +142,16 @@ func (r *repairer) assistant(m store.Message, answers *store.Message, results []
 		return
 	}
 	r.rename(m.Parts, answered)
+	for i, p := range m.Parts {
+		if c, ok := p.(store.ManagedCall); ok && c.State != store.ManagedAsked && c.State != store.ManagedDone {
+			m.Parts[i] = endManaged(c, cutOffBy("an interruption"))
+		}
+	}
+	if answers != nil {
+		answered = append(answered, answeredAsked(asked, answers.ManagedAnswers(), askedCutOff)...)
+	} else {
+		answered = append(answered, answeredAsked(asked, nil, askedCutOff)...)
+	}
 	m.Status, m.Error = store.StatusComplete, ""
 	if last := r.last(); last.Role == store.RoleAssistant {
 		m.Parts = join(last.Parts, m.Parts)

@@ -25,6 +25,10 @@ func (t *turn) request() (model.Request, error) {
 	if err != nil {
 		return model.Request{}, t.failed("find the tools of this conversation", err)
 	}
+	managed, offered, err := t.handOver(conv, c.Model.Features(), offered)
+	if err != nil {
+		return model.Request{}, err
+	}
 	dialect := c.Model.Dialect()
 	table := tools.NewTable(offered, dialect)
 	if n := len(table.Functions()); dialect.MaxTools > 0 && n > dialect.MaxTools {
@@ -34,8 +38,9 @@ func (t *turn) request() (model.Request, error) {
 	return model.Request{
 		Model:        c.Ref,
 		System:       prompt(t.conv.System, instructions),
-		Messages:     Repair(t.chain),
+		Messages:     withoutForeignAsks(Repair(t.chain), c.Ref, managed),
 		Tools:        table,
+		Managed:      managed,
 		Conversation: t.conv.ID,
 		Metadata:     t.conv.Metadata,
 	}, nil

@@ -39,6 +39,7 @@ type turn struct {
 	open   *openCalls          // calls in chain that are not answered yet
 	active int                 // which candidate answers: 0 is the one that was chosen
 	made   repeats             // what was called since anybody was asked
+	grants []grant             // what the provider may run now without asking again
 	usage  store.Usage
 }
 
@@ -125,8 +126,13 @@ func (t *turn) start() error {
 	}
 	t.ids = map[string]struct{}{}
 	for _, m := range t.chain {
-		for _, c := range m.Calls() {
-			t.ids[c.ID] = struct{}{}
+		for _, p := range m.Parts {
+			switch p := p.(type) {
+			case store.ToolCall:
+				t.ids[p.ID] = struct{}{}
+			case store.ManagedCall:
+				t.ids[p.ID] = struct{}{}
+			}
 		}
 	}
 	return nil

@@ -44,8 +44,14 @@ func validRequest(msgs []store.Message) error {
 			case store.Image, store.File:
 				ok = m.Role == store.RoleUser
 				said = true
-			case store.Reasoning, store.Opaque:
+			case store.Reasoning, store.Opaque, store.ManagedListing:
 				ok = m.Role == store.RoleAssistant
+			case store.ManagedCall:
+				ok = m.Role == store.RoleAssistant && p.State != store.ManagedRunning
+				said = true
+			case store.ManagedAnswer:
+				ok = m.Role == store.RoleTool
+				said = true
 			case store.ToolResult:
 				ok = m.Role == store.RoleTool
 				said = true
@@ -75,16 +81,16 @@ func validRequest(msgs []store.Message) error {
 		if i+1 < len(msgs) {
 			next = msgs[i+1].Role
 		}
-		switch calls := m.Calls(); {
+		switch calls, open := m.Calls(), len(m.Calls())+len(m.Asked()); {
 		case m.Role == store.RoleUser && next != store.RoleAssistant && next != "":
 			bad(i, "the person is followed by %s", next)
 		case m.Role == store.RoleTool && next != store.RoleAssistant && next != "":
 			bad(i, "results are followed by %s", next)
-		case m.Role == store.RoleTool && (i == 0 || len(msgs[i-1].Calls()) == 0):
+		case m.Role == store.RoleTool && (i == 0 || len(msgs[i-1].Calls())+len(msgs[i-1].Asked()) == 0):
 			bad(i, "results without calls")
-		case m.Role == store.RoleAssistant && len(calls) == 0 && next != store.RoleUser && next != "":
+		case m.Role == store.RoleAssistant && open == 0 && next != store.RoleUser && next != "":
 			bad(i, "an answer is followed by %s", next)
-		case m.Role == store.RoleAssistant && len(calls) > 0:
+		case m.Role == store.RoleAssistant && open > 0:
 			if next != store.RoleTool {
 				bad(i, "calls are followed by %q", next)
 				continue
@@ -99,9 +105,33 @@ func validRequest(msgs []store.Message) error {
 					bad(i, "the call %s is answered by %s", calls[k].ID, got[k].CallID)
 				}
 			}
+			if err := answersFit(m, msgs[i+1]); err != nil {
+				bad(i, "%v", err)
+			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// answersFit says whether what a provider asks in m is answered once, in order,
+// and after the results.
+func answersFit(m, after store.Message) error {
+	asked, got := m.Asked(), after.ManagedAnswers()
+	if len(asked) != len(got) {
+		return fmt.Errorf("%d questions of the provider and %d answers", len(asked), len(got))
+	}
+	for k := range asked {
+		if asked[k].ID != got[k].CallID {
+			return fmt.Errorf("the question %s is answered by %s", asked[k].ID, got[k].CallID)
+		}
+	}
+	results := len(after.Results())
+	for k, p := range after.Parts {
+		if _, ok := p.(store.ManagedAnswer); ok != (k >= results) {
+			return errors.New("answers stand before results")
+		}
+	}
+	return nil
 }
 
 // validChain says what is wrong with a chain as it is kept: something still
@@ -133,10 +163,15 @@ func validChain(chain []store.Message) error {
 			}
 			ids[c.ID] = true
 		}
-		if m.Role == store.RoleTool && (i == 0 || len(chain[i-1].Calls()) == 0) {
+		if m.Role == store.RoleTool && (i == 0 || len(chain[i-1].Calls())+len(chain[i-1].Asked()) == 0) {
 			bad(i, "results without calls")
 		}
-		if len(calls) == 0 {
+		for _, p := range m.Parts {
+			if c, ok := p.(store.ManagedCall); ok && (c.State == store.ManagedRunning || c.State == store.ManagedAsked && m.Status != store.StatusComplete) {
+				bad(i, "the call %s of the provider is %s", c.ID, c.State)
+			}
+		}
+		if len(calls)+len(m.Asked()) == 0 {
 			continue
 		}
 		if i+1 == len(chain) || chain[i+1].Role != store.RoleTool {
@@ -151,6 +186,9 @@ func validChain(chain []store.Message) error {
 		}
 		if len(got) != len(calls) {
 			bad(i, "%d calls and %d results", len(calls), len(got))
+		}
+		if err := answersFit(m, chain[i+1]); err != nil {
+			bad(i, "%v", err)
 		}
 	}
 	return errors.Join(errs...)
@@ -208,6 +246,41 @@ func TestValidatorsCatchBrokenChains(t *testing.T) {
 			return link(append(c, assistant(toolCall("1")), answers("1"))...)
 		},
 		"streaming": func(c []store.Message) []store.Message { c[3].Status = store.StatusStreaming; return c },
+	}
+	ask := store.ManagedCall{ID: "q", Server: "web", Tool: "buy", State: store.ManagedAsked}
+	asking := func() []store.Message {
+		c := link(user("a"), assistant(hi, toolCall("1"), ask), answers("1"), assistant(hi), user("b"))
+		c[2].Parts = append(c[2].Parts, store.ManagedAnswer{CallID: "q"})
+		return c
+	}
+	if err := errors.Join(validRequest(asking()), validChain(asking())); err != nil {
+		t.Fatalf("a good chain with a question: %v", err)
+	}
+	for name, d := range map[string]damage{
+		"question without an answer": func(c []store.Message) []store.Message { c[2].Parts = c[2].Parts[:1]; return c },
+		"answer to another question": func(c []store.Message) []store.Message {
+			c[2].Parts[1] = store.ManagedAnswer{CallID: "r"}
+			return c
+		},
+		"answer before a result": func(c []store.Message) []store.Message {
+			c[2].Parts[0], c[2].Parts[1] = c[2].Parts[1], c[2].Parts[0]
+			return c
+		},
+		"answer twice": func(c []store.Message) []store.Message {
+			c[2].Parts = append(c[2].Parts, c[2].Parts[1])
+			return c
+		},
+		"a call that still runs": func(c []store.Message) []store.Message {
+			c[3].Parts = store.Parts{hi, store.ManagedCall{ID: "z", State: store.ManagedRunning}}
+			return c
+		},
+	} {
+		if validRequest(d(asking())) == nil {
+			t.Errorf("%s: the validator of requests sees nothing", name)
+		}
+		if validChain(d(asking())) == nil {
+			t.Errorf("%s: the validator of chains sees nothing", name)
+		}
 	}
 	request := map[string]damage{
 		"nothing":             func([]store.Message) []store.Message { return nil },
