@@ -13,6 +13,7 @@ const (
 	maxMetadata      = 32  // entries
 	maxMetadataName  = 64  // bytes
 	maxMetadataValue = 128 // characters
+	maxMetadataBytes = 2 << 10
 )
 
 // ValidateMetadata says in a sentence which entry of a gateway's metadata cannot
@@ -21,6 +22,7 @@ func ValidateMetadata(metadata map[string]string) error {
 	if len(metadata) > maxMetadata {
 		return fmt.Errorf("the metadata has %d entries; %d are allowed (%w)", len(metadata), maxMetadata, ErrInvalid)
 	}
+	total := 0
 	for _, name := range slices.Sorted(maps.Keys(metadata)) {
 		value := metadata[name]
 		switch {
@@ -30,6 +32,9 @@ func ValidateMetadata(metadata map[string]string) error {
 			return fmt.Errorf("the metadata %q is no text (%w)", name, ErrInvalid)
 		case utf8.RuneCountInString(value) > maxMetadataValue:
 			return fmt.Errorf("the metadata %q is longer than %d characters (%w)", name, maxMetadataValue, ErrInvalid)
+		}
+		if total += len(name) + len(value); total > maxMetadataBytes {
+			return fmt.Errorf("the metadata is longer than %d bytes together (%w)", maxMetadataBytes, ErrInvalid)
 		}
 	}
 	return nil

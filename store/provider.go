@@ -1,9 +1,11 @@
 package store
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -59,7 +61,7 @@ type ProviderConfig struct {
 type Portkey struct {
 	Provider   string `json:"provider,omitempty"`    // a provider's name, or a slug "@work-openai"
 	VirtualKey Value  `json:"virtual_key,omitempty"` // may be a secret
-	Config     string `json:"config,omitempty"`      // the id of a config, or a JSON object
+	Config     string `json:"config,omitempty"`      // the id of a config, or a JSON object, in which ${secret:NAME} may stand
 }
 
 // ModelLimits is what a model takes and costs. Zero means unknown; prices are
@@ -112,10 +114,104 @@ func (p ProviderConfig) Validate() error {
 			return bad("the header %s contains a line break", k)
 		}
 		for _, ref := range v.Refs() {
-			if owner, ok := ref.ProviderID(); strings.Contains(string(ref), "/") && (!ok || owner != p.ID) {
+			if !p.owns(ref) {
 				return bad("the header %s refers to the secret %q, which belongs to something else", k, ref)
 			}
 		}
 	}
+	if err := ValidateMetadata(p.Metadata); err != nil {
+		return fmt.Errorf("provider %q: %w", p.ID, err)
+	}
+	if p.Portkey != nil {
+		if p.Kind == ProviderGemini {
+			return bad("Portkey takes the formats responses, chat and anthropic, not gemini")
+		}
+		if fault := p.portkeyFault(); fault != "" {
+			return bad("%s", fault)
+		}
+	}
+	switch {
+	case p.Fallback.Provider == p.ID && (p.Fallback.Model == p.Model || p.Fallback.Model == ""):
+		return bad("the fallback is the entry itself; name another provider or model")
+	case p.Fallback.Provider == "" && p.Fallback.Model != "":
+		return bad("the fallback names a model and no provider")
+	}
+	if p.Connector != "" && !slices.Contains([]string{"2025-04-04", "2025-11-20", "2026-09-15"}, p.Connector) {
+		return bad("the connector %q is not known; use 2025-04-04, 2025-11-20 or 2026-09-15", p.Connector)
+	}
+	for name, m := range p.Models {
+		if name == "" || m.Context < 0 || m.MaxOutput < 0 || !(m.Input >= 0) || !(m.Cached >= 0) || !(m.Output >= 0) {
+			return bad("what is said of the model %q is no number from 0 on", name)
+		}
+	}
 	return nil
+}
+
+// owns reports whether the entry may refer to the secret.
+func (p ProviderConfig) owns(ref SecretRef) bool {
+	owner, ok := ref.ProviderID()
+	return !strings.Contains(string(ref), "/") || ok && owner == p.ID
+}
+
+// maxPortkeyConfig bounds a config that goes in a header, in bytes.
+const maxPortkeyConfig = 4 << 10
+
+// portkeyFault says what cannot work about Portkey's part. That nothing is
+// chosen is right where the key has a config of its own.
+func (p ProviderConfig) portkeyFault() string {
+	for what, text := range map[string]string{"provider": p.Portkey.Provider, "virtual key": string(p.Portkey.VirtualKey)} {
+		if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
+			return "Portkey's " + what + " contains a character that a header cannot carry"
+		}
+	}
+	for _, ref := range append(p.Portkey.VirtualKey.Refs(), Value(p.Portkey.Config).Refs()...) {
+		if !p.owns(ref) {
+			return fmt.Sprintf("Portkey's part refers to the secret %q, which belongs to something else", ref)
+		}
+	}
+	config := strings.TrimSpace(p.Portkey.Config)
+	switch {
+	case config == "":
+		return ""
+	case len(config) > maxPortkeyConfig:
+		return fmt.Sprintf("Portkey's config is longer than %d bytes; keep it at Portkey and give its id", maxPortkeyConfig)
+	case portkeyID.MatchString(config):
+		return ""
+	}
+	var object map[string]any
+	if err := json.Unmarshal([]byte(config), &object); err != nil || object == nil {
+		return "Portkey's config must be the id of a config, such as pc-work-1a2b3c, or a JSON object"
+	}
+	if name, ok := bareKey(object); ok {
+		return fmt.Sprintf("Portkey's config holds a key under %q in the clear; write ${secret:NAME} there, or use a virtual key", name)
+	}
+	return ""
+}
+
+var portkeyID = regexp.MustCompile(`^[A-Za-z0-9_.@/-]{1,200}$`)
+
+// bareKey finds a field that by its name holds a key, and holds no reference to
+// one.
+func bareKey(v any) (string, bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			text, ok := inner.(string)
+			low := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+			if ok && text != "" && !Value(text).Secret() && (strings.HasSuffix(low, "apikey") || strings.HasSuffix(low, "authorization") ||
+				strings.HasSuffix(low, "secretaccesskey") || strings.HasSuffix(low, "token") || strings.HasSuffix(low, "password")) {
+				return name, true
+			}
+			if name, ok := bareKey(inner); ok {
+				return name, true
+			}
+		}
+	case []any:
+		for _, inner := range v {
+			if name, ok := bareKey(inner); ok {
+				return name, true
+			}
+		}
+	}
+	return "", false
 }
