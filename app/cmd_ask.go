@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"sync"
 
@@ -37,27 +38,22 @@ A tool that you have not allowed yet is asked about (--approve ask). Without a
 terminal that means no. "always" allows every call of this turn, keeps nothing,
 and overrides neither a "never" nor a definition that waits for your approval.`,
 		Example: `  drawbridge ask --provider rehearsal "workbench__time zone=America/Lima"
-  drawbridge ask --tools files,git__log --approve always "What changed this week?"`,
-		Args: cobra.ExactArgs(1),
+  drawbridge ask --tools files,git__log --approve always "What changed this week?"
+  drawbridge ask --conversation ID --edit MESSAGE "What changed this month?"
+  drawbridge ask --conversation ID --regenerate MESSAGE`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch o.approve {
 			case "ask", "always", "never":
 			default:
 				return usagef("--approve is ask, always or never, not %q", o.approve)
 			}
-			prompt := args[0]
-			if prompt == "-" {
-				text, err := io.ReadAll(io.LimitReader(c.session.Stdin, maxPrompt+1))
-				if err != nil {
-					return fmt.Errorf("read the prompt from stdin: %w", err)
-				}
-				if len(text) > maxPrompt {
-					return usagef("the prompt on stdin is longer than 4 MB")
-				}
-				prompt = string(text)
+			if err := o.check(cmd, len(args) == 1); err != nil {
+				return err
 			}
-			if strings.TrimSpace(prompt) == "" {
-				return usagef("the prompt is empty")
+			prompt, err := c.prompt(args)
+			if err != nil {
+				return err
 			}
 			b, err := c.started(cmd.Context())
 			if err != nil {
@@ -76,10 +72,16 @@ and overrides neither a "never" nor a definition that waits for your approval.`,
 				}
 			}
 			by := &terminal{session: c.session, mode: o.approve}
+			turn := o.turn(cmd.Context(), b, conv.ID, prompt, by)
 			if asJSON {
-				return c.askJSON(cmd.Context(), b, conv, prompt, by)
+				err = c.askJSON(conv, turn)
+			} else {
+				err = c.askText(conv, turn)
 			}
-			return c.askText(cmd.Context(), b, conv, prompt, by)
+			if err == nil {
+				b.AwaitTitle(cmd.Context(), conv.ID)
+			}
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -88,14 +90,104 @@ and overrides neither a "never" nor a definition that waits for your approval.`,
 	f.StringVar(&o.id, "conversation", "", "id of a conversation to go on with; a new one if left out")
 	f.StringVar(&o.tools, "tools", "", "servers and tools to offer (files,git__log), or none; the defaults if left out")
 	f.StringVar(&o.approve, "approve", "ask", "ask, always or never")
+	f.StringVar(&o.edit, "edit", "", "id of a message of yours to send again with another text; what followed it stays on its own branch")
+	f.StringVar(&o.regenerate, "regenerate", "", "id of an answer to make again; the old one stays on its own branch")
+	f.BoolVar(&o.retry, "retry", false, "go on with a turn that failed or was stopped")
+	f.StringVar(&o.system, "system", "", "system prompt of the conversation; empty for none")
+	f.StringVar(&o.preset, "preset", "", "name of a preset to take as the system prompt (see presets list)")
+	f.StringArrayVar(&o.metadata, "metadata", nil, "NAME=VALUE for the log of a gateway, in place of what the conversation had (repeatable)")
 	f.BoolVar(&asJSON, "json", false, "print one event a line")
+	cmd.MarkFlagsMutuallyExclusive("edit", "regenerate", "retry")
+	cmd.MarkFlagsMutuallyExclusive("system", "preset")
 	return cmd
 }
 
-// askOptions are the flags that choose a conversation and what it uses.
-type askOptions struct{ provider, model, id, tools, approve string }
+// prompt is the argument, or stdin for "-"; empty if there is none.
+func (c *cli) prompt(args []string) (string, error) {
+	if len(args) == 0 {
+		return "", nil
+	}
+	prompt := args[0]
+	if prompt == "-" {
+		text, err := io.ReadAll(io.LimitReader(c.session.Stdin, maxPrompt+1))
+		if err != nil {
+			return "", fmt.Errorf("read the prompt from stdin: %w", err)
+		}
+		if len(text) > maxPrompt {
+			return "", usagef("the prompt on stdin is longer than 4 MB")
+		}
+		prompt = string(text)
+	}
+	if strings.TrimSpace(prompt) == "" {
+		return "", usagef("the prompt is empty")
+	}
+	return prompt, nil
+}
 
-func (o askOptions) conversation(ctx context.Context, b *bridge.Bridge) (store.Conversation, error) {
+// askOptions are the flags that choose a conversation, what it uses, and where
+// in it the turn begins.
+type askOptions struct {
+	provider, model, id, tools, approve string
+	edit, regenerate                    string
+	retry                               bool
+	system, preset                      string
+	systemGiven                         bool
+	metadata                            []string
+}
+
+// check says what does not go together.
+func (o *askOptions) check(cmd *cobra.Command, prompt bool) error {
+	flags := cmd.Flags()
+	o.systemGiven = flags.Changed("system")
+	for _, name := range []string{"edit", "regenerate"} {
+		if flags.Changed(name) && flags.Lookup(name).Value.String() == "" {
+			return usagef("--%s takes the id of a message (see conversations show)", name)
+		}
+	}
+	again := o.regenerate != "" || o.retry
+	switch {
+	case again && prompt:
+		return usagef("--regenerate and --retry take no prompt; use --edit to send another one")
+	case !again && !prompt:
+		return usagef("a prompt is missing; see drawbridge ask --help")
+	case (again || o.edit != "") && o.id == "":
+		return usagef("say which conversation with --conversation")
+	}
+	return nil
+}
+
+// turn returns the turn that the flags ask for.
+func (o *askOptions) turn(ctx context.Context, b *bridge.Bridge, id, prompt string, by chat.Approver) iter.Seq2[chat.Event, error] {
+	switch {
+	case o.edit != "":
+		return b.Edit(ctx, id, o.edit, prompt, by)
+	case o.regenerate != "":
+		return b.Regenerate(ctx, id, o.regenerate, by)
+	}
+	return b.Send(ctx, id, prompt, by)
+}
+
+// settings changes what the flags say about the conversation itself.
+func (o *askOptions) settings(ctx context.Context, b *bridge.Bridge, id string, metadata map[string]string) error {
+	if o.preset != "" {
+		p, err := b.Preset(o.preset)
+		if err != nil {
+			return err
+		}
+		o.system, o.systemGiven = p.System, true
+	}
+	if o.systemGiven {
+		if err := b.SetSystem(ctx, id, o.system); err != nil {
+			return err
+		}
+	}
+	if metadata != nil {
+		return b.SetMetadata(ctx, id, metadata)
+	}
+	return nil
+}
+
+func (o *askOptions) conversation(ctx context.Context, b *bridge.Bridge) (store.Conversation, error) {
 	var (
 		conv store.Conversation
 		err  error
@@ -111,6 +203,15 @@ func (o askOptions) conversation(ctx context.Context, b *bridge.Bridge) (store.C
 			return conv, err
 		}
 		switches = &s
+	}
+	if o.preset != "" {
+		if _, err := b.Preset(o.preset); err != nil {
+			return conv, err
+		}
+	}
+	metadata, err := fields(o.metadata)
+	if err != nil {
+		return conv, err
 	}
 	if o.id != "" {
 		conv, err = b.Conversation(ctx, o.id)
@@ -130,11 +231,30 @@ func (o askOptions) conversation(ctx context.Context, b *bridge.Bridge) (store.C
 			return conv, err
 		}
 	}
+	if err := o.settings(ctx, b, conv.ID, metadata); err != nil {
+		return conv, err
+	}
 	return b.Conversation(ctx, conv.ID)
 }
 
+// fields reads NAME=VALUE flags; nil for none.
+func fields(flags []string) (map[string]string, error) {
+	var out map[string]string
+	for _, f := range flags {
+		k, v, ok := strings.Cut(f, "=")
+		if !ok || k == "" {
+			return nil, usagef("--metadata takes NAME=VALUE, not %q", f)
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[k] = v
+	}
+	return out, nil
+}
+
 // modelRef returns the model that the flags name, and the zero one for none.
-func (o askOptions) modelRef(b *bridge.Bridge) (store.ModelRef, error) {
+func (o *askOptions) modelRef(b *bridge.Bridge) (store.ModelRef, error) {
 	if o.provider == "" && o.model == "" {
 		return store.ModelRef{}, nil
 	}
@@ -160,7 +280,7 @@ func (o askOptions) modelRef(b *bridge.Bridge) (store.ModelRef, error) {
 }
 
 // switches reads the list of servers and tools. What it does not name is off.
-func (o askOptions) switches(ctx context.Context, b *bridge.Bridge) (store.Switches, error) {
+func (o *askOptions) switches(ctx context.Context, b *bridge.Bridge) (store.Switches, error) {
 	s := store.Switches{Off: true}
 	if o.tools == "none" {
 		return s, nil
@@ -200,9 +320,9 @@ func (o askOptions) switches(ctx context.Context, b *bridge.Bridge) (store.Switc
 }
 
 // askText streams the answer to stdout and tells of tool calls on stderr.
-func (c *cli) askText(ctx context.Context, b *bridge.Bridge, conv store.Conversation, prompt string, by chat.Approver) error {
+func (c *cli) askText(conv store.Conversation, turn iter.Seq2[chat.Event, error]) error {
 	printer := &textPrinter{out: c.session.Stdout, err: c.session.Stderr, names: map[string]string{}}
-	for event, err := range b.Send(ctx, conv.ID, prompt, by) {
+	for event, err := range turn {
 		if err != nil {
 			printer.end()
 			if err.Error() == printer.told {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -58,10 +59,21 @@ func TestScripts(t *testing.T) {
 			"setweb":   setWeb,
 			"glob":     globFile,
 			"escape":   escape,
+			"take":     take,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
+}
+
+// take keeps what the group of an expression matches last in stdout: take NAME
+// REGEXP.
+func take(ts *testscript.TestScript, _ bool, args []string) {
+	found := regexp.MustCompile(args[1]).FindAllStringSubmatch(ts.ReadFile("stdout"), -1)
+	if len(found) == 0 {
+		ts.Fatalf("%s is not in stdout", args[1])
+	}
+	ts.Setenv(args[0], found[len(found)-1][1])
 }
 
 // waitFile waits until a file is there: waitfile FILE.

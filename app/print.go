@@ -1,15 +1,14 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"time"
 	"unicode"
 
-	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
@@ -152,11 +151,11 @@ type eventJSON struct {
 }
 
 // askJSON prints one event a line. An error is an event, too.
-func (c *cli) askJSON(ctx context.Context, b *bridge.Bridge, conv store.Conversation, prompt string, by chat.Approver) error {
+func (c *cli) askJSON(conv store.Conversation, turn iter.Seq2[chat.Event, error]) error {
 	if err := c.printJSON(eventJSON{Type: "conversation", ID: conv.ID, Model: &conv.Model}); err != nil {
 		return err
 	}
-	for event, err := range b.Send(ctx, conv.ID, prompt, by) {
+	for event, err := range turn {
 		if err != nil {
 			if printErr := c.printJSON(eventJSON{Type: "error", Error: err.Error()}); printErr != nil {
 				return printErr

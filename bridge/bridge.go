@@ -43,6 +43,11 @@ import (
 // History keeps conversations. store/db implements it.
 type History interface {
 	chat.History
+	// SetHead shows that message last, or with leaf the newest below it, and
+	// returns the new head.
+	SetHead(ctx context.Context, conversation, message string, leaf bool) (string, error)
+	// Siblings returns what else stands in the place of the messages shown.
+	Siblings(ctx context.Context, conversation string) (map[string][]string, error)
 	CreateConversation(ctx context.Context, c store.Conversation) error
 	UpdateConversation(ctx context.Context, id string, change func(*store.Conversation)) (store.Conversation, error)
 	Conversation(ctx context.Context, id string) (store.Conversation, error)
@@ -130,6 +135,9 @@ type Bridge struct {
 	adaptersMu sync.Mutex // protects adapters
 	adapters   map[string]adapter
 
+	titles titles
+
+	life    context.Context // ends with Close
 	stop    context.CancelFunc
 	running sync.WaitGroup // goroutines of the bridge itself
 }
@@ -162,7 +170,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 
 	life, stop := context.WithCancel(context.Background())
-	b := &Bridge{o: o, stop: stop, adapters: map[string]adapter{}, switchboard: newSwitchboard(o.History), validator: tools.NewValidator()}
+	b := &Bridge{o: o, life: life, stop: stop, titles: newTitles(), adapters: map[string]adapter{}, switchboard: newSwitchboard(o.History), validator: tools.NewValidator()}
 	b.policy = policy.New(policy.Options{Ledger: o.Ledger, Logger: o.Logger})
 	bench := workbench.New(workbench.Options{
 		Folders: func() []string { return o.Settings.Settings().Folders },

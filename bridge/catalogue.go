@@ -115,6 +115,7 @@ func (c *catalogue) take(ctx context.Context, statuses []mcphost.Status) {
 			for _, l := range v.LeftOut {
 				delete(listed, tools.Ref{Server: s.Server.ID, Tool: l.Name})
 			}
+			v.Passed = inTurn(v.Passed, s.Server.Serial)
 			list = append(list, v.Passed...)
 		}
 		views = append(views, v)
@@ -123,6 +124,18 @@ func (c *catalogue) take(ctx context.Context, statuses []mcphost.Status) {
 	c.taken, c.views, c.listed, c.list = statuses, views, listed, list
 	c.mu.Unlock()
 	c.changed.fire()
+}
+
+// inTurn marks the tools of a server whose calls run in turn.
+func inTurn(list []tools.Tool, serial bool) []tools.Tool {
+	if !serial {
+		return list
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Serial = true
+	}
+	return list
 }
 
 // review asks the policy.

@@ -3,12 +3,18 @@ package bridge
 import (
 	"context"
 	"fmt"
-	"iter"
+	"maps"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// The bounds of what a person says about a conversation.
+const (
+	maxSystem       = 256 << 10 // bytes of a system prompt
+	maxMetadata     = 64        // fields
+	maxMetadataText = 1 << 10   // bytes of a name or a value
 )
 
 // NewConversation makes a conversation with the default model and tools.
@@ -39,13 +45,13 @@ func (b *Bridge) Messages(ctx context.Context, id string) ([]store.Message, erro
 	return b.o.History.Chain(ctx, id)
 }
 
-// RenameConversation gives a conversation a title.
+// RenameConversation gives a conversation a title, which then stays.
 func (b *Bridge) RenameConversation(ctx context.Context, id, title string) error {
 	title = strings.TrimSpace(title)
 	if title == "" {
 		return fmt.Errorf("a conversation needs a title (%w)", store.ErrInvalid)
 	}
-	return b.change(ctx, id, func(c *store.Conversation) { c.Title = title })
+	return b.change(ctx, id, func(c *store.Conversation) { c.Title, c.Named = title, true })
 }
 
 // DeleteConversation removes a conversation with everything said in it.
@@ -77,54 +83,25 @@ func (b *Bridge) change(ctx context.Context, id string, f func(*store.Conversati
 	return b.switchboard.update(ctx, id, f)
 }
 
-// Send runs one turn: it appends the message, and goes on until the model is
-// done. With an empty text it continues from the last message, which is how a
-// turn that failed is tried again. Events and their guarantees are chat.Loop's.
-// The turn ends when the context does or the reader breaks out; the history is
-// whole either way.
-func (b *Bridge) Send(ctx context.Context, conversationID, text string, by chat.Approver) iter.Seq2[chat.Event, error] {
-	return func(yield func(chat.Event, error) bool) {
-		conv, err := b.o.History.Conversation(ctx, conversationID)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		client, err := b.client(conv.Model)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		turn := chat.Turn{Conversation: conv, Model: client, Approver: by}
-		if text != "" {
-			turn.Message = store.Message{Role: store.RoleUser, Parts: store.Parts{store.Text{Text: text}}}
-			if conv.Title == "" {
-				title := titleOf(text)
-				if err := b.change(ctx, conv.ID, func(c *store.Conversation) { c.Title = title }); err != nil {
-					yield(nil, err)
-					return
-				}
-				turn.Conversation.Title = title
-			}
-		}
-		for e, err := range b.loop.Run(ctx, turn) {
-			if !yield(e, err) {
-				return
-			}
-		}
+// SetSystem gives a conversation a system prompt, from the next turn on; an
+// empty one is none.
+func (b *Bridge) SetSystem(ctx context.Context, id, system string) error {
+	if len(system) > maxSystem || !utf8.ValidString(system) {
+		return fmt.Errorf("a system prompt is text of at most %d kB (%w)", maxSystem>>10, store.ErrInvalid)
 	}
+	return b.change(ctx, id, func(c *store.Conversation) { c.System = system })
 }
 
-// titleOf makes a title of the first message: its first line, cut at a word.
-func titleOf(text string) string {
-	const limit = 60
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	line = strings.Join(strings.Fields(line), " ")
-	if utf8.RuneCountInString(line) <= limit {
-		return line
+// SetMetadata says what gateways that keep a log of requests are told about the
+// conversation, over what the provider entry says.
+func (b *Bridge) SetMetadata(ctx context.Context, id string, metadata map[string]string) error {
+	if len(metadata) > maxMetadata {
+		return fmt.Errorf("a conversation has at most %d fields of metadata (%w)", maxMetadata, store.ErrInvalid)
 	}
-	cut := string([]rune(line)[:limit])
-	if i := strings.LastIndexByte(cut, ' '); i > limit/2 {
-		cut = cut[:i]
+	for k, v := range metadata {
+		if k == "" || len(k) > maxMetadataText || len(v) > maxMetadataText || !utf8.ValidString(k+v) {
+			return fmt.Errorf("metadata are names and values of at most %d bytes (%w)", maxMetadataText, store.ErrInvalid)
+		}
 	}
-	return cut + "…"
+	return b.change(ctx, id, func(c *store.Conversation) { c.Metadata = maps.Clone(metadata) })
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -18,7 +19,9 @@ type Conversation struct {
 	// feature …), over that of the provider entry.
 	Metadata map[string]string
 	// Named says that a person gave the title, so that it is not made anew.
-	Named     bool
+	Named bool
+	// Aside is what was used beside the messages, such as for the title.
+	Aside     []Used
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -161,6 +164,24 @@ func (u Usage) Add(v Usage) Usage {
 		Input: u.Input + v.Input, Cached: u.Cached + v.Cached, Output: u.Output + v.Output,
 		Reasoning: u.Reasoning + v.Reasoning, Written: u.Written + v.Written,
 	}
+}
+
+// Used is what calls of one model used.
+type Used struct {
+	Model ModelRef `json:"model"`
+	Usage Usage    `json:"usage"`
+}
+
+// AddUsed returns a copy of the list with the usage added to that of its model.
+func AddUsed(list []Used, m ModelRef, u Usage) []Used {
+	list = slices.Clone(list)
+	for i := range list {
+		if list[i].Model == m {
+			list[i].Usage = list[i].Usage.Add(u)
+			return list
+		}
+	}
+	return append(list, Used{m, u})
 }
 
 // Part is a piece of a message: Text, Reasoning, ToolCall, ToolResult, Image,

@@ -9,36 +9,9 @@ import (
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// branch is a message as far as it matters for the shape of the tree.
-type branch struct {
-	id, parent string
-	role       store.Role
-}
-
 // querier is a database or a transaction.
 type querier interface {
-	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
 	QueryRowContext(context.Context, string, ...any) *sql.Row
-}
-
-// branches returns all messages of a conversation, the oldest first. There is
-// no index on parents, which would cost Append a page, so what asks for
-// children walks over them; the contents are not read.
-func branches(ctx context.Context, q querier, conversationID string) ([]branch, error) {
-	rows, err := q.QueryContext(ctx, "SELECT id, coalesce(parent, ''), role FROM messages WHERE conversation = ? ORDER BY seq", conversationID)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []branch
-	for rows.Next() {
-		var b branch
-		if err := rows.Scan(&b.id, &b.parent, &b.role); err != nil {
-			return nil, err
-		}
-		out = append(out, b)
-	}
-	return out, rows.Err()
 }
 
 // ChainTo returns the messages from the first to that one, whether they are
@@ -85,32 +58,27 @@ func (d *DB) SetHead(ctx context.Context, conversationID, messageID string, leaf
 // itself if it has no calls or nothing answers them; with leaf it goes down to
 // the end of the newest branch.
 func below(ctx context.Context, q querier, conversationID, messageID string, leaf bool) (string, error) {
-	all, err := branches(ctx, q, conversationID)
-	if err != nil {
-		return "", err
+	depth := 1
+	if leaf {
+		depth = maxChain
 	}
-	newest := map[string]branch{} // parent → its newest child
-	found := false
-	for _, b := range all {
-		found = found || b.id == messageID
-		if b.parent != "" && (leaf || b.role == store.RoleTool) {
-			newest[b.parent] = b
-		}
+	var id string
+	err := q.QueryRowContext(ctx, `
+		WITH RECURSIVE down (id, depth) AS (
+			SELECT id, 0 FROM messages WHERE id = ?1 AND conversation = ?2
+			UNION ALL
+			SELECT (
+				SELECT m.id FROM messages m
+				WHERE m.conversation = ?2 AND m.parent = down.id AND (?4 OR m.role = 'tool')
+				ORDER BY m.seq DESC LIMIT 1
+			), depth + 1
+			FROM down WHERE down.id IS NOT NULL AND depth < ?3
+		)
+		SELECT id FROM down WHERE id IS NOT NULL ORDER BY depth DESC LIMIT 1`, messageID, conversationID, depth, leaf).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("the message %s of the conversation %s: %w", messageID, conversationID, store.ErrNotFound)
 	}
-	if !found {
-		return "", fmt.Errorf("the message %s of the conversation %s: %w", messageID, conversationID, store.ErrNotFound)
-	}
-	for range all { // a damaged file might hold a loop
-		child, ok := newest[messageID]
-		if !ok {
-			break
-		}
-		messageID = child.id
-		if !leaf {
-			break
-		}
-	}
-	return messageID, nil
+	return id, err
 }
 
 // Siblings returns, for each message that the conversation shows and that has
@@ -119,33 +87,41 @@ func below(ctx context.Context, q querier, conversationID, messageID string, lea
 // store.ErrNotFound if there is no such conversation.
 func (d *DB) Siblings(ctx context.Context, conversationID string) (map[string][]string, error) {
 	const what = "read the branches"
-	var head string
-	err := d.read.QueryRowContext(ctx, "SELECT head FROM conversations WHERE id = ?", conversationID).Scan(&head)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = noConversation(conversationID)
+	out, err := d.siblings(ctx, conversationID)
+	if err == nil && len(out) == 0 {
+		_, err = loadConversation(ctx, d.read, conversationID)
 	}
 	if err != nil {
 		return nil, d.explain(what, err)
-	}
-	all, err := branches(ctx, d.read, conversationID)
-	if err != nil {
-		return nil, d.explain(what, err)
-	}
-	parents := make(map[string]string, len(all))
-	children := map[string][]string{}
-	for _, b := range all {
-		parents[b.id] = b.parent
-		children[b.parent] = append(children[b.parent], b.id)
-	}
-	out := map[string][]string{}
-	id := head
-	for range all { // a damaged file might hold a loop
-		if there := children[parents[id]]; len(there) > 1 {
-			out[id] = there
-		}
-		if id = parents[id]; id == "" {
-			break
-		}
 	}
 	return out, nil
+}
+
+func (d *DB) siblings(ctx context.Context, conversationID string) (map[string][]string, error) {
+	rows, err := d.read.QueryContext(ctx, `
+		WITH RECURSIVE chain (id, parent, depth) AS (
+			SELECT m.id, m.parent, 0 FROM conversations c JOIN messages m ON m.id = c.head WHERE c.id = ?1
+			UNION ALL
+			SELECT m.id, m.parent, depth + 1 FROM chain JOIN messages m ON m.id = chain.parent WHERE depth < ?2
+		)
+		SELECT chain.id, s.id FROM chain JOIN messages s ON s.conversation = ?1 AND s.parent IS chain.parent
+		ORDER BY s.seq`, conversationID, maxChain)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[string][]string{}
+	for rows.Next() {
+		var shown, sibling string
+		if err := rows.Scan(&shown, &sibling); err != nil {
+			return nil, err
+		}
+		out[shown] = append(out[shown], sibling)
+	}
+	for id, all := range out {
+		if len(all) < 2 {
+			delete(out, id)
+		}
+	}
+	return out, rows.Err()
 }

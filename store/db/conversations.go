@@ -11,7 +11,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-const conversationColumns = "id, title, head, provider, model, system, switches, metadata, named, created_at, updated_at"
+const conversationColumns = "id, title, head, provider, model, system, switches, metadata, named, aside, created_at, updated_at"
 
 type scanner interface{ Scan(...any) error }
 
@@ -19,10 +19,10 @@ func scanConversation(row scanner) (store.Conversation, error) {
 	var (
 		c                store.Conversation
 		switches         []byte
-		metadata         []byte
+		metadata, aside  []byte
 		created, updated int64
 	)
-	err := row.Scan(&c.ID, &c.Title, &c.Head, &c.Model.Provider, &c.Model.Model, &c.System, &switches, &metadata, &c.Named, &created, &updated)
+	err := row.Scan(&c.ID, &c.Title, &c.Head, &c.Model.Provider, &c.Model.Model, &c.System, &switches, &metadata, &c.Named, &aside, &created, &updated)
 	if err != nil {
 		return c, err
 	}
@@ -33,6 +33,9 @@ func scanConversation(row scanner) (store.Conversation, error) {
 	if err := json.Unmarshal(metadata, &c.Metadata); err != nil {
 		return c, fmt.Errorf("the metadata of conversation %s: %w", c.ID, err)
 	}
+	if err := json.Unmarshal(aside, &c.Aside); err != nil {
+		return c, fmt.Errorf("the usage of conversation %s: %w", c.ID, err)
+	}
 	return c, nil
 }
 
@@ -42,7 +45,7 @@ func (d *DB) CreateConversation(ctx context.Context, c store.Conversation) error
 	if c.ID == "" || c.Head != "" {
 		return fmt.Errorf("begin a conversation: it needs an id and no messages (%w)", store.ErrInvalid)
 	}
-	switches, metadata, err := conversationJSON(c)
+	switches, metadata, aside, err := conversationJSON(c)
 	if err != nil {
 		return fmt.Errorf("begin a conversation: %w", err)
 	}
@@ -54,20 +57,18 @@ func (d *DB) CreateConversation(ctx context.Context, c store.Conversation) error
 	}
 	return d.update(ctx, "begin a conversation", func(ctx context.Context, tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx,
-			"INSERT INTO conversations ("+conversationColumns+") VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING",
-			c.ID, c.Title, "", c.Model.Provider, c.Model.Model, c.System, switches, metadata, c.Named, toNanos(c.CreatedAt), toNanos(c.UpdatedAt))
+			"INSERT INTO conversations ("+conversationColumns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING",
+			c.ID, c.Title, "", c.Model.Provider, c.Model.Model, c.System, switches, metadata, c.Named, aside, toNanos(c.CreatedAt), toNanos(c.UpdatedAt))
 		return oneRow(res, err, fmt.Errorf("the conversation %s: %w", c.ID, store.ErrExists))
 	})
 }
 
 // conversationJSON returns what is kept as JSON.
-func conversationJSON(c store.Conversation) (switches, metadata string, err error) {
-	s, err := json.Marshal(c.Switches)
-	if err != nil {
-		return "", "", err
-	}
-	m, err := json.Marshal(c.Metadata)
-	return string(s), string(m), err
+func conversationJSON(c store.Conversation) (switches, metadata, aside string, err error) {
+	s, err1 := json.Marshal(c.Switches)
+	m, err2 := json.Marshal(c.Metadata)
+	a, err3 := json.Marshal(c.Aside)
+	return string(s), string(m), string(a), errors.Join(err1, err2, err3)
 }
 
 // oneRow gives missing if a statement changed nothing.
@@ -113,13 +114,13 @@ func (d *DB) UpdateConversation(ctx context.Context, id string, change func(*sto
 		if now.ID != was.ID || now.Head != was.Head || !now.CreatedAt.Equal(was.CreatedAt) {
 			return fmt.Errorf("its id, its last message and its age stay as they are (%w)", store.ErrInvalid)
 		}
-		switches, metadata, err := conversationJSON(now)
+		switches, metadata, aside, err := conversationJSON(now)
 		if err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx,
-			"UPDATE conversations SET title = ?, provider = ?, model = ?, system = ?, switches = ?, metadata = ?, named = ?, updated_at = ? WHERE id = ?",
-			now.Title, now.Model.Provider, now.Model.Model, now.System, switches, metadata, now.Named, toNanos(now.UpdatedAt), id)
+			"UPDATE conversations SET title = ?, provider = ?, model = ?, system = ?, switches = ?, metadata = ?, named = ?, aside = ?, updated_at = ? WHERE id = ?",
+			now.Title, now.Model.Provider, now.Model.Model, now.System, switches, metadata, now.Named, aside, toNanos(now.UpdatedAt), id)
 		return err
 	})
 	if err != nil {
@@ -145,7 +146,7 @@ func (d *DB) Conversations(ctx context.Context) ([]store.Conversation, error) {
 // of the calls before it.
 func (d *DB) Unfinished(ctx context.Context) ([]store.Conversation, error) {
 	return d.conversations(ctx, `
-		SELECT c.id, c.title, c.head, c.provider, c.model, c.system, c.switches, c.metadata, c.named, c.created_at, c.updated_at
+		SELECT c.id, c.title, c.head, c.provider, c.model, c.system, c.switches, c.metadata, c.named, c.aside, c.created_at, c.updated_at
 		FROM conversations c
 		JOIN messages m ON m.id = c.head
 		LEFT JOIN messages p ON p.id = m.parent

@@ -106,6 +106,9 @@ DROP TABLE messages;
 ALTER TABLE tree RENAME TO messages;
 CREATE INDEX messages_tree ON messages (conversation, parent);
 `,
+	`
+ALTER TABLE conversations ADD COLUMN aside TEXT NOT NULL DEFAULT 'null';
+`,
 }
 
 // migrate brings the schema to the newest version, all of it or nothing.
