@@ -27,22 +27,30 @@ import (
 )
 
 func main() {
-	if slices.Contains(os.Args[1:], echoServer) {
+	if len(os.Args) == 2 && os.Args[1] == echoServer {
 		os.Exit(exit(serveEcho()))
 	}
-	if slices.Contains(os.Args[1:], modelServer) {
+	if len(os.Args) == 2 && os.Args[1] == modelServer {
 		os.Exit(exit(serveModel()))
+	}
+	if len(os.Args) > 1 && (os.Args[1] == bareLoopProgram || os.Args[1] == ourLoopProgram) {
+		os.Exit(exit(serveLoop(context.Background(), os.Args[1], os.Args[2:])))
 	}
 	var b bench
 	flag.StringVar(&b.app, "app", "./drawbridge", "the program to measure")
 	flag.StringVar(&b.hello, "hello", "", "the hello-world window to compare it with")
 	flag.StringVar(&b.out, "out", ".ci/out/bench", "the folder for logs and the table")
 	flag.IntVar(&b.pairs, "pairs", measure.MinPairs, "how many pairs a latency takes")
+	peers := flag.String("peers", "", "compare the loops of others instead; the folder app/testdata/peers")
+	python := flag.String("python", "python3", "the Python of those peers")
 	only := flag.String("only", "", "the names of the benchmarks to run, with commas; all by default")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if *peers != "" {
+		os.Exit(exit(compareLoops(ctx, *peers, *python, os.Stdout)))
+	}
 	os.Exit(exit(b.run(ctx, *only)))
 }
 

@@ -71,6 +71,15 @@ func processor(work func() error) (time.Duration, error) {
 	return after - before, err
 }
 
+// peak is the most memory that a process had resident, in MB.
+func peak(state *os.ProcessState) (float64, error) {
+	u, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0, fmt.Errorf("the system says %T of a process", state.SysUsage())
+	}
+	return float64(u.Maxrss) / 1000, nil // it is in kB
+}
+
 func used() (time.Duration, error) {
 	var u syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_SELF, &u)
@@ -115,19 +124,12 @@ func (b *bench) turn(ctx context.Context, name string, limit float64, kept bool,
 	}
 	var before int64 // commits when the last turn began
 	ours := func(ctx context.Context) (time.Duration, error) {
-		conversation, err := whole.NewConversation(ctx)
+		conversation, err := newTurn(ctx, whole, ref)
 		if err != nil {
 			return 0, err
 		}
-		// A title that a person gave is not made by the model.
-		if err := whole.RenameConversation(ctx, conversation.ID, "A measurement"); err != nil {
-			return 0, err
-		}
-		if err := whole.SetConversationModel(ctx, conversation.ID, ref); err != nil {
-			return 0, err
-		}
 		before = history.commits.Load()
-		return cost(func() error { return turnOf(ctx, whole, conversation.ID) })
+		return cost(func() error { return turnOf(ctx, whole, conversation) })
 	}
 
 	for range 3 { // warm
@@ -161,6 +163,19 @@ func (b *bench) turn(ctx context.Context, name string, limit float64, kept bool,
 	row = latency.Row(name, limit)
 	row.Detail += detail
 	return row, err
+}
+
+// newTurn makes a conversation that the stand-in answers.
+func newTurn(ctx context.Context, whole *bridge.Bridge, ref store.ModelRef) (string, error) {
+	conversation, err := whole.NewConversation(ctx)
+	if err != nil {
+		return "", err
+	}
+	// A title that a person gave is not made by the model.
+	if err := whole.RenameConversation(ctx, conversation.ID, "A measurement"); err != nil {
+		return "", err
+	}
+	return conversation.ID, whole.SetConversationModel(ctx, conversation.ID, ref)
 }
 
 // turnOf runs one turn and checks that it was whole.
