@@ -7,13 +7,14 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 FUZZTIME ?= 10s
 OUT      ?= $(CURDIR)/.ci/out
 FIXTURES := app/testdata/npm
+PEERS    := app/testdata/peers
 
 # The window needs cgo, and nothing else does: these build without it on every
 # system that Drawbridge is for.
 PLAIN_TARGETS := linux/amd64 linux/arm64 windows/amd64 darwin/amd64 darwin/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench fuzz soak gallery lint package \
+.PHONY: help run build test bench peers fuzz soak gallery lint package \
         deps-build deps-test unit e2e portable
 
 help: ## list the targets (this is the default)
@@ -59,6 +60,10 @@ bench: deps-test build ## a table of Drawbridge beside its references; fails ove
 	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
 	@'$(OUT)/bin/bench' -app '$(CURDIR)/drawbridge' -hello '$(OUT)/bin/hello' -out '$(OUT)/bench'
 
+peers: deps-test build $(PEERS)/node_modules/.package-lock.json $(PEERS)/.venv/installed $(FIXTURES)/node_modules/.package-lock.json ## real gateways in the middle, and the loops of others beside ours
+	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
+	@'$(OUT)/bin/bench' -peers '$(PEERS)' -python '$(PEERS)/.venv/bin/python' -app '$(CURDIR)/drawbridge' -out '$(OUT)/peers'
+
 fuzz: deps-build ## every fuzz test for FUZZTIME each (10s)
 	@set -e; for folder in $$(grep -rl --include='*_test.go' '^func Fuzz' app assets bridge store | xargs -r -n1 dirname | sort -u); do \
 		for target in $$($(GO) test -tags '$(TAGS)' -list '^Fuzz' "./$$folder" | grep '^Fuzz'); do \
@@ -88,4 +93,17 @@ deps-test:
 $(FIXTURES)/node_modules/.package-lock.json: $(FIXTURES)/package.json $(FIXTURES)/package-lock.json
 	@.ci/deps node
 	cd $(FIXTURES) && npm ci --loglevel=error </dev/null
+	@touch $@
+
+# Gateways and loops of others: npm packages as pinned in package-lock.json, and
+# Python packages in a virtual environment of their own.
+$(PEERS)/node_modules/.package-lock.json: $(PEERS)/package.json $(PEERS)/package-lock.json
+	@.ci/deps node
+	cd $(PEERS) && npm ci --loglevel=error </dev/null
+	@touch $@
+
+$(PEERS)/.venv/installed: $(PEERS)/requirements.txt
+	@.ci/deps python
+	python3 -m venv $(PEERS)/.venv
+	$(PEERS)/.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r $(PEERS)/requirements.txt </dev/null
 	@touch $@
