@@ -74,7 +74,7 @@ and overrides neither a "never" nor a definition that waits for your approval.`,
 			by := &terminal{session: c.session, mode: o.approve}
 			turn := o.turn(cmd.Context(), b, conv.ID, prompt, by)
 			if asJSON {
-				err = c.askJSON(conv, turn)
+				err = c.askJSON(cmd.Context(), b, conv, turn)
 			} else {
 				err = c.askText(conv, turn)
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
@@ -39,7 +41,10 @@ func (p *textPrinter) print(e chat.Event) {
 		}
 		for _, c := range e.Message.Calls() {
 			p.names[c.ID] = c.Name
-			fmt.Fprintf(p.err, "→ %s %s\n", visible(c.Name), visible(string(c.Arguments)))
+			if meant := chat.Meant(c); c.Server != "" && string(meant.Arguments) != string(c.Arguments) {
+				p.names[c.ID], c = tools.Ref{Server: c.Server, Tool: c.Tool}.String(), meant
+			}
+			fmt.Fprintf(p.err, "→ %s %s\n", visible(p.names[c.ID]), visible(string(c.Arguments)))
 		}
 	case chat.Retrying:
 		p.end()
@@ -47,6 +52,9 @@ func (p *textPrinter) print(e chat.Event) {
 	case chat.FellBack:
 		p.end()
 		fmt.Fprintf(p.err, "drawbridge: %s %s/%s answers instead\n", visible(e.Reason), e.To.Provider, e.To.Model)
+	case chat.Summarising:
+		p.end()
+		fmt.Fprintln(p.err, "drawbridge: the conversation is getting too long for the model; its beginning is being summarised")
 	case chat.CallProgress:
 		fmt.Fprintf(p.err, "… %s%s\n", visible(p.names[e.CallID]), visible(progressText(e.Progress)))
 	case chat.CallDone:
@@ -147,11 +155,16 @@ type eventJSON struct {
 	Done      float64         `json:"done,omitempty"`
 	Total     float64         `json:"total,omitempty"`
 	Usage     *store.Usage    `json:"usage,omitempty"`
+	Tokens    int64           `json:"tokens,omitempty"`    // that the conversation takes of the model's context
+	Limit     int64           `json:"limit,omitempty"`     // the model's context, if it is known
+	CostUSD   *float64        `json:"cost_usd,omitempty"`  // of the turn, if the prices are known
+	TotalUSD  *float64        `json:"total_usd,omitempty"` // of the conversation so far, if the prices are known
+	Until     string          `json:"until,omitempty"`     // id of the last message that a summary covers
 	Error     string          `json:"error,omitempty"`
 }
 
 // askJSON prints one event a line. An error is an event, too.
-func (c *cli) askJSON(conv store.Conversation, turn iter.Seq2[chat.Event, error]) error {
+func (c *cli) askJSON(ctx context.Context, b *bridge.Bridge, conv store.Conversation, turn iter.Seq2[chat.Event, error]) error {
 	if err := c.printJSON(eventJSON{Type: "conversation", ID: conv.ID, Model: &conv.Model}); err != nil {
 		return err
 	}
@@ -163,12 +176,38 @@ func (c *cli) askJSON(conv store.Conversation, turn iter.Seq2[chat.Event, error]
 			return exitCode(exitError)
 		}
 		for _, line := range eventLines(event) {
+			if line.Type == "done" {
+				if line, err = doneLine(ctx, b, conv.ID, line); err != nil {
+					return err
+				}
+			}
 			if err := c.printJSON(line); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// doneLine adds to the end of a turn what the conversation takes now and cost so
+// far.
+func doneLine(ctx context.Context, b *bridge.Bridge, conversation string, line eventJSON) (eventJSON, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second) // also after a stop
+	defer cancel()
+	use, err := b.Usage(ctx, conversation)
+	if err != nil {
+		return line, fmt.Errorf("count what the conversation takes: %w", err)
+	}
+	line.Tokens, line.Limit, line.TotalUSD = use.Tokens, use.Limit, known(use.Cost)
+	return line, nil
+}
+
+// known returns the cost, nil if it is not known.
+func known(c chat.Cost) *float64 {
+	if !c.Known {
+		return nil
+	}
+	return &c.USD
 }
 
 func eventLines(e chat.Event) []eventJSON {
@@ -207,18 +246,26 @@ func eventLines(e chat.Event) []eventJSON {
 			Type: "result", Message: e.MessageID, ID: e.Result.CallID, IsError: &e.Result.IsError,
 			Millis: &millis, Content: e.Result.Content,
 		}}
+	case chat.Summarising:
+		return []eventJSON{{Type: "summarising", Until: e.Until}}
 	case chat.StepLimit:
 		return []eventJSON{{Type: "step_limit", Steps: e.Steps}}
 	case chat.Repeating:
 		return []eventJSON{{Type: "repeating", Steps: e.Pause.Steps, Reason: e.Pause.String()}}
 	case chat.TurnDone:
-		return []eventJSON{{Type: "done", Reason: string(e.Reason), Usage: &e.Usage}}
+		return []eventJSON{{Type: "done", Reason: string(e.Reason), Usage: &e.Usage, CostUSD: known(e.Cost)}}
 	}
 	return nil
 }
 
 func messageLine(m store.Message) eventJSON {
-	return eventJSON{Type: "message", ID: m.ID, Role: m.Role, Status: m.Status, Text: m.Text(), Error: m.Error}
+	text := m.Text()
+	for _, p := range m.Parts {
+		if s, ok := p.(store.Summary); ok {
+			text = s.Text
+		}
+	}
+	return eventJSON{Type: "message", ID: m.ID, Role: m.Role, Status: m.Status, Text: text, Error: m.Error}
 }
 
 func callLine(kind, message string, c store.ToolCall) eventJSON {

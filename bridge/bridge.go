@@ -35,6 +35,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/policy"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
+	"github.com/drawbridge-app/drawbridge/bridge/tokens"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/bridge/workbench"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -198,6 +199,11 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Logger:    o.Logger,
 		Now:       o.Now,
 		StepLimit: o.Settings.Settings().StepLimit,
+		Limits:    b.limits,
+		Count:     tokens.NewCounter().Count,
+		SearchShare: func() float64 {
+			return o.Settings.Settings().SearchShare
+		},
 	})
 	b.apply()
 	b.running.Go(func() { b.catalogue.follow(life, b.host) })

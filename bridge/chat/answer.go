@@ -33,6 +33,7 @@ type answer struct {
 	managed bool // the provider itself has looked for tools or run one
 	refused bool // what came cannot be taken, and would not be another time
 	kept    bool // the history has it as it stays
+	made    int  // how often room was made in the model's context for it
 }
 
 // add takes a delta. An error says that the answer cannot be taken.

@@ -48,21 +48,24 @@ func (t *turn) answer() (DoneReason, error) {
 		if errors.Is(err, errGone) {
 			return "", err
 		}
-		t.usage = t.usage.Add(a.parts.Usage())
+		t.spend(req.Model, a.parts.Usage())
 		if err == nil {
 			return t.finish(a, req)
 		}
-		active := t.active
+		active, made := t.active, a.made
 		if err = t.repeat(a, attempt, err); err != nil {
 			return "", t.giveUp(a, err)
 		}
-		if t.active != active {
+		if t.active != active || a.made != made {
 			attempt = 0
-			if req, err = t.request(); err != nil {
+			if req, err = t.request(); err == nil {
+				err = t.follow(a)
+			}
+			if err != nil {
 				return "", t.giveUp(a, err)
 			}
 		}
-		*a = answer{msg: a.msg}
+		*a = answer{msg: a.msg, made: a.made}
 		a.msg.Model = req.Model
 	}
 }
@@ -90,6 +93,8 @@ func (t *turn) repeat(a *answer, attempt int, err error) error {
 		if attempt < t.Tries && !(next && failed.RetryAfter > patience) {
 			return t.wait(a, attempt+1, failed)
 		}
+	case model.ErrorContext:
+		return t.makeRoom(a, err)
 	case model.ErrorAuth, model.ErrorNotFound, model.ErrorProtocol:
 	default:
 		return err
@@ -183,6 +188,9 @@ func (t *turn) finish(a *answer, req model.Request) (DoneReason, error) {
 // middle, so they go.
 func (t *turn) keepCut(a *answer, why string) error {
 	a.kept = true
+	if a.size == 0 { // it is not in the history yet, and a summary may be
+		a.msg.ParentID = t.head()
+	}
 	a.msg.Parts, a.msg.Usage = cutParts(a.parts.Parts(a.msg.Model)), a.parts.Usage()
 	a.msg.Status, a.msg.Error = store.StatusInterrupted, why
 	if err := t.save(a.msg); err != nil {

@@ -177,7 +177,11 @@ func (r *runner) call(i int) tools.Result {
 	default:
 		r.send(CallRunning{r.o.message, c.call})
 		r.began[i].Store(true)
-		result = r.handOver(c)
+		if c.run != nil {
+			result = r.ownCall(c)
+		} else {
+			result = r.handOver(c)
+		}
 	}
 	if result.Started.IsZero() {
 		result.Started = started
@@ -186,6 +190,18 @@ func (r *runner) call(i int) tools.Result {
 		result.Elapsed = r.t.Now().Sub(started)
 	}
 	return result
+}
+
+// ownCall answers a call of one of Drawbridge's own functions.
+func (r *runner) ownCall(c plannedCall) (result tools.Result) {
+	var failed error
+	defer func() {
+		if failed != nil {
+			result = tools.ErrorResult("The call was broken off: " + failed.Error() + ".")
+		}
+	}()
+	defer r.t.recovered("the call of "+c.call.Name, &failed)
+	return c.run()
 }
 
 func (r *runner) handOver(c plannedCall) (result tools.Result) {
@@ -204,7 +220,7 @@ func (r *runner) handOver(c plannedCall) (result tools.Result) {
 	}
 	return r.t.Tools.Call(r.ctx, tools.Invocation{
 		Client: tools.ClientChat, Conversation: r.t.conv.ID, CallID: c.call.ID,
-		Ref: c.tool.Ref, Arguments: c.call.Arguments,
+		Ref: c.tool.Ref, Arguments: c.arguments,
 	}, ask, func(p tools.Progress) {
 		if over.Load() {
 			return
@@ -218,8 +234,12 @@ func (r *runner) handOver(c plannedCall) (result tools.Result) {
 
 // ask puts the question to the approver.
 func (r *runner) ask(ctx context.Context, c plannedCall, v tools.Verdict) (a tools.Answer, err error) {
+	call := c.call
+	if c.arguments != nil {
+		call.Arguments = c.arguments // of a call that came through the search
+	}
 	approval := Approval{
-		ConversationID: r.t.conv.ID, MessageID: r.o.message, Call: c.call, Tool: c.tool, Reason: v.Reason, Managed: c.managed,
+		ConversationID: r.t.conv.ID, MessageID: r.o.message, Call: call, Tool: c.tool, Reason: v.Reason, Managed: c.managed,
 	}
 	r.send(CallAsked{approval})
 	if err := ctx.Err(); err != nil {

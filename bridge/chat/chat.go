@@ -114,13 +114,23 @@ type Options struct {
 	Parallel   int              // calls of one step that run at once; 0 means 8
 	Checkpoint time.Duration    // how often a growing message is kept; 0 means one second
 	StepLimit  int              // model calls after which a turn asks; 0 means 25
-	Tries      int              // calls of one model for one answer, failed ones included; 0 means 4
+	// Limits says what a model takes and costs; nil knows nothing.
+	Limits func(store.ModelRef) store.ModelLimits
+	// SearchShare is the share of a model's context that tools may take before
+	// the model gets a search over them instead; nil or 0 means a fifth.
+	SearchShare func() float64
+	// Count returns how many tokens a text has for the model of that name. Nil
+	// takes three bytes for one.
+	Count func(model, text string) int64
+	Tries int // calls of one model for one answer, failed ones included; 0 means 4
 }
 
 // Loop runs turns. Its methods may be called from any goroutine; turns of
 // different conversations run side by side.
 type Loop struct {
-	o Options
+	o     Options
+	ruler *ruler
+	tools *tools.Converter
 
 	mu      sync.Mutex // protects running
 	running map[string]struct{}
@@ -149,7 +159,16 @@ func New(o Options) *Loop {
 	if o.Tries <= 0 {
 		o.Tries = 4
 	}
-	return &Loop{o: o, running: map[string]struct{}{}}
+	if o.Limits == nil {
+		o.Limits = func(store.ModelRef) store.ModelLimits { return store.ModelLimits{} }
+	}
+	if o.SearchShare == nil {
+		o.SearchShare = func() float64 { return 0 }
+	}
+	if o.Count == nil {
+		o.Count = func(_, text string) int64 { return int64(len(text)+2) / 3 }
+	}
+	return &Loop{o: o, ruler: newRuler(o.Count), tools: tools.NewConverter(), running: map[string]struct{}{}}
 }
 
 // Turn is what Run runs.
@@ -207,7 +226,7 @@ func (l *Loop) Run(ctx context.Context, in Turn) iter.Seq2[Event, error] {
 			yield(nil, ErrBusy)
 			return
 		}
-		t := &turn{Options: l.o, ctx: ctx, in: in, conv: in.Conversation, yield: yield}
+		t := &turn{Options: l.o, ctx: ctx, in: in, conv: in.Conversation, yield: yield, ruler: l.ruler, converter: l.tools, cost: Cost{Known: true}}
 		reason, err := func() (DoneReason, error) {
 			defer l.end(in.Conversation.ID)
 			return t.run()
@@ -218,11 +237,11 @@ func (l *Loop) Run(ctx context.Context, in Turn) iter.Seq2[Event, error] {
 				l.o.Logger.Error("a turn that nobody reads any more failed", "conversation", in.Conversation.ID, "error", err)
 			}
 		case errors.Is(err, errStopped):
-			yield(TurnDone{Reason: ReasonStopped, Usage: t.usage}, nil)
+			yield(TurnDone{Reason: ReasonStopped, Usage: t.usage, Cost: t.cost}, nil)
 		case err != nil:
 			yield(nil, err)
 		default:
-			yield(TurnDone{Reason: reason, Usage: t.usage}, nil)
+			yield(TurnDone{Reason: reason, Usage: t.usage, Cost: t.cost}, nil)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // Event is what happens in a turn: Appended, Started, Delta, Retrying, FellBack,
 // Finished, CallRunning, CallAsked, CallAnswered, CallProgress, CallDone,
-// StepLimit, Repeating or TurnDone. The set is closed. Events come in order, on
+// StepLimit, Repeating, Summarising or TurnDone. The set is closed. Events come in order, on
 // the goroutine that ranges over the turn; those of calls that run side by side
 // are mixed, those of one call are in order. What an event points to is not
 // changed afterwards; do not change it either.
@@ -117,10 +117,16 @@ type StepLimit struct{ Steps int }
 // whether to go on.
 type Repeating struct{ Pause Pause }
 
+// Summarising says that the history has become too long for the model, and that
+// the model is asked to sum up its beginning, up to and with the message Until.
+// Appended with the summary follows, unless that fails.
+type Summarising struct{ Until string }
+
 // TurnDone ends a turn that did not fail. The history holds all of it.
 type TurnDone struct {
 	Reason DoneReason
-	Usage  store.Usage // of all steps together
+	Usage  store.Usage // of all steps together, summaries included
+	Cost   Cost        // of the same
 }
 
 // DoneReason says why a turn ended.
@@ -150,4 +156,5 @@ func (CallAnswered) event() {}
 func (CallDone) event()     {}
 func (StepLimit) event()    {}
 func (Repeating) event()    {}
+func (Summarising) event()  {}
 func (TurnDone) event()     {}

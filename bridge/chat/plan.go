@@ -23,6 +23,10 @@ const (
 type plannedCall struct {
 	call store.ToolCall
 	tool tools.Tool
+	// arguments are what the tool gets.
+	arguments json.RawMessage
+	// run answers a call of one of Drawbridge's own functions. Nil for tools.
+	run func() tools.Result
 	// refuse is what the model is told if the call is not run, whatever anybody
 	// would allow.
 	refuse string
@@ -87,11 +91,14 @@ func (t *turn) plan(parts store.Parts, table *tools.Table) (store.Parts, []plann
 		call.ID = t.callID(call.ID)
 		var fault error
 		call.Arguments, fault = arguments(call.Arguments)
+		planned.arguments = call.Arguments
 		tool, found := table.Lookup(call.Name)
+		own := fault == nil && t.own(&call, &planned, table)
 		switch {
 		case len(open) >= maxCalls:
 			planned.refuse = fmt.Sprintf("Only %d tools may be called at once, so this call was not run. Call fewer at a time.", maxCalls)
-		case !found:
+		case own:
+		case !found && !offers(table, call.Name):
 			planned.refuse = t.unknown(call.Name)
 		case fault != nil:
 			planned.refuse = fault.Error()

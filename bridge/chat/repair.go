@@ -27,22 +27,30 @@ import (
 //     objects;
 //   - an answer that was cut off is its text, and calls that have results; its
 //     opaque state is gone, since providers refuse it without what followed;
-//   - messages without content are gone.
+//   - messages without content are gone;
+//   - what a summary covers is gone, and the summary stands at the beginning as a
+//     message of the person that says what it is.
 //
 // It ends with whatever the chain ends with.
 func Repair(chain []store.Message) []store.Message {
 	r := repairer{ids: map[string]bool{}}
+	if summary, from := summarised(chain); from > 0 {
+		first := chain[from-1]
+		first.Role, first.Model, first.Usage = store.RoleUser, store.ModelRef{}, store.Usage{}
+		first.Parts = store.Parts{store.Text{Text: summaryIntro + strings.TrimSpace(summary.Text)}}
+		r.user(first)
+		chain = chain[from:]
+	}
+	chain = withoutSummaries(chain)
 	for i := 0; i < len(chain); i++ {
 		m := chain[i]
 		switch m.Role {
 		case store.RoleUser:
 			r.user(m)
 		case store.RoleAssistant:
-			var results []store.ToolResult
 			if i+1 < len(chain) && chain[i+1].Role == store.RoleTool {
 				i++
-				results = chain[i].Results()
-				r.assistant(m, &chain[i], results)
+				r.assistant(m, &chain[i], chain[i].Results())
 				continue
 			}
 			r.assistant(m, nil, nil)

@@ -1,10 +1,7 @@
 package chat
 
 import (
-	"fmt"
-
 	"github.com/drawbridge-app/drawbridge/bridge/model"
-	"github.com/drawbridge-app/drawbridge/bridge/tools"
 )
 
 // candidate returns the model that answers now.
@@ -29,19 +26,12 @@ func (t *turn) request() (model.Request, error) {
 	if err != nil {
 		return model.Request{}, err
 	}
-	dialect := c.Model.Dialect()
-	table := tools.NewTable(offered, dialect)
-	if n := len(table.Functions()); dialect.MaxTools > 0 && n > dialect.MaxTools {
-		return model.Request{}, &model.Error{Kind: model.ErrorRequest, Message: fmt.Sprintf(
-			"This conversation offers %d tools, and the model takes at most %d. Switch some of them off and try again.", n, dialect.MaxTools)}
-	}
-	return model.Request{
+	req := model.Request{
 		Model:        c.Ref,
 		System:       prompt(t.conv.System, instructions),
-		Messages:     withoutForeignAsks(Repair(t.chain), c.Ref, managed),
-		Tools:        table,
 		Managed:      managed,
 		Conversation: t.conv.ID,
 		Metadata:     t.conv.Metadata,
-	}, nil
+	}
+	return req, t.fit(&req, offered)
 }

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -41,6 +42,12 @@ type turn struct {
 	made   repeats             // what was called since anybody was asked
 	grants []grant             // what the provider may run now without asking again
 	usage  store.Usage
+	cost   Cost
+
+	ruler     *ruler
+	converter *tools.Converter
+	shapes    map[string]shaped // tool messages as the model gets them, by id
+	squeezed  int               // how far results are cut shorter than usual, to fit at all
 }
 
 // run makes the steps. Whatever ends it, it answers the open calls.

@@ -33,6 +33,7 @@ const (
 	kindUser entryKind = iota
 	kindAnswer
 	kindReasoning
+	kindSummary // of what is above it, for the model
 	kindCall
 	kindNotice // interrupted and the like
 	kindError
@@ -79,6 +80,9 @@ func newThread(messages []store.Message) *thread {
 	return t
 }
 
+// summarising is the id of the notice that shows while the model sums up.
+const summarising = "summarising"
+
 // add takes a whole message.
 func (t *thread) add(m store.Message) {
 	switch m.Role {
@@ -90,6 +94,15 @@ func (t *thread) add(m store.Message) {
 		}
 	case store.RoleAssistant:
 		t.assistant(m)
+	case store.RoleSummary:
+		if e := t.byID[summarising]; e != nil {
+			t.drop(e)
+		}
+		for _, p := range m.Parts {
+			if s, ok := p.(store.Summary); ok {
+				t.put(&entry{id: m.ID, kind: kindSummary, text: s.Text})
+			}
+		}
 	}
 }
 
@@ -220,6 +233,8 @@ func (t *thread) take(event chat.Event) {
 	case chat.FellBack:
 		t.put(&entry{id: fmt.Sprintf("fellback/%d", len(t.entries)), kind: kindNotice, text: fmt.Sprintf("%s %s answers instead of %s.",
 			ev.Reason, ev.To.Model, ev.From.Model)})
+	case chat.Summarising:
+		t.put(&entry{id: summarising, kind: kindNotice, text: "The conversation is getting too long for the model. Its beginning is being summarised…"})
 	case chat.StepLimit:
 		t.put(&entry{id: fmt.Sprintf("limit/%d", ev.Steps), kind: kindLimit, text: chat.Pause{Steps: ev.Steps}.String()})
 	case chat.Repeating:

@@ -10,6 +10,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -98,6 +99,8 @@ func (v *view) item(e *entry) transcript.Item {
 		return transcript.Assistant{ID: e.id, Text: e.text, Growing: e.growing, More: e.more}
 	case kindReasoning:
 		return transcript.Reasoning{ID: e.id, Text: e.text, Growing: e.growing}
+	case kindSummary:
+		return transcript.Reasoning{ID: e.id, Title: "Summarised here", Text: e.text}
 	case kindCall:
 		return v.callItem(e)
 	case kindError:
@@ -115,7 +118,7 @@ func (v *view) item(e *entry) transcript.Item {
 func (v *view) callItem(e *entry) transcript.Item {
 	c := transcript.Call{
 		ID: e.id, Server: v.serverName(e.call.call.Server), Tool: e.call.call.Tool,
-		Arguments: e.call.call.Arguments, Progress: e.call.progress,
+		Arguments: chat.Meant(e.call.call).Arguments, Progress: e.call.progress,
 	}
 	if c.Tool == "" {
 		c.Tool = e.call.call.Name

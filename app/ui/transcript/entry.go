@@ -187,6 +187,8 @@ func (e *entry) folded(r Reasoning) {
 	e.same = 0
 	title := "Thought about it"
 	switch {
+	case r.Title != "":
+		title = r.Title
 	case r.Growing:
 		title = "Thinking…"
 	case r.Took > 0:

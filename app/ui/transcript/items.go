@@ -30,6 +30,7 @@ type Assistant struct {
 // Reasoning is what the model shows of its thinking. It is folded.
 type Reasoning struct {
 	ID      string
+	Title   string // the line that opens it; empty says that the model thought
 	Text    string
 	Growing bool
 	Took    time.Duration // 0 if not known
