@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/drawbridge-app/drawbridge/assets"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 	"github.com/drawbridge-app/drawbridge/store/db"
@@ -66,17 +67,18 @@ func (e *engine) build(ctx context.Context) (*bridge.Bridge, error) {
 	}
 	secrets := secret.Open(e.home.dir)
 	b, err := bridge.New(ctx, bridge.Options{
-		Home:     e.home.dir,
-		History:  history,
-		Ledger:   history,
-		Settings: files,
-		Secrets:  secrets,
-		Problems: history.Problems(),
-		Places:   places(),
-		Version:  version(),
-		Environ:  os.Environ,
-		Logger:   e.home.logger,
-		Idle:     e.start == startNothing,
+		Home:       e.home.dir,
+		History:    history,
+		Ledger:     history,
+		Settings:   files,
+		Secrets:    secrets,
+		Problems:   history.Problems(),
+		Places:     places(),
+		Version:    version(),
+		Environ:    os.Environ,
+		ModelTable: assets.Models(),
+		Logger:     e.home.logger,
+		Idle:       e.start == startNothing,
 	})
 	if err != nil {
 		return nil, errors.Join(err, history.Close())

@@ -33,6 +33,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
+	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/policy"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/bridge/tokens"
@@ -112,6 +113,9 @@ type Options struct {
 	// Environ is the environment that servers inherit a few variables of; nil
 	// means none.
 	Environ func() []string
+	// ModelTable says what well-known models take and cost, in the form that
+	// model.ParseTable reads; nil knows nothing.
+	ModelTable []byte
 	// HTTP is used for providers; nil means http.DefaultClient.
 	HTTP *http.Client
 	// Reach is what reaches servers over HTTP; nil means a transport like
@@ -135,6 +139,7 @@ type Bridge struct {
 
 	adaptersMu sync.Mutex // protects adapters
 	adapters   map[string]adapter
+	table      *model.Table
 
 	titles titles
 
@@ -162,6 +167,13 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	if o.HTTP == nil {
 		o.HTTP = http.DefaultClient
 	}
+	var table *model.Table
+	if o.ModelTable != nil {
+		var err error
+		if table, err = model.ParseTable(o.ModelTable); err != nil {
+			return nil, err
+		}
+	}
 	n, err := chat.Recover(ctx, o.History)
 	if err != nil {
 		return nil, fmt.Errorf("mend conversations that were cut off: %w", err)
@@ -171,7 +183,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 
 	life, stop := context.WithCancel(context.Background())
-	b := &Bridge{o: o, life: life, stop: stop, titles: newTitles(), adapters: map[string]adapter{}, switchboard: newSwitchboard(o.History), validator: tools.NewValidator()}
+	b := &Bridge{o: o, life: life, stop: stop, titles: newTitles(), adapters: map[string]adapter{}, table: table, switchboard: newSwitchboard(o.History), validator: tools.NewValidator()}
 	b.policy = policy.New(policy.Options{Ledger: o.Ledger, Logger: o.Logger})
 	bench := workbench.New(workbench.Options{
 		Folders: func() []string { return o.Settings.Settings().Folders },

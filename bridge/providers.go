@@ -108,15 +108,6 @@ func (b *Bridge) SetDefaultModel(m store.ModelRef) error {
 	return b.o.Settings.Update(func(s *store.Settings) error { s.Model = m; return nil })
 }
 
-// Models asks a provider for its models.
-func (b *Bridge) Models(ctx context.Context, providerID string) ([]model.Info, error) {
-	c, err := b.client(store.ModelRef{Provider: providerID})
-	if err != nil {
-		return nil, err
-	}
-	return c.Models(ctx)
-}
-
 // DetectLocal looks for model servers on this machine, on the ports where
 // Ollama, LM Studio and llama.cpp listen unless told otherwise, and returns
 // those that are not among the entries yet. Nothing is kept.
@@ -135,6 +126,7 @@ func (b *Bridge) DetectLocal(ctx context.Context) []store.ProviderConfig {
 type adapter struct {
 	entry  store.ProviderConfig
 	client model.Client
+	listed map[string]store.ModelLimits // what the provider said of its models; never changed, only replaced
 }
 
 // client returns the adapter for a model.
@@ -158,7 +150,7 @@ func (b *Bridge) client(ref store.ModelRef) (model.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.adapters[cfg.ID] = adapter{cfg, client}
+	b.adapters[cfg.ID] = adapter{entry: cfg, client: client}
 	return client, nil
 }
 

@@ -5,12 +5,15 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // What a list of models may hold, and how long it may take.
@@ -37,6 +40,9 @@ func (e *endpoint) Models(ctx context.Context) ([]model.Info, error) {
 		return nil, e.transportError(ctx, err, secrets)
 	}
 	list, ok := readModels(body)
+	if ok && e.cfg.Preset == PresetLiteLLM {
+		e.litellmLimits(ctx, list)
+	}
 	if len(body) > maxModelList || !ok {
 		return nil, e.errorf(model.ErrorProtocol, res.StatusCode, nil,
 			"%s answered with something that is no list of models. The address %s may be wrong; many services want /v1 at its end. A model's name can also be typed.", e.cfg.Title(), e.address())
@@ -68,7 +74,7 @@ func readModels(body []byte) ([]model.Info, bool) {
 	list := make([]model.Info, 0, min(len(raw), maxModels))
 	seen := map[string]bool{}
 	for _, r := range raw {
-		id, name := readModel(r)
+		id, name, limits := readModel(r)
 		if id == "" || len(id) > maxModelID || hasControl(id) || seen[id] || len(list) == maxModels {
 			continue
 		}
@@ -76,23 +82,37 @@ func readModels(body []byte) ([]model.Info, bool) {
 		if name == id {
 			name = ""
 		}
-		list = append(list, model.Info{ID: id, Name: clean(name, maxModelTitle)})
+		list = append(list, model.Info{ID: id, Name: clean(name, maxModelTitle), Limits: limits})
 	}
 	slices.SortFunc(list, func(a, b model.Info) int { return cmp.Compare(a.ID, b.ID) })
 	return list, true
 }
 
-func readModel(raw json.RawMessage) (id, name string) {
+func readModel(raw json.RawMessage) (id, name string, limits store.ModelLimits) {
 	if len(raw) > 0 && raw[0] == '"' {
-		return looseText(raw), ""
+		return looseText(raw), "", limits
 	}
 	var s struct {
 		ID, Model, Name json.RawMessage
 		Display         json.RawMessage `json:"display_name"`
+
+		// The context by the names that OpenRouter and Together, Mistral, Groq,
+		// and vLLM give it.
+		Length    json.RawMessage `json:"context_length"`
+		MaxLength json.RawMessage `json:"max_context_length"`
+		Window    json.RawMessage `json:"context_window"`
+		MaxModel  json.RawMessage `json:"max_model_len"`
+		MaxOutput json.RawMessage `json:"max_completion_tokens"` // Groq
+		Top       struct {
+			MaxOutput json.RawMessage `json:"max_completion_tokens"`
+		} `json:"top_provider"` // OpenRouter
 	}
-	if json.Unmarshal(raw, &s) != nil {
-		return "", ""
+	var mistyped *json.UnmarshalTypeError
+	if err := json.Unmarshal(raw, &s); err != nil && !errors.As(err, &mistyped) {
+		return "", "", limits
 	}
+	limits.Context = firstCount(s.Length, s.MaxLength, s.Window, s.MaxModel)
+	limits.MaxOutput = firstCount(s.MaxOutput, s.Top.MaxOutput)
 	name = looseText(s.Name)
 	if name == "" {
 		name = looseText(s.Display)
@@ -103,5 +123,15 @@ func readModel(raw json.RawMessage) (id, name string) {
 	if id == "" {
 		id = name
 	}
-	return id, name
+	return id, name, limits
+}
+
+// firstCount returns the first that is a number of tokens, 0 if none is.
+func firstCount(list ...json.RawMessage) int64 {
+	for _, raw := range list {
+		if n, err := strconv.ParseFloat(looseText(raw), 64); err == nil && n >= 1 && n < 1e12 {
+			return int64(n)
+		}
+	}
+	return 0
 }
