@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -16,8 +17,16 @@ import (
 
 // fixed are settings that nobody changes.
 type fixed struct {
-	Settings
+	settingsFiles
 	providers []store.ProviderConfig
+}
+
+type settingsFiles = interface {
+	Update(change func(*store.Settings) error) error
+	Servers() []store.ServerConfig
+	UpdateServers(change func([]store.ServerConfig) ([]store.ServerConfig, error)) error
+	Watch(ctx context.Context) iter.Seq[struct{}]
+	Problems() []string
 }
 
 func (f fixed) Settings() store.Settings { return store.Settings{Providers: f.providers} }
