@@ -211,7 +211,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Logger:    o.Logger,
 		Now:       o.Now,
 		StepLimit: o.Settings.Settings().StepLimit,
-		Limits:    b.limits,
+		Limits:    b.Limits,
 		Count:     tokens.NewCounter().Count,
 		SearchShare: func() float64 {
 			return o.Settings.Settings().SearchShare

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
-	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // Usage says how much of its model's context a conversation takes now, and what
@@ -20,13 +19,4 @@ func (b *Bridge) Usage(ctx context.Context, conversation string) (chat.ContextUs
 		return chat.ContextUse{}, err
 	}
 	return b.loop.Use(ctx, conv, client)
-}
-
-// limits is what is known of a model; the zero value where nothing is.
-func (b *Bridge) limits(ref store.ModelRef) store.ModelLimits {
-	cfg, err := b.Provider(ref.Provider)
-	if err != nil {
-		return store.ModelLimits{} // an entry that is gone has no models
-	}
-	return cfg.Models[ref.Model]
 }
