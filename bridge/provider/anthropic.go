@@ -57,9 +57,8 @@ func newAnthropic(cfg store.ProviderConfig, o Options) (*anthropicClient, error)
 	return c, nil
 }
 
-// Dialect implements model.Client. The API names no limit to the number of
-// tools.
-func (c *anthropicClient) Dialect() tools.Dialect { return tools.Dialect{MaxName: 64} }
+// Dialect implements model.Client.
+func (c *anthropicClient) Dialect() tools.Dialect { return tools.Anthropic }
 
 // Features implements model.Client: the MCP connector, which cannot ask before
 // a call.

@@ -119,36 +119,27 @@ func (w *anthropicWriter) tools() ([]anthropic.BetaToolUnionParam, error) {
 	if w.req.Tools != nil {
 		functions = w.req.Tools.Functions()
 	}
+	out := make([]anthropic.BetaToolUnionParam, 0, len(functions)+len(w.servers))
+	add := func(raw json.RawMessage) {
+		out = append(out, param.Override[anthropic.BetaToolUnionParam](raw))
+	}
 	sets := w.toolsets()
-	n := len(functions) + len(sets)
-	out := make([]anthropic.BetaToolUnionParam, 0, n)
-	add := func(v any) error {
-		raw, err := json.Marshal(v)
-		out = append(out, param.Override[anthropic.BetaToolUnionParam](json.RawMessage(raw)))
-		return err
-	}
-	last := func() *anthropicCache {
-		if w.cache && len(out) == n-1 {
-			return &anthropicCache{"ephemeral"}
+	for i, f := range functions {
+		raw := f.JSON(tools.FormatAnthropic)
+		if w.cache && i == len(functions)-1 && len(sets) == 0 {
+			raw = append(raw[:len(raw)-1], `,"cache_control":{"type":"ephemeral"}}`...)
 		}
-		return nil
+		add(raw)
 	}
-	for _, f := range functions {
-		err := add(struct {
-			Name        string          `json:"name"`
-			Description string          `json:"description,omitempty"`
-			Schema      json.RawMessage `json:"input_schema"`
-			Cache       *anthropicCache `json:"cache_control,omitempty"`
-		}{f.Name, f.Description, f.Parameters, last()})
+	for i, s := range sets {
+		if w.cache && i == len(sets)-1 {
+			s.Cache = &anthropicCache{"ephemeral"}
+		}
+		raw, err := json.Marshal(s)
 		if err != nil {
 			return nil, err
 		}
-	}
-	for _, s := range sets {
-		s.Cache = last()
-		if err := add(s); err != nil {
-			return nil, err
-		}
+		add(raw)
 	}
 	return out, nil
 }

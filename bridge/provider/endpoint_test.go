@@ -19,13 +19,16 @@ import (
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-var wireKinds = []store.ProviderKind{store.ProviderChat, store.ProviderResponses, store.ProviderGemini}
+var wireKinds = []store.ProviderKind{store.ProviderChat, store.ProviderResponses, store.ProviderGemini, store.ProviderAnthropic}
 
 // keyOf returns the header in which a format carries its key, and its value
 // for that key.
 func keyOf(kind store.ProviderKind, key string) (name, value string) {
-	if kind == store.ProviderGemini {
+	switch kind {
+	case store.ProviderGemini:
 		return "X-Goog-Api-Key", key
+	case store.ProviderAnthropic:
+		return "X-Api-Key", key
 	}
 	return "Authorization", "Bearer " + key
 }
@@ -55,6 +58,8 @@ func TestEnvironmentChangesNothing(t *testing.T) {
 		"OPENAI_CUSTOM_HEADERS": "X-Environment: yes\nAuthorization: Bearer environment", "OPENAI_LOG": "debug",
 		"GOOGLE_API_KEY": "environment", "GEMINI_API_KEY": "environment", "GOOGLE_GENAI_USE_VERTEXAI": "true",
 		"GOOGLE_GEMINI_BASE_URL": trap.URL, "GOOGLE_VERTEX_BASE_URL": trap.URL, "GOOGLE_CLOUD_PROJECT": "environment",
+		"ANTHROPIC_BASE_URL": trap.URL, "ANTHROPIC_API_KEY": "environment", "ANTHROPIC_AUTH_TOKEN": "environment",
+		"ANTHROPIC_PROFILE": "environment", "ANTHROPIC_CUSTOM_HEADERS": "X-Environment: yes\nX-Api-Key: environment",
 	} {
 		t.Setenv(k, v)
 	}
@@ -72,6 +77,9 @@ func TestEnvironmentChangesNothing(t *testing.T) {
 			want := http.Header{
 				name: {value}, "User-Agent": {"drawbridge/1.2.3"},
 				"Accept-Encoding": {"gzip"}, "Accept": {"application/json"},
+			}
+			if kind == store.ProviderAnthropic {
+				want["Anthropic-Version"] = []string{"2023-06-01"}
 			}
 			if r.method == http.MethodPost {
 				want["Content-Type"] = []string{"application/json"}
@@ -96,7 +104,10 @@ func TestPaths(t *testing.T) {
 			if _, err := drain(t.Context(), c, ask("Hello")); err != nil {
 				t.Fatal(err)
 			}
-			want := strings.TrimSuffix(base, "/") + map[store.ProviderKind]string{store.ProviderChat: "/chat/completions", store.ProviderResponses: "/responses", store.ProviderGemini: "/models/m:streamGenerateContent"}[kind]
+			want := strings.TrimSuffix(base, "/") + map[store.ProviderKind]string{store.ProviderChat: "/chat/completions", store.ProviderResponses: "/responses", store.ProviderGemini: "/models/m:streamGenerateContent", store.ProviderAnthropic: "/messages"}[kind]
+			if kind == store.ProviderAnthropic && !strings.Contains(base, "v1") {
+				want = strings.TrimSuffix(base, "/") + "/v1/messages" // the version may be left out
+			}
 			if got := s.all()[0].path; got != want {
 				t.Errorf("with %q it asked %s, want %s", base, got, want)
 			}
@@ -479,6 +490,10 @@ func TestWireTypes(t *testing.T) {
 				"generationConfig":{"thinkingConfig":{"includeThoughts":true}},
 				"tools":[{"functionDeclarations":[{"name":"clock__now","parametersJsonSchema":{"type":"object","properties":{"zone":{"type":"string"}}}},
 					{"name":"files__read","description":"[Files] Reads a file.","parametersJsonSchema":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}]}]}`,
+			store.ProviderAnthropic: `{"model":"m","stream":true,"max_tokens":8192,"system":[{"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral"}}],
+				"messages":[{"role":"user","content":[{"type":"text","text":"Hello","cache_control":{"type":"ephemeral"}}]}],
+				"tools":[{"name":"clock__now","input_schema":{"type":"object","properties":{"zone":{"type":"string"}}}},
+					{"name":"files__read","description":"[Files] Reads a file.","input_schema":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]},"cache_control":{"type":"ephemeral"}}]}`,
 		}[kind]), &want); err != nil {
 			t.Fatal(err)
 		}

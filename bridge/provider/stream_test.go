@@ -79,6 +79,9 @@ func TestAnswersAreBounded(t *testing.T) {
 		"images without end":         {store.ProviderGemini, "", `data: {"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"` + big + `"}}]}}]}` + "\n\n"},
 		"arguments, parts":           {store.ProviderGemini, "", `data: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":"` + big + `"}}}]}}]}` + "\n\n"},
 		"calls without end, parts":   {store.ProviderGemini, "", `data: {"candidates":[{"content":{"parts":[` + strings.TrimSuffix(strings.Repeat(`{"functionCall":{"name":"f"}},`, 500), ",") + `]}}]}` + "\n\n"},
+		"text without end, blocks":   {store.ProviderAnthropic, "", `data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"` + big + `"}}` + "\n\n"},
+		"thinking without end":       {store.ProviderAnthropic, `data: {"type":"content_block_start","index":0,"content_block":{"type":"thinking"}}` + "\n\n", `data: {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"` + big + `"}}` + "\n\n"},
+		"blocks without end":         {store.ProviderAnthropic, "", `data: {"type":"content_block_start","index":0,"content_block":{"type":"tool_use","name":"f"}}` + "\n\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := playing(t, test.kind, plays{"text/event-stream", func() io.Reader { return repeats(test.begin, test.again) }})
@@ -89,6 +92,8 @@ func TestAnswersAreBounded(t *testing.T) {
 				case *responsesClient:
 					c.maxAnswer = 2 << 20
 				case *geminiClient:
+					c.maxAnswer = 2 << 20
+				case *anthropicClient:
 					c.maxAnswer = 2 << 20
 				}
 			}
@@ -223,6 +228,7 @@ func fuzzStream(f *testing.F, kind store.ProviderKind) {
 func FuzzChatStream(f *testing.F)      { fuzzStream(f, store.ProviderChat) }
 func FuzzResponsesStream(f *testing.F) { fuzzStream(f, store.ProviderResponses) }
 func FuzzGeminiStream(f *testing.F)    { fuzzStream(f, store.ProviderGemini) }
+func FuzzAnthropicStream(f *testing.F) { fuzzStream(f, store.ProviderAnthropic) }
 
 // FuzzComplaint reads the errors of services.
 func FuzzComplaint(f *testing.F) {
