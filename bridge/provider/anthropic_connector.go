@@ -215,23 +215,37 @@ func (c *anthropicClient) explain(err error, servers []connectorServer, continue
 	if len(servers) == 0 {
 		return err
 	}
+	said := strings.ReplaceAll(e.Message, c.cfg.Title(), "")
+	s, found := whichServer(servers, said)
 	switch e.Kind {
+	case model.ErrorManaged:
+		if e.Server == "" {
+			e.Server = s.id
+		}
+		return err
 	case model.ErrorRequest, model.ErrorServer, model.ErrorAuth, model.ErrorNotFound:
 	default:
 		return err
 	}
-	said := strings.ReplaceAll(e.Message, c.cfg.Title(), "")
 	if !strings.Contains(strings.ToLower(said), "mcp") {
 		return err
 	}
-	name := "an MCP server"
-	e.Kind = model.ErrorManaged
-	if s, ok := whichServer(servers, said); ok {
-		e.Server = s.id
-		name = "the MCP server " + clean(s.label, maxManagedName)
+	var refusal *refusedField
+	if errors.As(err, &refusal) {
+		said = refusal.message
+	} else {
+		if _, after, ok := strings.Cut(said, ": "); ok {
+			said = after // what the service said
+		}
+		said = clean(said, maxErrorText)
 	}
-	e.Message = fmt.Sprintf("%s could not use %s itself. %s Let the app run that server's tools, or check its address and its token.", c.cfg.Title(), name, e.Message)
-	return err
+	label := ""
+	if found {
+		label = clean(s.label, maxManagedName)
+	}
+	managed := c.managedError(e.Status, label, said)
+	managed.Server, managed.RetryAfter, managed.Err = s.id, e.RetryAfter, e.Err
+	return managed
 }
 
 // whichServer finds the server that a message is about: by its address, by its

@@ -71,6 +71,9 @@ func managedComplaint(status int, c complaint) (label, why string, ok bool) {
 	rest := c.message
 	if m != nil {
 		label, rest = c.message[m[2]:m[3]], c.message[m[1]:]
+		if label == "at" {
+			label = "" // an address follows, and no name
+		}
 	}
 	answered := 0
 	if s := managedStatus.FindStringSubmatch(rest); s != nil {
