@@ -60,9 +60,9 @@ bench: deps-test build ## a table of Drawbridge beside its references; fails ove
 	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
 	@'$(OUT)/bin/bench' -app '$(CURDIR)/drawbridge' -hello '$(OUT)/bin/hello' -out '$(OUT)/bench'
 
-peers: deps-test build $(PEERS)/node_modules/.package-lock.json $(PEERS)/.venv/installed $(FIXTURES)/node_modules/.package-lock.json ## real gateways in the middle, and the loops of others beside ours
+peers: deps-test $(PEERS)/node_modules/.package-lock.json $(PEERS)/.venv/installed $(FIXTURES)/node_modules/.package-lock.json ## real gateways in the middle, and the loops of others beside ours
 	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
-	@'$(OUT)/bin/bench' -peers '$(PEERS)' -python '$(PEERS)/.venv/bin/python' -app '$(CURDIR)/drawbridge' -out '$(OUT)/peers'
+	@'$(OUT)/bin/bench' -peers '$(PEERS)' -fixtures '$(FIXTURES)' -python '$(PEERS)/.venv/bin/python' -out '$(OUT)/peers'
 
 fuzz: deps-build ## every fuzz test for FUZZTIME each (10s)
 	@set -e; for folder in $$(grep -rl --include='*_test.go' '^func Fuzz' app assets bridge store | xargs -r -n1 dirname | sort -u); do \

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -41,15 +42,16 @@ func main() {
 	flag.StringVar(&b.hello, "hello", "", "the hello-world window to compare it with")
 	flag.StringVar(&b.out, "out", ".ci/out/bench", "the folder for logs and the table")
 	flag.IntVar(&b.pairs, "pairs", measure.MinPairs, "how many pairs a latency takes")
-	peers := flag.String("peers", "", "compare the loops of others instead; the folder app/testdata/peers")
-	python := flag.String("python", "python3", "the Python of those peers")
+	peers := flag.String("peers", "", "go through the gateways and beside the loops of others instead; the folder app/testdata/peers")
+	fixtures := flag.String("fixtures", "app/testdata/npm", "the folder with the stand-in model server of those peers")
+	python := flag.String("python", "app/testdata/peers/.venv/bin/python", "the Python of those peers")
 	only := flag.String("only", "", "the names of the benchmarks to run, with commas; all by default")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if *peers != "" {
-		os.Exit(exit(compareLoops(ctx, *peers, *python, os.Stdout)))
+		os.Exit(exit(b.peers(ctx, *peers, *fixtures, *python)))
 	}
 	os.Exit(exit(b.run(ctx, *only)))
 }
@@ -69,6 +71,29 @@ func exit(err error) int {
 type bench struct {
 	app, hello, out string
 	pairs           int
+}
+
+// peers prints both tables of make peers, and keeps them.
+func (b *bench) peers(ctx context.Context, folder, fixtures, python string) (err error) {
+	for _, path := range []*string{&folder, &fixtures, &python, &b.out} {
+		if *path, err = filepath.Abs(*path); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(b.out, 0o755); err != nil {
+		return err
+	}
+	file, err := os.Create(filepath.Join(b.out, "table.txt"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	w := io.MultiWriter(os.Stdout, file)
+	if err := crossGateways(ctx, fixtures, folder, python, b.out, w); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return compareLoops(ctx, folder, python, w)
 }
 
 // all are the benchmarks by name, in the order of the table.
