@@ -325,6 +325,9 @@ func (c *cli) askText(conv store.Conversation, turn iter.Seq2[chat.Event, error]
 	for event, err := range turn {
 		if err != nil {
 			printer.end()
+			if help := clientSide(b, err); help != "" {
+				defer fmt.Fprintf(c.session.Stderr, "drawbridge: %s\n", visible(help))
+			}
 			if err.Error() == printer.told {
 				return exitCode(exitError)
 			}
@@ -358,7 +361,11 @@ func (t *terminal) Approve(ctx context.Context, a chat.Approval) (tools.Answer, 
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	fmt.Fprintf(t.session.Stderr, "\n%s wants to run with %s\n", a.Tool.Ref, visible(string(a.Call.Arguments)))
+	who := ""
+	if a.Managed {
+		who = ", on the provider's own connection,"
+	}
+	fmt.Fprintf(t.session.Stderr, "\n%s wants to run%s with %s\n", a.Tool.Ref, who, visible(string(a.Call.Arguments)))
 	for {
 		fmt.Fprint(t.session.Stderr, "Allow it [o]nce, in this [c]onversation, [a]lways, or [d]eny? ")
 		line, err := t.line(ctx)

@@ -19,7 +19,7 @@ import (
 
 func (c *cli) servers() *cobra.Command {
 	return group("servers", "List, add, remove and test MCP servers",
-		c.serversList(), c.serversAdd(), c.serversRemove(), c.serversTest())
+		c.serversList(), c.serversAdd(), c.serversRemove(), c.serversTest(), c.serversMode())
 }
 
 // serverJSON is a server in the output of --json.
@@ -29,6 +29,8 @@ type serverJSON struct {
 	Command   []string `json:"command,omitempty"`
 	URL       string   `json:"url,omitempty"`
 	State     string   `json:"state"`
+	Mode      string   `json:"mode"` // "client", or "provider" where providers connect themselves
+	HeldMode  string   `json:"mode_held,omitempty"`
 	Tools     int      `json:"tools"`
 	Held      []string `json:"held,omitempty"`
 	Millis    int64    `json:"ms,omitempty"`
@@ -38,6 +40,7 @@ type serverJSON struct {
 
 func describeServer(v mcphost.Status, held []string, passed int) serverJSON {
 	j := serverJSON{
+		Mode: modeOf(v.Server),
 		Name: v.Server.Name, Transport: string(v.Server.Transport), URL: v.Server.URL, State: string(v.State),
 		Tools: passed, Held: held, Millis: v.Took.Milliseconds(), Error: v.Error, Log: v.Log,
 	}
@@ -52,7 +55,11 @@ func viewJSON(v bridge.ServerView) serverJSON {
 	for _, h := range v.Held {
 		held = append(held, h.Name)
 	}
-	return describeServer(v.Status, held, len(v.Passed))
+	j := describeServer(v.Status, held, len(v.Passed))
+	if v.Managed.Hold != nil {
+		j.HeldMode = v.Managed.Hold.Reason
+	}
+	return j
 }
 
 func (c *cli) serversList() *cobra.Command {
@@ -118,7 +125,7 @@ func (c *cli) serversAdd() *cobra.Command {
 	var (
 		env, headers, secretEnv, secretHeaders []string
 		dir                                    string
-		asJSON                                 bool
+		asJSON, managed                        bool
 	)
 	cmd := &cobra.Command{
 		Use:   "add NAME [flags] (-- COMMAND ARGS… | URL)",
@@ -148,7 +155,7 @@ of the flags (variables first), and go into the keychain.`,
 			if err := c.byPerson(b, "servers add"); err != nil {
 				return err
 			}
-			cfg := store.ServerConfig{ID: args[0], Name: args[0]}
+			cfg := store.ServerConfig{ID: args[0], Name: args[0], Managed: managed}
 			if cmd.ArgsLenAtDash() < 0 {
 				if len(env)+len(secretEnv) > 0 || dir != "" {
 					return usagef("a server at an address has no environment and no folder; use --header")
@@ -214,6 +221,7 @@ of the flags (variables first), and go into the keychain.`,
 	f.StringArrayVar(&secretEnv, "secret-env", nil, "environment variable whose value is asked for (repeatable)")
 	f.StringArrayVar(&secretHeaders, "secret-header", nil, "HTTP header whose value is asked for (repeatable)")
 	f.StringVar(&dir, "dir", "", "working folder of the program")
+	f.BoolVar(&managed, "managed", false, "have providers that can do so connect to this address themselves")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -46,6 +47,7 @@ func (p *textPrinter) print(e chat.Event) {
 			}
 			fmt.Fprintf(p.err, "→ %s %s\n", visible(p.names[c.ID]), visible(string(c.Arguments)))
 		}
+		p.managed(e.Message)
 	case chat.Retrying:
 		p.end()
 		fmt.Fprintf(p.err, "drawbridge: %s Trying again in %s (%d of %d)\n", visible(e.Reason), e.Wait.Round(100*time.Millisecond), e.Attempt, e.Of)
@@ -59,6 +61,10 @@ func (p *textPrinter) print(e chat.Event) {
 		fmt.Fprintf(p.err, "… %s%s\n", visible(p.names[e.CallID]), visible(progressText(e.Progress)))
 	case chat.CallDone:
 		p.result(e.Result)
+	case chat.CallAnswered:
+		if !e.Answer.Approve {
+			fmt.Fprintf(p.err, "✗ %s was not allowed: %s\n", visible(p.names[e.Answer.CallID]), visible(e.Answer.Reason))
+		}
 	case chat.StepLimit:
 		fmt.Fprintf(p.err, "drawbridge: the step limit of %d is reached\n", e.Steps)
 	case chat.Repeating:
@@ -144,6 +150,9 @@ type eventJSON struct {
 	Name      string          `json:"name,omitempty"`
 	Arguments json.RawMessage `json:"arguments,omitempty"`
 	IsError   *bool           `json:"is_error,omitempty"`
+	Approve   *bool           `json:"approve,omitempty"`
+	State     string          `json:"state,omitempty"` // of a call that the provider runs itself
+	Tools     []string        `json:"tools,omitempty"`
 	Millis    *int64          `json:"ms,omitempty"`
 	Content   store.Parts     `json:"content,omitempty"`
 	Role      store.Role      `json:"role,omitempty"`
@@ -170,7 +179,11 @@ func (c *cli) askJSON(ctx context.Context, b *bridge.Bridge, conv store.Conversa
 	}
 	for event, err := range turn {
 		if err != nil {
-			if printErr := c.printJSON(eventJSON{Type: "error", Error: err.Error()}); printErr != nil {
+			line := eventJSON{Type: "error", Error: err.Error()}
+			if failed := (*model.Error)(nil); errors.As(err, &failed) {
+				line.Server = failed.Server
+			}
+			if printErr := c.printJSON(line); printErr != nil {
 				return printErr
 			}
 			return exitCode(exitError)
@@ -226,7 +239,7 @@ func eventLines(e chat.Event) []eventJSON {
 		for _, c := range e.Message.Calls() {
 			lines = append(lines, callLine("call", e.Message.ID, c))
 		}
-		return lines
+		return append(lines, managedLines(e.Message)...)
 	case chat.CallAsked:
 		line := callLine("asked", e.Approval.MessageID, e.Approval.Call)
 		line.Reason = e.Approval.Reason
@@ -248,6 +261,8 @@ func eventLines(e chat.Event) []eventJSON {
 		}}
 	case chat.Summarising:
 		return []eventJSON{{Type: "summarising", Until: e.Until}}
+	case chat.CallAnswered:
+		return []eventJSON{{Type: "answer", Message: e.MessageID, ID: e.Answer.CallID, Approve: &e.Answer.Approve, Reason: e.Answer.Reason}}
 	case chat.StepLimit:
 		return []eventJSON{{Type: "step_limit", Steps: e.Steps}}
 	case chat.Repeating:

@@ -70,7 +70,9 @@ type ManagedHold struct {
 //
 // Compared are the names, the descriptions but for space around them, and the
 // schemas as JSON values, but for what says the same in another way: "$schema",
-// and a type, properties or additionalProperties that a provider writes out.
+// and a type, properties or additionalProperties that a provider writes out. A
+// definition may come back as the server sent it, or as it is shown and given to
+// models, where what cannot be seen is written out.
 func CompareManaged(permitted []model.ManagedTool, listed []model.ListedTool) *ManagedHold {
 	seen := make(map[string]*tools.Tool, len(permitted))
 	for i := range permitted {
@@ -94,10 +96,10 @@ func CompareManaged(permitted []model.ManagedTool, listed []model.ListedTool) *M
 		}
 		found[l.Name] = true
 		description, schema := definitionOf(t)
-		if strings.TrimSpace(l.Description) != strings.TrimSpace(description) {
+		if said := strings.TrimSpace(l.Description); said != strings.TrimSpace(description) && said != strings.TrimSpace(t.Description) {
 			return hold("The provider got another description of the tool %q than the one that you have seen.", short(l.Name))
 		}
-		if l.InputSchema != nil && !sameSchema(schema, l.InputSchema) {
+		if l.InputSchema != nil && !sameSchema(schema, l.InputSchema) && !sameSchema(t.InputSchema, l.InputSchema) {
 			return hold("The provider got another schema of the tool %q than the one that you have seen.", short(l.Name))
 		}
 	}
@@ -105,8 +107,6 @@ func CompareManaged(permitted []model.ManagedTool, listed []model.ListedTool) *M
 }
 
 // definitionOf returns description and input schema as the server sent them.
-// The tool's own fields show to a reader what cannot be seen, which a provider
-// does not.
 func definitionOf(t *tools.Tool) (string, json.RawMessage) {
 	var d struct {
 		Description json.RawMessage `json:"description"`

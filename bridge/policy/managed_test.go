@@ -68,7 +68,7 @@ func permitted(name, description, schema string) model.ManagedTool {
 		panic(err)
 	}
 	return model.ManagedTool{Tool: tools.Tool{
-		Ref: tools.Ref{Server: "s", Tool: name}, Description: "as it is shown", InputSchema: json.RawMessage(`{}`), Definition: definition,
+		Ref: tools.Ref{Server: "s", Tool: name}, Description: "as it is shown", InputSchema: json.RawMessage(`{"type":"object","title":"as it is shown"}`), Definition: definition,
 	}}
 }
 
@@ -85,6 +85,7 @@ func TestCompareManaged(t *testing.T) {
 	}{
 		"the same":              {listed: []model.ListedTool{search("Finds.", schema), {Name: "time"}}},
 		"nothing":               {},
+		"as it is shown":        {listed: []model.ListedTool{search("as it is shown", `{"type":"object","title":"as it is shown"}`)}},
 		"fewer":                 {listed: []model.ListedTool{{Name: "time", InputSchema: json.RawMessage(`{"type":"object","properties":{},"required":[],"additionalProperties":false}`)}}},
 		"no schema said":        {listed: []model.ListedTool{{Name: "search", Description: "Finds."}}},
 		"keys in another order": {listed: []model.ListedTool{search(" Finds.\n", `{"required":["q"],"properties":{"n":{"maximum":9007199254740993,"type":"integer"},"q":{"description":"What.","type":"string"}},"type":"object","additionalProperties":false}`)}},
