@@ -42,6 +42,7 @@ type card struct {
 	defs    *form.Action
 	review  *form.Action
 	changes *form.Action
+	managed *form.Action
 }
 
 func newCard(p *Page) *card {
@@ -61,6 +62,7 @@ func newCard(p *Page) *card {
 	c.failure = form.Failure("")
 	c.review = form.NewAction("Review", widget.HighImportance, func() { c.page.review(c.view) })
 	c.changes = form.NewAction("Review definitions", widget.HighImportance, func() { c.page.reviewDefinitions(c.view) })
+	c.managed = form.NewAction("See what differs", widget.HighImportance, func() { c.page.reviewManaged(c.view) })
 	c.defs = form.Quiet("Definitions", theme.ListIcon(), func() { c.page.definitions(c.view) })
 	c.power = form.Quiet("Stop", theme.MediaStopIcon(), c.turn)
 	c.restart = form.Quiet("Restart", theme.ViewRefreshIcon(), func() {
@@ -91,7 +93,11 @@ func (c *card) set(v bridge.ServerView) {
 	builtin := v.Server.Transport == store.TransportBuiltin
 	name := form.Visible(v.Server.Name, false)
 	c.name.SetText(name)
-	c.words.SetText(kind(v.Server) + " · " + Words(v))
+	words := kind(v.Server)
+	if mode := modeWords(v); mode != "" {
+		words += " · " + mode
+	}
+	c.words.SetText(words + " · " + Words(v))
 	c.brief.SetText(brief(v.Server))
 	c.toggle.Name = "Use " + name
 	c.toggle.Set(!v.Server.Disabled)
@@ -151,6 +157,12 @@ func (c *card) notices() {
 		what := count(n, "definition") + " changed or came new since you last looked. No model gets them until you have seen them."
 		ask(what, c.changes)
 	}
+	if h := v.Managed.Hold; h != nil {
+		ask(form.Visible(h.Reason, false)+" No provider gets this server until you have looked.", c.managed)
+	}
+	if v.Server.Managed && !v.Managed.Can {
+		c.notice.Add(form.Muted("No provider can connect to it. " + v.Managed.Why))
+	}
 	if len(c.notice.Objects) == 0 {
 		c.notice.Hide()
 	} else {
@@ -160,7 +172,7 @@ func (c *card) notices() {
 
 // label tells the buttons of the cards apart.
 func (c *card) label(name string) {
-	for _, o := range append([]fyne.CanvasObject{c.review, c.changes}, c.buttons.Objects...) {
+	for _, o := range append([]fyne.CanvasObject{c.review, c.changes, c.managed}, c.buttons.Objects...) {
 		if a, ok := o.(*form.Action); ok {
 			a.Name = a.Text + " " + name
 		}

@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -26,6 +27,7 @@ type editor struct {
 	dir       *form.Field
 	address   *form.Field
 	headers   *form.Pairs
+	mode      *modeField
 
 	// base is what was there before: its id stays, and so do the secrets that
 	// nobody retyped.
@@ -44,7 +46,11 @@ func newEditor(transport store.Transport, taken func(string) bool) *editor {
 	case store.TransportHTTP:
 		e.address = form.NewField("URL", "https://example.com/mcp", "The address of the server's Streamable HTTP endpoint.")
 		e.headers = form.NewPairs("Headers", "Sent with every request. A value marked secret goes to the keychain.", "Add header", setup.LikelySecret)
-		e.Box = form.Groups(e.name.Box, e.address.Box, e.headers.Box)
+		e.mode = newModeField()
+		clear := e.address.Entry.OnChanged
+		e.address.Entry.OnChanged = func(text string) { clear(text); e.mode.follow(text) }
+		e.mode.follow("")
+		e.Box = form.Groups(e.name.Box, e.address.Box, e.headers.Box, e.mode.box)
 	default:
 		e.command = form.NewField("Command", "npx", "The program that starts the server. npx, uvx and the like are found as in your terminal.")
 		e.args = form.NewFieldOf(form.NewLines("Arguments", "-y @modelcontextprotocol/server-everything", 3),
@@ -67,6 +73,8 @@ func (e *editor) fill(d setup.Draft, keptWords string) {
 		e.address.SetText(c.URL)
 		e.headers.SetKeptWords(keptWords)
 		e.headers.Set(pairsOf(c.Headers))
+		e.mode.on.Set(c.Managed)
+		e.mode.follow(c.URL)
 	default:
 		e.command.SetText(c.Command)
 		e.argsText = writeArgs(c.Args)
@@ -132,10 +140,13 @@ func (e *editor) draft() (setup.Draft, bool) {
 
 	if e.transport == store.TransportHTTP {
 		c.URL = strings.TrimSpace(e.address.Text())
+		c.Managed = e.mode.on.Checked
 		if u, err := url.Parse(c.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 			wrong(e.address, "This is no address. It should look like https://example.com/mcp.")
 		} else if u.User != nil {
 			wrong(e.address, "The address contains a user name or password. Put it into a header that is marked secret.")
+		} else if m := bridge.ManagedOf(*c); c.Managed && !m.Can {
+			wrong(e.address, "No provider can connect to this address. "+m.Why+" Turn that off, or use another address.")
 		}
 	} else {
 		c.Command, c.Dir = strings.TrimSpace(e.command.Text()), strings.TrimSpace(e.dir.Text())

@@ -36,6 +36,8 @@ type Engine interface {
 	ApproveServer(ctx context.Context, id, hash string) error
 	ApproveTools(ctx context.Context, id string, seen map[string]string) error
 	SetServerEnabled(ctx context.Context, id string, on bool) error
+	SetServerManaged(ctx context.Context, id string, on bool) error
+	ReleaseManaged(ctx context.Context, id, hash string) error
 	StartServer(id string) error
 	StopServer(id string) error
 	RestartServer(id string) error

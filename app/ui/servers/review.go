@@ -27,6 +27,7 @@ func commandView(c store.ServerConfig) fyne.CanvasObject {
 	if c.Transport == store.TransportHTTP {
 		part("Address", form.NewCard(form.Exact(form.Spaced(c.URL))))
 		part(headline("Headers", len(c.Headers)), valuesView(c.Headers, ": "))
+		part("Who connects", modeView(c))
 		return box
 	}
 	part("Command", form.NewCard(form.Exact(form.Spaced(c.Command))))

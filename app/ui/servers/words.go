@@ -44,14 +44,14 @@ func Words(v bridge.ServerView) string {
 
 // Attention reports whether a person should look at the server.
 func Attention(v bridge.ServerView) bool {
-	return v.State == mcphost.Held || v.State == mcphost.Failed || len(v.Held) > 0
+	return v.State == mcphost.Held || v.State == mcphost.Failed || len(v.Held) > 0 || v.Managed.Hold != nil
 }
 
 // tone is the colour of the dot.
 func tone(v bridge.ServerView) fyne.ThemeColorName {
 	switch v.State {
 	case mcphost.Ready:
-		if len(v.Held) > 0 {
+		if len(v.Held) > 0 || v.Managed.Hold != nil {
 			return theme.ColorNameWarning
 		}
 		return theme.ColorNameSuccess

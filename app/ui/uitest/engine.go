@@ -54,6 +54,8 @@ type Engine struct {
 	Lists map[string][]model.Info
 	// Err is what the next call that can fail returns, once.
 	Err error
+	// Handed is what HandedOver returns.
+	Handed []bridge.Handed
 	// Calls are the changes that were asked for, in words.
 	Calls []string
 
@@ -197,6 +199,26 @@ func (e *Engine) ApproveTools(_ context.Context, id string, seen map[string]stri
 // SetServerEnabled notes the call.
 func (e *Engine) SetServerEnabled(_ context.Context, id string, on bool) error {
 	return e.did("enable %s %t", id, on)
+}
+
+// SetServerManaged notes the call.
+func (e *Engine) SetServerManaged(_ context.Context, id string, on bool) error {
+	return e.did("managed %s %t", id, on)
+}
+
+// ReleaseManaged notes the call.
+func (e *Engine) ReleaseManaged(_ context.Context, id, hash string) error {
+	return e.did("release %s %s", id, hash)
+}
+
+// RunClientSide notes the call.
+func (e *Engine) RunClientSide(_ context.Context, id string) error {
+	return e.did("run %s client-side", id)
+}
+
+// HandedOver returns Handed.
+func (e *Engine) HandedOver(context.Context, store.Conversation) ([]bridge.Handed, error) {
+	return e.Handed, e.did("handed over")
 }
 
 // StartServer notes the call.
