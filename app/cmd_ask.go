@@ -76,7 +76,7 @@ and overrides neither a "never" nor a definition that waits for your approval.`,
 			if asJSON {
 				err = c.askJSON(cmd.Context(), b, conv, turn)
 			} else {
-				err = c.askText(conv, turn)
+				err = c.askText(b, conv, turn)
 			}
 			if err == nil {
 				b.AwaitTitle(cmd.Context(), conv.ID)
@@ -320,15 +320,20 @@ func (o *askOptions) switches(ctx context.Context, b *bridge.Bridge) (store.Swit
 }
 
 // askText streams the answer to stdout and tells of tool calls on stderr.
-func (c *cli) askText(conv store.Conversation, turn iter.Seq2[chat.Event, error]) error {
+func (c *cli) askText(b *bridge.Bridge, conv store.Conversation, turn iter.Seq2[chat.Event, error]) error {
 	printer := &textPrinter{out: c.session.Stdout, err: c.session.Stderr, names: map[string]string{}}
 	for event, err := range turn {
 		if err != nil {
 			printer.end()
+			told := err.Error() == printer.told
 			if help := clientSide(b, err); help != "" {
-				defer fmt.Fprintf(c.session.Stderr, "drawbridge: %s\n", visible(help))
+				if !told {
+					fmt.Fprintf(c.session.Stderr, "drawbridge: %s\n", visible(err.Error()))
+				}
+				fmt.Fprintf(c.session.Stderr, "drawbridge: %s\n", visible(help))
+				told = true
 			}
-			if err.Error() == printer.told {
+			if told {
 				return exitCode(exitError)
 			}
 			return err
