@@ -44,6 +44,8 @@ type Engine interface {
 	Providers() []store.ProviderConfig
 	Models(ctx context.Context, provider string) ([]model.Info, error)
 	Tools(ctx context.Context) ([]bridge.ToolView, error)
+	HandedOver(ctx context.Context, conv store.Conversation) ([]bridge.Handed, error)
+	RunClientSide(ctx context.Context, server string) error
 	Settings() store.Settings
 	Send(ctx context.Context, conversation, text string, by chat.Approver) iter.Seq2[chat.Event, error]
 }

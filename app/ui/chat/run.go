@@ -222,7 +222,7 @@ func (p *Page) ended(r *run, err error) {
 	delete(p.runs, r.conversation)
 	if err != nil {
 		r.thread.closeCalls()
-		r.thread.fail(form.Sentence(err), !errors.Is(err, chat.ErrBusy) && !errors.Is(err, chat.ErrNothing))
+		r.thread.fail(form.Sentence(err), !errors.Is(err, chat.ErrBusy) && !errors.Is(err, chat.ErrNothing), managedServer(err))
 	}
 	if p.current == r.conversation {
 		p.showChanges()

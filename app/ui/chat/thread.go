@@ -25,6 +25,9 @@ type entry struct {
 	ask  *chat.Approval // of a kindCall that waits for the person
 	// retry says that a kindError can be tried again.
 	retry bool
+	// server is that of a kindError whose provider could not use it itself.
+	server  string
+	managed *managed // of a kindManaged or kindListing
 }
 
 type entryKind int
@@ -35,7 +38,9 @@ const (
 	kindReasoning
 	kindSummary // of what is above it, for the model
 	kindCall
-	kindNotice // interrupted and the like
+	kindManaged // a call that the provider runs itself
+	kindListing // what it found on a server
+	kindNotice  // interrupted and the like
 	kindError
 	kindLimit // asks whether to go on
 )
@@ -64,6 +69,8 @@ type thread struct {
 	entries []*entry
 	byID    map[string]*entry
 	calls   map[string]*entry // by call id
+	// providers are the entries that messages come from, by the message's id.
+	providers map[string]string
 	// changed and removed are what the view does not show as it is, in the
 	// order in which it changed.
 	changed []*entry
@@ -71,7 +78,7 @@ type thread struct {
 }
 
 func newThread(messages []store.Message) *thread {
-	t := &thread{byID: map[string]*entry{}, calls: map[string]*entry{}}
+	t := &thread{byID: map[string]*entry{}, calls: map[string]*entry{}, providers: map[string]string{}}
 	for _, m := range messages {
 		t.add(m)
 	}
@@ -92,6 +99,9 @@ func (t *thread) add(m store.Message) {
 		for _, r := range m.Results() {
 			t.result(r)
 		}
+		for _, a := range m.ManagedAnswers() {
+			t.answered(a)
+		}
 	case store.RoleAssistant:
 		t.assistant(m)
 	case store.RoleSummary:
@@ -110,6 +120,7 @@ func (t *thread) add(m store.Message) {
 // pieces that were shown while it grew.
 func (t *thread) assistant(m store.Message) {
 	grown := t.of(m.ID)
+	listings := 0
 	for i, p := range m.Parts {
 		var e *entry
 		switch p := p.(type) {
@@ -119,6 +130,14 @@ func (t *thread) assistant(m store.Message) {
 			e = &entry{kind: kindReasoning, text: p.Text}
 		case store.ToolCall:
 			e = &entry{kind: kindCall, call: callEntry{call: p, state: callWaiting}}
+		case store.ManagedListing, store.ManagedCall:
+			e = managedPart(m.ID, m.Model.Provider, p, listings)
+			if e.kind == kindListing {
+				listings++
+			}
+			grown = slices.DeleteFunc(grown, func(g *entry) bool { return g.id == e.id })
+			t.asks(t.put(e))
+			continue
 		default:
 			continue
 		}
@@ -158,6 +177,10 @@ func (t *thread) of(message string) []*entry {
 // closeCalls marks calls without a result in a history that nobody works on.
 func (t *thread) closeCalls() {
 	for _, e := range t.entries {
+		if e.kind == kindManaged && e.call.state != callDone {
+			e.call.state, e.ask = callDone, nil
+			t.touch(e)
+		}
 		if e.kind == kindCall && e.call.state != callDone {
 			e.call.state = callDone
 			e.call.result = store.ToolResult{IsError: true, Content: store.Parts{store.Text{Text: "The call was interrupted."}}}
@@ -223,7 +246,10 @@ func (t *thread) take(event chat.Event) {
 		}
 	case chat.CallDone:
 		t.result(ev.Result)
+	case chat.CallAnswered:
+		t.answered(ev.Answer)
 	case chat.Started:
+		t.providers[ev.Message.ID] = ev.Message.Model.Provider
 		for _, g := range t.of(ev.Message.ID) { // a repeated call begins the message anew
 			t.drop(g)
 		}
@@ -268,6 +294,8 @@ func (t *thread) grow(message string, delta model.Delta) {
 			e.call.call.Name = d.Name
 			t.touch(e)
 		}
+	case model.ListingDelta, model.ManagedDelta:
+		t.growManaged(message, d)
 	}
 }
 
@@ -304,9 +332,10 @@ func (t *thread) done(reason chat.DoneReason) {
 	t.closeCalls()
 }
 
-// fail shows why a turn ended; retry says whether it can be tried again.
-func (t *thread) fail(sentence string, retry bool) {
-	t.put(&entry{id: fmt.Sprintf("error/%d", len(t.entries)), kind: kindError, text: sentence, retry: retry})
+// fail shows why a turn ended; retry says whether it can be tried again, server
+// which server its provider could not use itself.
+func (t *thread) fail(sentence string, retry bool, server string) {
+	t.put(&entry{id: fmt.Sprintf("error/%d", len(t.entries)), kind: kindError, text: sentence, retry: retry, server: server})
 }
 
 // forget removes the notices of the turn before, when the next one begins.

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -28,6 +29,7 @@ type toolsSheet struct {
 	count   *form.Note
 	views   []bridge.ServerView
 	refused map[tools.Ref]bool // "never", whatever is switched
+	handed  map[string]string  // by server: what it means that the provider connects to it itself
 	open    map[string]bool    // servers whose tools are shown
 	// The rows that were made are kept, so that a switch that is turned keeps
 	// the focus.
@@ -65,6 +67,36 @@ func (p *Page) chooseTools() {
 	t.fill()
 	t.sheet.Show()
 	t.loadAnswers()
+	t.loadHanded()
+}
+
+// loadHanded finds the servers that the provider connects to itself. It may
+// change with each switch.
+func (t *toolsSheet) loadHanded() {
+	if !slices.ContainsFunc(t.views, func(v bridge.ServerView) bool { return v.Managed.On }) {
+		t.handed = nil
+		return
+	}
+	conv := t.p.conversation()
+	conv.Switches = store.Switches{} // what is off now may be switched on here
+	var list []bridge.Handed
+	t.p.o.Runner.Run(func(ctx context.Context) (err error) {
+		list, err = t.p.o.Engine.HandedOver(ctx, conv)
+		return err
+	}, func(err error) {
+		if !t.sheet.IsOpen() {
+			return
+		}
+		if err != nil {
+			t.sheet.Fail(form.Sentence(err))
+			return
+		}
+		t.handed = map[string]string{}
+		for _, h := range list {
+			t.handed[h.Server] = handed(h)
+		}
+		t.fill()
+	})
 }
 
 // loadAnswers finds the tools that the person refused for good.
@@ -97,6 +129,7 @@ func (t *toolsSheet) setServers(views []bridge.ServerView) {
 	t.views = views
 	clear(t.tools) // a definition may be another now
 	t.fill()
+	t.loadHanded()
 }
 
 func (t *toolsSheet) all(on bool) { t.turn(store.Switches{Off: !on}) }
@@ -136,6 +169,9 @@ func (t *toolsSheet) fill() {
 			continue
 		}
 		rows = append(rows, t.serverRow(v, query != ""))
+		if text := t.handed[v.Server.ID]; text != "" {
+			rows = append(rows, indented(form.Muted(form.Visible(text, false))))
+		}
 		if query != "" || t.open[v.Server.ID] {
 			for _, tool := range matching[:min(len(matching), maxRows)] {
 				rows = append(rows, t.toolRow(v, tool))

@@ -103,10 +103,17 @@ func (v *view) item(e *entry) transcript.Item {
 		return transcript.Reasoning{ID: e.id, Title: "Summarised here", Text: e.text}
 	case kindCall:
 		return v.callItem(e)
+	case kindManaged:
+		return v.managedItem(e)
+	case kindListing:
+		return v.listingItem(e)
 	case kindError:
 		n := transcript.Notice{ID: e.id, Kind: transcript.NoticeError, Text: e.text}
 		if e.retry {
-			n.Actions = []transcript.Action{{Label: "Retry", Primary: true, Do: v.p.retry}}
+			n.Actions = []transcript.Action{{Label: "Retry", Primary: e.server == "", Do: v.p.retry}}
+		}
+		if e.server != "" && v.p.handsOver(e.server) {
+			n.Actions = append([]transcript.Action{v.runHere(e.server, e.retry)}, n.Actions...)
 		}
 		return n
 	case kindLimit:
@@ -129,14 +136,7 @@ func (v *view) callItem(e *entry) transcript.Item {
 	case callRunning:
 		c.State = transcript.CallRunning
 	case callAsked:
-		c.State = transcript.CallAsking
-		run, id := v.p.runs[v.p.current], e.call.call.ID
-		c.Ask = &transcript.Ask{Reason: e.ask.Reason, Answer: func(a tools.Answer) {
-			if run != nil {
-				run.answer(id, a)
-			}
-			v.p.focusInput()
-		}}
+		return v.asking(e, c)
 	case callDone:
 		c.State = transcript.CallDone
 		if e.call.result.IsError {
@@ -144,6 +144,19 @@ func (v *view) callItem(e *entry) transcript.Item {
 		}
 		c.Result = &e.call.result
 	}
+	return c
+}
+
+// asking makes of a call's card the question that is open about it.
+func (v *view) asking(e *entry, c transcript.Call) transcript.Call {
+	c.State = transcript.CallAsking
+	run, id := v.p.runs[v.p.current], e.call.call.ID
+	c.Ask = &transcript.Ask{Reason: e.ask.Reason, Answer: func(a tools.Answer) {
+		if run != nil {
+			run.answer(id, a)
+		}
+		v.p.focusInput()
+	}}
 	return c
 }
 

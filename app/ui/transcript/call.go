@@ -43,6 +43,9 @@ func (e *entry) call(c Call) {
 	if !e.open {
 		return
 	}
+	if c.By != "" {
+		e.remark(visible(c.By)+" ran this on its own connection to the server. Drawbridge sees only what it tells.", g)
+	}
 	e.section("Arguments", pretty(c.Arguments), theme.ColorNameForeground, g)
 	if c.Result != nil {
 		title, ink := "Result", theme.ColorNameForeground
@@ -56,6 +59,16 @@ func (e *entry) call(c Call) {
 
 // callEnd is what stands at the right of a call's line.
 func callEnd(c Call) string {
+	if c.By == "" {
+		return callProgress(c)
+	}
+	return callProgress(c) + ", by " + visible(c.By)
+}
+
+func callProgress(c Call) string {
+	if c.End != "" {
+		return c.End
+	}
 	switch c.State {
 	case CallWaiting:
 		return "waiting"
@@ -153,9 +166,13 @@ func (e *entry) asking(c Call) {
 	plain := func(t string) span {
 		return span{text: visible(t), face: face{size: size}, ink: theme.ColorNameForeground}
 	}
-	question := []span{plain("May the model run "), strong(c.Tool), plain(" of "), strong(c.Server), plain("?")}
+	who, caption := "the model", "Arguments, exactly as the server would get them"
+	if c.By != "" {
+		who, caption = c.By, "Arguments, as "+visible(c.By)+" says that it would send them"
+	}
+	question := []span{plain("May " + who + " run "), strong(c.Tool), plain(" of "), strong(c.Server), plain("?")}
 	if c.Server == "" {
-		question = []span{plain("May the model run "), strong(c.Tool), plain("?")}
+		question = []span{plain("May " + who + " run "), strong(c.Tool), plain("?")}
 	}
 	e.blocks = []*block{{
 		gap: 10 + 12, left: cardPad + 28, right: cardPad, group: g, spans: question,
@@ -172,7 +189,7 @@ func (e *entry) asking(c Call) {
 		gap: 4, left: cardPad, right: cardPad - 6, group: g,
 		tall: func(float32) float32 { return 26 },
 		make: func() fyne.CanvasObject {
-			return newCaption("Arguments, exactly as the server would get them", "Copy arguments", func() { e.view.copy(text) })
+			return newCaption(caption, "Copy arguments", func() { e.view.copy(text) })
 		},
 	})
 	code := form.NewCode(form.Lines(text), codeHeight(text))
@@ -204,6 +221,48 @@ func codeHeight(text string) float32 {
 		lines += 1 + len(l)/90
 	}
 	return float32(min(max(lines, 1), most))*row + 16
+}
+
+// remark is a line of small words in a card.
+func (e *entry) remark(text string, g *group) {
+	e.blocks = append(e.blocks, &block{
+		gap: 2, left: cardPad, right: cardPad, group: g,
+		spans: []span{{text: text, face: face{size: e.view.size(theme.SizeNameText) - 1}, ink: look.ColorMuted}},
+	})
+}
+
+// listing shows what a provider found on a server, folded; why it found nothing
+// is always seen.
+func (e *entry) listing(l Listing) {
+	st := headState{
+		server: visible(l.Server), title: fmt.Sprintf("%d tools", len(l.Tools)), open: e.open, can: len(l.Tools) > 0,
+		icon: look.IconTools, tint: look.ColorMuted, end: "found by " + visible(l.By),
+	}
+	if len(l.Tools) == 1 {
+		st.title = "1 tool"
+	}
+	if l.Error != "" {
+		st.icon, st.tint, st.title, st.end = look.IconWarning, theme.ColorNameWarning, "tools", "not found by "+visible(l.By)
+	}
+	e.line = st
+	g := &group{fill: look.ColorCard, stroke: theme.ColorNameSeparator, radius: look.Radius}
+	e.blocks = []*block{e.headBlock(g, 10)}
+	if l.Error != "" {
+		e.remark(visible(l.Error), g)
+		if len(l.Actions) > 0 {
+			var list []barButton
+			for _, a := range l.Actions {
+				list = append(list, barButton{label: a.Label, primary: a.Primary, do: a.Do})
+			}
+			e.blocks = append(e.blocks, e.buttons(g, cardPad, list, nil))
+		}
+		e.blocks[len(e.blocks)-1].below += 10
+		return
+	}
+	if e.open {
+		e.section("Tools", strings.Join(l.Tools, "\n"), theme.ColorNameForeground, g)
+		e.blocks[len(e.blocks)-1].below += 10
+	}
 }
 
 func (e *entry) notice(n Notice) {

@@ -41,6 +41,8 @@ func (e *entry) set(item Item) {
 		e.reasoning(was, item)
 	case Call:
 		e.call(item)
+	case Listing:
+		e.listing(item)
 	case Notice:
 		e.notice(item)
 	}

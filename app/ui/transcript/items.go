@@ -8,7 +8,8 @@ import (
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// Item is one thing in the thread: User, Assistant, Reasoning, Call or Notice.
+// Item is one thing in the thread: User, Assistant, Reasoning, Call, Listing or
+// Notice.
 // The set is closed. An item is replaced by one with the same ID and of the
 // same type.
 type Item interface{ id() string }
@@ -51,10 +52,15 @@ const (
 
 // Call is a tool call.
 type Call struct {
-	ID        string
-	Server    string // what people call it; empty if the tool is not known
-	Tool      string
-	State     CallState
+	ID     string
+	Server string // what people call it; empty if the tool is not known
+	Tool   string
+	// By is the provider that runs the call on a connection of its own; empty
+	// for a call that runs here.
+	By    string
+	State CallState
+	// End is what stands at the right of its line in place of how far it is.
+	End       string
 	Arguments json.RawMessage
 	// Progress is what the server reports while it runs.
 	Progress tools.Progress
@@ -69,6 +75,17 @@ type Ask struct {
 	Reason string // why there is a question
 	// Answer is called once, when the person chose.
 	Answer func(tools.Answer)
+}
+
+// Listing is what a provider found on a server that it connects to itself.
+type Listing struct {
+	ID     string
+	Server string // what people call it
+	By     string // the provider
+	Tools  []string
+	Error  string // why it found none
+	// Actions are offered where it found none.
+	Actions []Action
 }
 
 // NoticeKind says what a notice is about.
@@ -100,4 +117,5 @@ func (i User) id() string      { return i.ID }
 func (i Assistant) id() string { return i.ID }
 func (i Reasoning) id() string { return i.ID }
 func (i Call) id() string      { return i.ID }
+func (i Listing) id() string   { return i.ID }
 func (i Notice) id() string    { return i.ID }
