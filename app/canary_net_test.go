@@ -182,6 +182,7 @@ func (c *canaries) failing() {
 			key := r.Header.Get("Authorization")
 			w.Header().Set("Content-Type", kind)
 			w.Header().Set("X-Echo", key)
+			w.Header().Set("Retry-After-Ms", "1") // so that the test need not wait
 			w.WriteHeader(code)
 			fmt.Fprintf(w, format, key)
 		}

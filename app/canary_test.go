@@ -384,9 +384,12 @@ func (c *canaries) turns() {
 
 	// It was there to be found, and was taken out.
 	for _, o := range c.chatters {
-		all := o.all()
-		if last := all[len(all)-1]; bytes.Count(last.body, []byte("‹secret›")) < 10 {
-			c.Errorf("what %s was sent says little of secrets:\n%s", o.name, last.body)
+		most := 0
+		for _, r := range o.all() {
+			most = max(most, bytes.Count(r.body, []byte("‹secret›")))
+		}
+		if most < 10 {
+			c.Errorf("what %s was sent says little of secrets: %d times at most", o.name, most)
 		}
 	}
 	if log, err := os.ReadFile(filepath.Join(c.p.home, "logs", "teller.log")); err != nil || bytes.Count(log, []byte("‹secret›")) < 10 {
@@ -462,7 +465,7 @@ func (c *canaries) passphrase() {
 	y.answer("Passphrase:", phrase.value)
 	show(cmd, y, exitOK)
 	c.looks("after a person was at a terminal")
-	if n := len(o.all()); n != 3 {
+	if n := len(o.all()); n != 6 { // each new conversation gets a title
 		c.Errorf("the model was asked %d times", n)
 	}
 }

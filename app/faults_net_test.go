@@ -12,11 +12,13 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
-// TestFaultProviders lets a provider fail in every way, once each; the turn
-// that is tried again then works, in the same conversation.
+// TestFaultProviders lets a provider fail in every way, until it is given up;
+// the turn that is tried again then works, in the same conversation. What may
+// help is repeated before that, as often as it may.
 func TestFaultProviders(t *testing.T) {
 	t.Parallel()
 	status := func(code int, kind, body string) http.HandlerFunc {
@@ -45,23 +47,23 @@ func TestFaultProviders(t *testing.T) {
 		fails http.HandlerFunc
 		words []string
 		keeps string // of the answer
+		tries int
 	}{
-		"429":              {status(429, "application/json", `{"error":{"message":"Slow down"}}`), []string{"wants fewer requests (429): Slow down", "try again"}, ""},
-		"500":              {status(500, "application/json", `{"error":{"message":"Oops"}}`), []string{"failed (500): Oops", "ry again"}, ""},
-		"503":              {status(503, "text/html", "<html><h1>503</h1></html>"), []string{"failed (503)", "ry again"}, ""},
-		"401":              {status(401, "application/json", `{"error":{"message":"Who?"}}`), []string{"refused the key", "(401): Who?", "Check the key"}, ""},
-		"web page":         {status(200, "text/html", "<html><body>Welcome</body></html>"), []string{"web page", "/v1"}, ""},
-		"nothing":          {status(200, "text/event-stream", ""), []string{"broke off", "ry again"}, ""},
-		"reset":            {reset(""), []string{"The connection to", "ry again"}, ""},
-		"reset mid-stream": {reset("The first half"), []string{"broke off", "ry again"}, "The first half"},
+		"429":              {status(429, "application/json", `{"error":{"message":"Slow down"}}`), []string{"wants fewer requests (429): Slow down", "try again"}, "", 4},
+		"500":              {status(500, "application/json", `{"error":{"message":"Oops"}}`), []string{"failed (500): Oops", "ry again"}, "", 4},
+		"503":              {status(503, "text/html", "<html><h1>503</h1></html>"), []string{"failed (503)", "ry again"}, "", 4},
+		"401":              {status(401, "application/json", `{"error":{"message":"Who?"}}`), []string{"refused the key", "(401): Who?", "Check the key"}, "", 1},
+		"web page":         {status(200, "text/html", "<html><body>Welcome</body></html>"), []string{"web page", "/v1"}, "", 1},
+		"nothing":          {status(200, "text/event-stream", ""), []string{"broke off", "ry again"}, "", 4},
+		"reset":            {reset(""), []string{"The connection to", "ry again"}, "", 4},
+		"reset mid-stream": {reset("The first half"), []string{"broke off", "ry again"}, "The first half", 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
-			fail := true
+			var failed atomic.Int32
 			model := newService(t, func(w http.ResponseWriter, r *http.Request) {
-				if fail {
-					fail = false
+				if failed.Add(1) <= int32(c.tries) {
 					c.fails(w, r)
 					return
 				}
@@ -74,6 +76,9 @@ func TestFaultProviders(t *testing.T) {
 			p.provide("afar", model.URL+"/v1")
 			e := p.run("", "ask", "--provider", "afar", "hello")
 			p.checkRefused(e, c.words)
+			if n := failed.Load(); n != int32(c.tries) {
+				t.Errorf("it was tried %d times, want %d", n, c.tries)
+			}
 			if !strings.Contains(e.stdout, c.keeps) {
 				t.Errorf("the answer until then is not shown: %v", e)
 			}
@@ -85,6 +90,36 @@ func TestFaultProviders(t *testing.T) {
 				t.Errorf("%d messages", n)
 			}
 		})
+	}
+}
+
+// TestFaultThatPasses has a provider fail once: the call is repeated, and the
+// history holds the answer once.
+func TestFaultThatPasses(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	var asked atomic.Int32
+	model := newService(t, func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 1 {
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprint(w, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"At la\"}}]}\n\n")
+			return
+		}
+		reply{deltas: []string{"At last."}}.send(w, r)
+	})
+	p.provide("afar", model.URL+"/v1")
+	e := p.run("", "ask", "--provider", "afar", "hello")
+	if e.code != exitOK || !strings.Contains(e.stderr, "Trying again in") || !strings.Contains(e.stderr, "(2 of 4)") {
+		t.Errorf("%v", e)
+	}
+	if n := p.messages(); n != 2 {
+		t.Errorf("%d messages, want 2", n)
+	}
+	if got := strings.TrimSpace(p.query("SELECT parts FROM messages WHERE role = 'assistant'")); got != `[{"type":"text","text":"At last."}]` {
+		t.Errorf("kept is %s", got)
+	}
+	if got := strings.TrimSpace(p.query("SELECT title FROM conversations")); got != "At last" || asked.Load() != 3 {
+		t.Errorf("the title is %q after %d calls", got, asked.Load())
 	}
 }
 
