@@ -111,8 +111,7 @@ var histories = map[string]struct {
 		},
 		`[{"content":[{"text":"Look","type":"text"},{"image_url":{"url":"data:image/png;base64,UE5H"},"type":"image_url"},
 		   {"text":"[image image/tiff, 0 bytes, shown to the person and not to you]","type":"text"},{"text":"[file a.txt]","type":"text"}],"role":"user"},
-		  {"content":"here\n[Its images follow the results.]","role":"tool","tool_call_id":"c1"},
-		  {"content":[{"text":"[An image that the tool returned:]","type":"text"},{"image_url":{"url":"data:image/gif;base64,R0lG"},"type":"image_url"}],"role":"user"}]`,
+		  {"content":"here\n[image image/gif, 3 bytes, shown to the person and not to you]","role":"tool","tool_call_id":"c1"}]`,
 		`[{"content":[{"text":"Look","type":"input_text"},{"detail":"auto","image_url":"data:image/png;base64,UE5H","type":"input_image"},
 		   {"text":"[image image/tiff, 0 bytes, shown to the person and not to you]","type":"input_text"},{"text":"[file a.txt]","type":"input_text"}],"role":"user"},
 		  {"call_id":"c1","output":[{"text":"here","type":"input_text"},{"detail":"auto","image_url":"data:image/gif;base64,R0lG","type":"input_image"}],"type":"function_call_output"}]`,
@@ -154,7 +153,7 @@ func TestMessagesToTheWire(t *testing.T) {
 			t.Parallel()
 			req := model.Request{Model: testModel, Messages: h.messages, Tools: someTools}
 			fill := strings.NewReplacer("LONG", wireID(longID), "NONE", wireID(""), "XXX", strings.Repeat("x", tools.OpenAI.MaxName-len("n__w_")))
-			for want, wire := range map[string]any{h.chat: chatMessages(req, quirks{}, []field{fieldReasoningBack, fieldImages}), h.responses: responsesInput(req, 0)} {
+			for want, wire := range map[string]any{h.chat: chatMessages(req), h.responses: responsesInput(req, 0)} {
 				raw, err := json.Marshal(wire)
 				if err != nil {
 					t.Fatal(err)
@@ -191,19 +190,23 @@ func TestWireID(t *testing.T) {
 	}
 }
 
-// TestDamagedSchema checks that a schema that is no JSON is an error before any
-// request, and no panic.
+// TestDamagedSchema checks that a schema that is no JSON does not void the
+// request: its tool is left out, and the others are sent.
 func TestDamagedSchema(t *testing.T) {
 	t.Parallel()
 	for _, kind := range wireKinds {
 		s := serve(t, good(t, kind))
 		req := ask("Hello")
-		req.Tools = tools.NewTable([]tools.Tool{{Ref: tools.Ref{Server: "s", Tool: "t"}, InputSchema: json.RawMessage(`{"type":"object","properties":{]}`)}}, tools.OpenAI)
-		_, err := drain(t.Context(), s.client(t, kind), req)
-		if err == nil || len(s.all()) != 0 {
-			t.Errorf("%v, %d requests", err, len(s.all()))
+		req.Tools = tools.NewTable([]tools.Tool{
+			{Ref: tools.Ref{Server: "s", Tool: "damaged"}, InputSchema: json.RawMessage(`{"type":"object","properties":{]}`)},
+			{Ref: tools.Ref{Server: "s", Tool: "whole"}},
+		}, tools.OpenAI)
+		if _, err := drain(t.Context(), s.client(t, kind), req); err != nil {
+			t.Error(err)
 		}
-		checkSentence(t, err)
+		if body := string(s.all()[0].body); strings.Contains(body, "damaged") || !strings.Contains(body, "s__whole") {
+			t.Errorf("%s: sent %s", kind, body)
+		}
 	}
 }
 
@@ -214,7 +217,7 @@ func BenchmarkChatBody(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := chatBody(req, quirks{}, nil); err != nil {
+		if _, err := chatBody(req, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

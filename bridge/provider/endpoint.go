@@ -46,14 +46,7 @@ type field string
 // mentionedIn reports whether an error that names param and says message is
 // about the field.
 func (f field) mentionedIn(param, message string) bool {
-	switch f {
-	case fieldImages:
-		return refusesImages(param + " " + message)
-	case fieldReasoningBack:
-		if demandsReasoning(&refusedField{param, message}) {
-			return false
-		}
-	case fieldReasoning:
+	if f == fieldReasoning {
 		// Errors about the items of that name are something else.
 		text := strings.ToLower(message)
 		return param == string(f) || param == "reasoning.summary" ||
@@ -91,9 +84,16 @@ func newEndpoint(cfg store.ProviderConfig, o Options, key keyStyle) (*endpoint, 
 // does not say otherwise.
 func (e *endpoint) Features() model.Features { return model.Features{} }
 
-// Dialect returns what OpenAI's APIs take; compatible services are held to the
-// same.
-func (e *endpoint) Dialect() tools.Dialect { return tools.OpenAI }
+// Dialect returns what OpenAI's APIs take. Compatible services are held to the
+// same, and are not asked for strict mode, which some of them refuse.
+func (e *endpoint) Dialect() tools.Dialect {
+	d := tools.Chat
+	if e.cfg.Kind == store.ProviderResponses {
+		d = tools.Responses
+	}
+	d.Strict = e.base.Scheme == "https" && e.base.Host == "api.openai.com"
+	return d
+}
 
 // errRedirect says where a service wanted to send the request.
 type errRedirect struct{ to string }
@@ -141,9 +141,6 @@ func (e *endpoint) send(ctx context.Context, out outgoing) (*http.Response, []st
 	}
 	for name, values := range header {
 		opts = append(opts, option.WithHeader(name, values[0]))
-	}
-	for name, values := range e.base.Query() { // such as Azure's api-version
-		opts = append(opts, option.WithQuery(name, values[0]))
 	}
 	client := openai.Client{Options: opts}
 	var params any

@@ -38,11 +38,7 @@ func responsesBody(req model.Request, fields []field, keep bool, kept keptRespon
 	}
 	if req.Tools != nil {
 		for _, f := range req.Tools.Functions() {
-			t, err := responsesTool(f)
-			if err != nil {
-				return nil, err
-			}
-			p.Tools = append(p.Tools, t)
+			p.Tools = append(p.Tools, responsesTool(f))
 		}
 	}
 	for _, m := range req.Managed {
@@ -59,18 +55,11 @@ func responsesBody(req model.Request, fields []field, keep bool, kept keptRespon
 	return p.MarshalJSON()
 }
 
-// responsesTool offers a function with its schema as it is. Strict is said to
-// be off: left out, the API would turn it on and with it make every optional
-// argument required.
-func responsesTool(f tools.Function) (responses.ToolUnionParam, error) {
-	raw, err := json.Marshal(struct {
-		Type        string          `json:"type"`
-		Name        string          `json:"name"`
-		Description string          `json:"description,omitempty"`
-		Parameters  json.RawMessage `json:"parameters"`
-		Strict      bool            `json:"strict"`
-	}{"function", f.Name, f.Description, f.Parameters, false})
-	return param.Override[responses.ToolUnionParam](json.RawMessage(raw)), err
+// responsesTool offers a function. Whether it is strict is always said: left
+// out, the API would turn it on and with it make every optional argument
+// required.
+func responsesTool(f tools.Function) responses.ToolUnionParam {
+	return param.Override[responses.ToolUnionParam](f.JSON(tools.FormatResponses))
 }
 
 // responsesInput writes a history, from the message of that index on, as the

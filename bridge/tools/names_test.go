@@ -2,10 +2,10 @@ package tools_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,30 +93,6 @@ func TestNewTableFunctions(t *testing.T) {
 	}
 }
 
-func TestParameters(t *testing.T) {
-	t.Parallel()
-	const whole = `{"type": "object", "properties": {"a": {"anyOf": [{"type":"string"}]}}, "$defs": {"x": {"not": {}}}}`
-	for in, want := range map[string]string{
-		"":                           `{"type":"object","properties":{}}`,
-		`{}`:                         `{"properties":{},"type":"object"}`,
-		`true`:                       `{"type":"object","properties":{}}`,
-		`[]`:                         `{"type":"object","properties":{}}`,
-		`{"type":"object"}`:          `{"properties":{},"type":"object"}`,
-		`{"type":["object","null"]}`: `{"properties":{},"type":"object"}`,
-		whole:                        whole,
-		`{"type":"object","properties":{},"anyOf":[{"required":["a"]}]}`:    `{"properties":{},"type":"object"}`,
-		`{"type":"object","additionalProperties":{"properties":{}}}`:        `{"additionalProperties":{"properties":{}},"properties":{},"type":"object"}`,
-		`{"type":"object","title":"properties","description":"\"anyOf\":"}`: `{"description":"\"anyOf\":","properties":{},"title":"properties","type":"object"}`,
-	} {
-		tl := tool("f", "a")
-		tl.InputSchema = json.RawMessage(in)
-		got := tools.NewTable([]tools.Tool{tl}, tools.OpenAI).Functions()[0].Parameters
-		if string(got) != want {
-			t.Errorf("%s became %s, want %s", in, got, want)
-		}
-	}
-}
-
 var namePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 
 // FuzzNewTable checks that names fit the services' rules, are unique, can be
@@ -131,31 +107,44 @@ func FuzzNewTable(f *testing.F) {
 		for i := 0; i+1 < len(words) && len(list) < 200; i += 2 {
 			list = append(list, tool(words[i], words[i+1]))
 		}
-		table := tools.NewTable(list, tools.OpenAI)
-		seen := map[string]tools.Ref{}
-		for _, fn := range table.Functions() {
-			if !namePattern.MatchString(fn.Name) || len(fn.Name) > tools.OpenAI.MaxName {
-				t.Errorf("%q is no name", fn.Name)
-			}
-			low := strings.ToLower(fn.Name)
-			if other, ok := seen[low]; ok {
-				t.Errorf("%q and %q are both named %q", other, fn.Ref, fn.Name)
-			}
-			seen[low] = fn.Ref
-			if back, ok := table.Lookup(fn.Name); !ok || back.Ref != fn.Ref {
-				t.Errorf("%q is looked up as %q", fn.Name, back.Ref)
-			}
-		}
-		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-		again := tools.NewTable(list, tools.OpenAI)
-		for _, tl := range list {
-			a, ok := table.Name(tl.Ref)
-			b, ok2 := again.Name(tl.Ref)
-			if !ok || !ok2 || a != b {
-				t.Errorf("%q is named %q, and %q in another order", tl.Ref, a, b)
-			}
+		for format, d := range dialects {
+			checkNames(t, format, list, d, seed)
 		}
 	})
+}
+
+// checkNames checks that names can be used, and lead back to the tools.
+func checkNames(t *testing.T, format tools.Format, list []tools.Tool, d tools.Dialect, seed uint64) {
+	t.Helper()
+	table := tools.NewTable(list, d)
+	seen := map[string]tools.Ref{}
+	for _, fn := range table.Functions() {
+		if !namePattern.MatchString(fn.Name) || len(fn.Name) > d.MaxName || tools.Own(fn.Name) {
+			t.Errorf("%s: %q is no name", format, fn.Name)
+		}
+		low := strings.ToLower(fn.Name)
+		if other, ok := seen[low]; ok {
+			t.Errorf("%s: %q and %q are both named %q", format, other, fn.Ref, fn.Name)
+		}
+		seen[low] = fn.Ref
+		if back, ok := table.Lookup(fn.Name); !ok || back.Ref != fn.Ref {
+			t.Errorf("%s: %q is looked up as %q", format, fn.Name, back.Ref)
+		}
+	}
+	list = slices.Clone(list)
+	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	again, search := tools.NewTable(list, d), tools.NewSearchTable(list, d)
+	for _, tl := range list {
+		a, ok := table.Name(tl.Ref)
+		b, ok2 := again.Name(tl.Ref)
+		if !ok || !ok2 || a != b {
+			t.Errorf("%s: %q is named %q, and %q in another order", format, tl.Ref, a, b)
+		}
+		back, ok := search.Lookup(a)
+		if !ok || back.Ref != tl.Ref {
+			t.Errorf("%s: with search, %q is looked up as %q", format, a, back.Ref)
+		}
+	}
 }
 
 func BenchmarkNewTable(b *testing.B) {

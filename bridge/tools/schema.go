@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -339,73 +338,4 @@ func (w *walk) object(s *jsonschema.Schema, v map[string]any, depth int) bool {
 		}
 	}
 	return w.left >= 0
-}
-
-// objectSchema returns a schema as every model's service takes it: an object
-// with properties, without the forms that OpenAI refuses at the top. What is
-// left out loosens the schema; the arguments are checked against the whole one.
-func objectSchema(raw json.RawMessage) json.RawMessage {
-	const empty = `{"type":"object","properties":{}}`
-	if len(raw) == 0 {
-		return json.RawMessage(empty)
-	}
-	if fits(raw) {
-		return raw
-	}
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(raw, &fields) != nil || fields == nil {
-		return json.RawMessage(empty)
-	}
-	for _, k := range []string{"anyOf", "oneOf", "allOf", "enum", "not"} {
-		delete(fields, k)
-	}
-	fields["type"] = json.RawMessage(`"object"`)
-	if p := bytes.TrimSpace(fields["properties"]); len(p) == 0 || p[0] != '{' {
-		fields["properties"] = json.RawMessage(`{}`)
-	}
-	out, err := json.Marshal(fields)
-	if err != nil {
-		return json.RawMessage(empty)
-	}
-	return out
-}
-
-// fits reports whether a schema can go to every service as it is. It reads the
-// names at the top alone, because it runs for each tool of each request.
-func fits(raw []byte) bool {
-	typed, properties := false, false
-	depth, start := 0, -1
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case start >= 0 && c == '\\':
-			i++
-		case start >= 0 && c == '"':
-			name := raw[start:i]
-			start = -1
-			if depth != 1 {
-				continue
-			}
-			value, isName := bytes.CutPrefix(bytes.TrimLeft(raw[i+1:], " \t\r\n"), []byte(":"))
-			if !isName {
-				continue
-			}
-			value = bytes.TrimLeft(value, " \t\r\n")
-			switch string(name) {
-			case "type":
-				typed = bytes.HasPrefix(value, []byte(`"object"`))
-			case "properties":
-				properties = bytes.HasPrefix(value, []byte("{"))
-			case "anyOf", "oneOf", "allOf", "enum", "not":
-				return false
-			}
-		case start >= 0:
-		case c == '"':
-			start = i + 1
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return typed && properties && depth == 0
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 )
 
 // node is a JSON value that keeps the order of members and the text of scalars,
@@ -206,6 +207,14 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
+// list returns the members of an object; n may be nil.
+func (n *node) list() []member {
+	if n == nil {
+		return nil
+	}
+	return n.members
+}
+
 // set replaces a member or adds it at the end.
 func (n *node) set(key string, v *node) {
 	for i := range n.members {
@@ -293,5 +302,5 @@ func (n *node) append(b []byte) []byte {
 }
 
 func objectNode(members ...member) *node { return &node{kind: '{', members: members} }
-func arrayNode(items ...*node) *node     { return &node{kind: '[', items: items} }
+func arrayNode(items ...*node) *node     { return &node{kind: '[', items: slices.Clone(items)} }
 func stringNode(s string) *node          { return &node{kind: '"', raw: appendString(nil, s)} }
