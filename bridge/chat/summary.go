@@ -139,9 +139,8 @@ func (t *turn) summaryEnd(name string, from int, room int64) int {
 func (t *turn) digest(ref store.ModelRef, summary string, old []store.Message, room int64) (string, store.Usage, error) {
 	limit := openRecord
 	if room > 0 {
-		// Half of the room, at two bytes a token: JSON and other languages have
-		// fewer bytes than English prose.
-		limit = int(min(room, 1<<20))
+		// JSON and other languages have fewer bytes to a token than English prose.
+		limit = int(min(2*room, 1<<20))
 	}
 	var usage store.Usage
 	var long error

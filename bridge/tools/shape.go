@@ -79,7 +79,7 @@ func Shape(r store.ToolResult, handle string, limit int) (store.ToolResult, bool
 
 // headAndTail cuts a text that is longer than limit.
 func headAndTail(whole, handle string, limit int) string {
-	room := limit - len(cutNote(handle, len(whole), len(whole), len(whole)))
+	room := limit - len(cutNote(handle, len(whole), 2*len(whole), len(whole)))
 	head := runeStart(whole, room*2/3)
 	tail := runeStart(whole, len(whole)-room/3)
 	if tail < len(whole)-room/3 { // the tail must not grow beyond its share
