@@ -179,7 +179,13 @@ func webService() {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		line, err := json.Marshal(map[string]any{"authorization": r.Header.Get("Authorization"), "body": body})
+		portkey := map[string]string{}
+		for name := range r.Header {
+			if strings.HasPrefix(name, "X-Portkey-") {
+				portkey[name] = r.Header.Get(name)
+			}
+		}
+		line, err := json.Marshal(map[string]any{"authorization": r.Header.Get("Authorization"), "portkey": portkey, "body": body})
 		if err != nil {
 			panic(err)
 		}
@@ -189,6 +195,12 @@ func webService() {
 		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprint(w, `data: {"id":"1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hello from afar"}}]}`+"\n\n")
 		fmt.Fprint(w, `data: {"id":"1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`+"\n\ndata: [DONE]\n\n")
+	})
+	mux.HandleFunc("/v1/models", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"data":[{"id":"openai/gpt-4o"},{"id":"team/small"}]}`)
+	})
+	mux.HandleFunc("/v1/model/info", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"data":[{"model_name":"team/small","model_info":{"max_input_tokens":32000,"input_cost_per_token":1e-06,"output_cost_per_token":2e-06}}]}`)
 	})
 	server := httptest.NewServer(mux)
 	if err := os.WriteFile(file+".new", []byte(server.URL), 0o600); err != nil {

@@ -194,3 +194,14 @@ func (b *Bridge) UsePassphrase(ctx context.Context, passphrase store.Secret) err
 	b.apply()
 	return nil
 }
+
+// Service is a service that an entry can be made for.
+type Service = provider.Preset
+
+// Services returns the services whose addresses and oddities are known, in the
+// order in which people are shown them, and last any other compatible one.
+func Services() []Service { return provider.Presets() }
+
+// TraceID returns the id under which Portkey's log keeps the requests of a
+// conversation.
+func TraceID(conversation string) string { return provider.TraceID(conversation) }
