@@ -43,7 +43,7 @@ func tableHolds(cfg store.ProviderConfig) bool {
 	}
 	host := strings.ToLower(u.Hostname())
 	switch {
-	case cfg.Preset == "azure", strings.HasSuffix(host, ".azure.com"), strings.HasSuffix(host, ".azure.us"), strings.HasSuffix(host, ".azure.cn"):
+	case cfg.Preset == provider.PresetAzure, strings.HasSuffix(host, ".azure.com"), strings.HasSuffix(host, ".azure.us"), strings.HasSuffix(host, ".azure.cn"):
 		return false
 	case cfg.Portkey != nil, cfg.Preset == provider.PresetLiteLLM, cfg.Preset == provider.PresetPortkey:
 		return true

@@ -30,16 +30,8 @@ type Cost struct {
 // CostOf returns what the usage costs at the model's prices. It is known where
 // the prices of what was used are.
 func CostOf(u store.Usage, l store.ModelLimits) Cost {
-	if u == (store.Usage{}) {
-		return Cost{Known: true}
-	}
-	cached := min(max(u.Cached, 0), max(u.Input, 0))
-	price := l.Cached
-	if price == 0 {
-		price = l.Input
-	}
-	usd := float64(max(u.Input, 0)-cached)*l.Input + float64(cached)*price + float64(max(u.Output, 0))*l.Output
-	return Cost{USD: usd / 1e6, Known: l.Input > 0 && l.Output > 0}
+	usd, known := model.Cost(u, l)
+	return Cost{USD: usd, Known: known}
 }
 
 // Add returns the sum. It is known if both are.

@@ -118,18 +118,17 @@ func MergeLimits(list ...store.ModelLimits) store.ModelLimits {
 // the shortest time of keeping.
 const writtenPrice = 1.25
 
-// Cost returns what tokens cost in US dollars, and false if a price that it
-// takes is not known. Input from a cache whose price is not known counts as
-// other input.
+// Cost returns what tokens cost in US dollars, as far as the prices are known,
+// and false if one that it takes is not. Input from a cache whose price is not
+// known counts as other input.
 func Cost(u store.Usage, l store.ModelLimits) (usd float64, known bool) {
-	if u.Input > 0 && l.Input == 0 || u.Output > 0 && l.Output == 0 {
-		return 0, false
+	input, cached, written, output := max(u.Input, 0), max(u.Cached, 0), max(u.Written, 0), max(u.Output, 0)
+	cached = min(cached, input)
+	written = min(written, input-cached)
+	price := l.Cached
+	if price == 0 {
+		price = l.Input
 	}
-	cached := l.Cached
-	if cached == 0 {
-		cached = l.Input
-	}
-	fresh := max(u.Input-u.Cached-u.Written, 0)
-	usd = float64(fresh)*l.Input + float64(u.Cached)*cached + float64(u.Written)*l.Input*writtenPrice + float64(u.Output)*l.Output
-	return usd / 1e6, true
+	usd = float64(input-cached-written)*l.Input + float64(cached)*price + float64(written)*l.Input*writtenPrice + float64(output)*l.Output
+	return usd / 1e6, (input == 0 || l.Input > 0) && (output == 0 || l.Output > 0)
 }

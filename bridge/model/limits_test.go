@@ -57,9 +57,10 @@ func TestCost(t *testing.T) {
 		{store.Usage{Input: 1e6, Cached: 5e5, Output: 1e5}, prices, 2.1, true},
 		{store.Usage{Input: 1e6, Cached: 5e5}, store.ModelLimits{Input: 2, Output: 10}, 2, true},
 		{store.Usage{Input: 1e6, Cached: 5e5, Written: 4e5}, prices, 0.2 + 0.1 + 1, true},
-		{store.Usage{Input: 1, Cached: 1e6}, prices, 0.2, true}, // a service that counts apart
+		{store.Usage{Input: 1e6, Cached: 2e6, Written: 3e6}, prices, 0.2, true}, // nonsense stays within the input
+		{store.Usage{Input: -1, Output: -1}, prices, 0, true},
 		{store.Usage{}, store.ModelLimits{}, 0, true},
-		{store.Usage{Input: 1}, store.ModelLimits{Output: 1}, 0, false},
+		{store.Usage{Input: 1, Output: 1e6}, store.ModelLimits{Output: 1}, 1, false},
 		{store.Usage{Output: 1}, store.ModelLimits{Input: 1}, 0, false},
 	} {
 		got, known := model.Cost(test.usage, test.l)
