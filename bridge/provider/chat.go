@@ -6,23 +6,66 @@ import (
 	"errors"
 	"iter"
 	"strings"
+	"sync"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // chatClient speaks OpenAI's Chat Completions, and the many dialects of it
 // that other services speak.
-type chatClient struct{ *endpoint }
+type chatClient struct {
+	*endpoint
+	// demands holds the models of which the service said that it wants their
+	// reasoning back (string → bool).
+	demands sync.Map
+}
+
+// Dialect implements model.Client.
+func (c *chatClient) Dialect() tools.Dialect {
+	if quirksOf(c.cfg, c.base, "").openai {
+		return tools.Chat
+	}
+	return tools.OpenAI
+}
+
+// Models implements model.Client. An address of Azure's older form names the
+// one model that there is.
+func (c *chatClient) Models(ctx context.Context) ([]model.Info, error) {
+	if name, ok := azureDeployment(c.base); ok {
+		return []model.Info{{ID: name}}, nil
+	}
+	return c.endpoint.Models(ctx)
+}
 
 // Stream implements model.Client.
 func (c *chatClient) Stream(ctx context.Context, req model.Request) iter.Seq2[model.Delta, error] {
 	return func(yield func(model.Delta, error) bool) {
+		q := quirksOf(c.cfg, c.base, req.Model.Model)
+		if _, ok := c.demands.Load(req.Model.Model); ok {
+			q.reasoning = true
+		}
+		optional := []field{fieldReasoningBack}
+		if !q.unasked {
+			optional = append(optional, fieldStreamOptions)
+		}
+		if hasImages(req) {
+			optional = append(optional, fieldImages)
+		}
 		c.stream(ctx, req, exchange{
 			path:     "chat/completions",
-			optional: []field{fieldStreamOptions},
-			body:     func(fields []field) ([]byte, error) { return chatBody(req, fields) },
-			answer:   func(secrets []string) answer { return &chatAnswer{e: c.endpoint, secrets: secrets} },
+			optional: optional,
+			body:     func(fields []field) ([]byte, error) { return chatBody(req, q, fields) },
+			again: func(err error) bool {
+				if q.reasoning || !demandsReasoning(err) {
+					return false
+				}
+				q.reasoning = true
+				c.demands.Store(req.Model.Model, true)
+				return true
+			},
+			answer: func(secrets []string) answer { return &chatAnswer{e: c.endpoint, q: q, secrets: secrets} },
 		}, yield)
 	}
 }
@@ -49,11 +92,12 @@ type chatChunk struct {
 }
 
 type chatDelta struct {
-	Content          json.RawMessage `json:"content"`
-	Refusal          string          `json:"refusal"`
-	ReasoningContent string          `json:"reasoning_content"` // DeepSeek, llama.cpp, vLLM
-	Reasoning        string          `json:"reasoning"`         // OpenRouter, Groq, Ollama
-	ToolCalls        []chatCallDelta `json:"tool_calls"`
+	Content          json.RawMessage   `json:"content"`
+	Refusal          string            `json:"refusal"`
+	ReasoningContent string            `json:"reasoning_content"` // DeepSeek, llama.cpp, vLLM
+	Reasoning        string            `json:"reasoning"`         // OpenRouter, Groq, Ollama
+	ReasoningDetails []json.RawMessage `json:"reasoning_details"` // OpenRouter
+	ToolCalls        []chatCallDelta   `json:"tool_calls"`
 }
 
 type chatCallDelta struct {
@@ -63,17 +107,21 @@ type chatCallDelta struct {
 		Name      string          `json:"name"`
 		Arguments json.RawMessage `json:"arguments"`
 	} `json:"function"`
+	ExtraContent json.RawMessage `json:"extra_content"` // Google
 }
 
 // chatAnswer reads one answer. It is whole when a finish_reason came and the
 // stream then ended, with [DONE] or, as some services do, without.
 type chatAnswer struct {
 	e         *endpoint
+	q         quirks
 	secrets   []string
 	out       []model.Delta
 	size      int
 	calls     chatCalls
 	reasoning strings.Builder // of reasoning_content, which goes back
+	details   reasoningDetails
+	said      bool // any text
 	refused   bool
 	finish    string
 }
@@ -131,11 +179,24 @@ func (a *chatAnswer) delta(d chatDelta) error {
 	} else {
 		thinking += d.Reasoning
 	}
+	if len(d.ReasoningDetails) > 0 {
+		said, ok := a.details.add(d.ReasoningDetails)
+		if !ok {
+			return errTooMuch
+		}
+		if thinking == "" {
+			thinking = said
+		}
+		for _, r := range d.ReasoningDetails {
+			a.size += len(r)
+		}
+	}
 	if thinking != "" {
 		a.out = append(a.out, model.ReasoningDelta{Text: thinking})
 	}
 	if text != "" {
 		a.out = append(a.out, model.TextDelta{Text: text})
+		a.said = true
 	}
 	a.size += len(text) + 2*len(thinking)
 	for _, c := range d.ToolCalls {
@@ -144,7 +205,7 @@ func (a *chatAnswer) delta(d chatDelta) error {
 		if !ok {
 			return errTooMuch
 		}
-		a.size += len(c.Function.Arguments)
+		a.size += len(c.Function.Arguments) + len(c.ExtraContent)
 	}
 	if a.size > a.e.maxAnswer {
 		return errTooMuch
@@ -196,12 +257,11 @@ func (a *chatAnswer) end() ([]model.Delta, bool) {
 		return a.out, false
 	}
 	calls := a.calls.count()
-	if calls > 0 && a.reasoning.Len() > 0 {
-		data, err := json.Marshal(chatReasoning{a.reasoning.String()})
-		if err != nil {
-			panic("provider: a string always encodes: " + err.Error())
-		}
-		a.out = append(a.out, model.OpaqueDelta{Data: data})
+	if calls == 0 && !a.said && (a.finish == "tool_calls" || a.finish == "function_call") {
+		return a.out, false // some servers lose the calls of a stream
+	}
+	if o, ok := a.opaque(); ok {
+		a.out = append(a.out, o)
 	}
 	reason := model.StopEnd
 	switch {

@@ -24,6 +24,8 @@ type chatSlot struct {
 	name   string
 	args   []byte // so far
 	begun  bool   // announced, which waits for the name
+	id     string // as announced
+	extra  json.RawMessage
 }
 
 // maxRepeatedName is the length of arguments, in bytes, above which a repeated
@@ -51,6 +53,9 @@ func (c *chatCalls) add(d chatCallDelta, out []model.Delta) ([]model.Delta, bool
 	}
 	if s.name == "" {
 		s.name = d.Function.Name
+	}
+	if len(d.ExtraContent) > 0 && string(d.ExtraContent) != "null" {
+		s.extra = d.ExtraContent
 	}
 	s.args = append(s.args, args...)
 	switch {
@@ -126,7 +131,7 @@ func (c *chatCalls) begin(i int) model.CallDelta {
 	if id == "" || c.ids[id] {
 		id = "call_" + store.NewID()
 	}
-	c.ids[id] = true
+	c.ids[id], s.id = true, id
 	return model.CallDelta{Index: i, ID: id, Name: s.name, Arguments: string(s.args)}
 }
 
@@ -141,3 +146,17 @@ func (c *chatCalls) finish(out []model.Delta) []model.Delta {
 }
 
 func (c *chatCalls) count() int { return len(c.slots) }
+
+// extras returns what came beside the calls, by their ids, nil if nothing did.
+func (c *chatCalls) extras() map[string]json.RawMessage {
+	var out map[string]json.RawMessage
+	for i := range c.slots {
+		if s := &c.slots[i]; s.extra != nil {
+			if out == nil {
+				out = map[string]json.RawMessage{}
+			}
+			out[s.id] = s.extra
+		}
+	}
+	return out
+}

@@ -335,8 +335,6 @@ func (a adapter) images(t *testing.T) {
 	body := s.all()[0].body
 	want := [2]string{"data:image/png;base64,UE5H", "data:image/jpeg;base64,SlBH"}
 	switch a.kind {
-	case store.ProviderChat:
-		want[1] = "[image image/jpeg, 3 bytes, shown to the person and not to you]"
 	case store.ProviderAnthropic:
 		want = [2]string{`{"source":{"data":"UE5H","media_type":"image/png","type":"base64"}`, `"content":[{"source":{"data":"SlBH","media_type":"image/jpeg","type":"base64"},"type":"image"}]`}
 	case store.ProviderGemini:

@@ -17,7 +17,7 @@ import (
 
 // LocalService is a kind of model server that may run on this machine.
 type LocalService struct {
-	ID   string // of the entry that is made for it
+	ID   string // of the entry that is made for it, and its preset
 	Name string // what people call it
 	Host string // a loopback address and a port, as 127.0.0.1:11434
 	// Path is asked for with GET, and Known says whether what came is an answer
@@ -30,9 +30,9 @@ type LocalService struct {
 // ports.
 func LocalServices() []LocalService {
 	return []LocalService{
-		{ID: "ollama", Name: "Ollama", Host: "127.0.0.1:11434", Path: "/api/version", Known: isOllama},
-		{ID: "lmstudio", Name: "LM Studio", Host: "127.0.0.1:1234", Path: "/v1/models", Known: isModelList},
-		{ID: "llamacpp", Name: "llama.cpp", Host: "127.0.0.1:8080", Path: "/v1/models", Known: isLlamaCPP},
+		{ID: PresetOllama, Name: "Ollama", Host: "127.0.0.1:11434", Path: "/api/version", Known: isOllama},
+		{ID: PresetLMStudio, Name: "LM Studio", Host: "127.0.0.1:1234", Path: "/v1/models", Known: isModelList},
+		{ID: PresetLlamaCPP, Name: "llama.cpp", Host: "127.0.0.1:8080", Path: "/v1/models", Known: isLlamaCPP},
 	}
 }
 
@@ -95,7 +95,7 @@ func probe(ctx context.Context, client *http.Client, s LocalService) store.Provi
 		return store.ProviderConfig{}
 	}
 	cfg := store.ProviderConfig{
-		ID: s.ID, Name: s.Name, Kind: store.ProviderChat, NoKey: true,
+		ID: s.ID, Name: s.Name, Kind: store.ProviderChat, NoKey: true, Preset: s.ID,
 		BaseURL: (&url.URL{Scheme: "http", Host: s.Host, Path: "/v1"}).String(),
 	}
 	if s.Path != "/v1/models" {

@@ -55,7 +55,7 @@ func TestDetect(t *testing.T) {
 	stranger := local(t, "", map[string]string{"/": "Hello", "/v1/models": `{"object":"list","data":[]}`, "/api/version": `<html>`})
 	elsewhere := local(t, "", map[string]string{"/v1/models": "http://" + llama + "/v1/models", "/api/version": "http://" + ollama + "/api/version"})
 	entry := func(id, name, host, model string) store.ProviderConfig {
-		return store.ProviderConfig{ID: id, Name: name, Kind: store.ProviderChat, BaseURL: "http://" + host + "/v1", Model: model, NoKey: true}
+		return store.ProviderConfig{ID: id, Name: name, Kind: store.ProviderChat, BaseURL: "http://" + host + "/v1", Model: model, NoKey: true, Preset: id}
 	}
 	for name, test := range map[string]struct {
 		services []LocalService

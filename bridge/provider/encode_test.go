@@ -111,7 +111,8 @@ var histories = map[string]struct {
 		},
 		`[{"content":[{"text":"Look","type":"text"},{"image_url":{"url":"data:image/png;base64,UE5H"},"type":"image_url"},
 		   {"text":"[image image/tiff, 0 bytes, shown to the person and not to you]","type":"text"},{"text":"[file a.txt]","type":"text"}],"role":"user"},
-		  {"content":"here\n[image image/gif, 3 bytes, shown to the person and not to you]","role":"tool","tool_call_id":"c1"}]`,
+		  {"content":"here\n[Its images follow the results.]","role":"tool","tool_call_id":"c1"},
+		  {"content":[{"text":"[An image that the tool returned:]","type":"text"},{"image_url":{"url":"data:image/gif;base64,R0lG"},"type":"image_url"}],"role":"user"}]`,
 		`[{"content":[{"text":"Look","type":"input_text"},{"detail":"auto","image_url":"data:image/png;base64,UE5H","type":"input_image"},
 		   {"text":"[image image/tiff, 0 bytes, shown to the person and not to you]","type":"input_text"},{"text":"[file a.txt]","type":"input_text"}],"role":"user"},
 		  {"call_id":"c1","output":[{"text":"here","type":"input_text"},{"detail":"auto","image_url":"data:image/gif;base64,R0lG","type":"input_image"}],"type":"function_call_output"}]`,
@@ -153,7 +154,7 @@ func TestMessagesToTheWire(t *testing.T) {
 			t.Parallel()
 			req := model.Request{Model: testModel, Messages: h.messages, Tools: someTools}
 			fill := strings.NewReplacer("LONG", wireID(longID), "NONE", wireID(""), "XXX", strings.Repeat("x", tools.OpenAI.MaxName-len("n__w_")))
-			for want, wire := range map[string]any{h.chat: chatMessages(req), h.responses: responsesInput(req, 0)} {
+			for want, wire := range map[string]any{h.chat: chatMessages(req, quirks{}, []field{fieldReasoningBack, fieldImages}), h.responses: responsesInput(req, 0)} {
 				raw, err := json.Marshal(wire)
 				if err != nil {
 					t.Fatal(err)
@@ -217,7 +218,7 @@ func BenchmarkChatBody(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := chatBody(req, nil); err != nil {
+		if _, err := chatBody(req, quirks{}, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -46,7 +46,14 @@ type field string
 // mentionedIn reports whether an error that names param and says message is
 // about the field.
 func (f field) mentionedIn(param, message string) bool {
-	if f == fieldReasoning {
+	switch f {
+	case fieldImages:
+		return refusesImages(param + " " + message)
+	case fieldReasoningBack:
+		if demandsReasoning(&refusedField{param, message}) {
+			return false
+		}
+	case fieldReasoning:
 		// Errors about the items of that name are something else.
 		text := strings.ToLower(message)
 		return param == string(f) || param == "reasoning.summary" ||
@@ -141,6 +148,9 @@ func (e *endpoint) send(ctx context.Context, out outgoing) (*http.Response, []st
 	}
 	for name, values := range header {
 		opts = append(opts, option.WithHeader(name, values[0]))
+	}
+	for name, values := range e.base.Query() { // such as Azure's api-version
+		opts = append(opts, option.WithQuery(name, values[0]))
 	}
 	client := openai.Client{Options: opts}
 	var params any

@@ -76,10 +76,10 @@ func New(cfg store.ProviderConfig, o Options) (model.Client, error) {
 	case store.ProviderRehearsal:
 		return newRehearsal(o), nil
 	case store.ProviderResponses:
-		e, err := newEndpoint(cfg, o, keyBearer)
+		e, err := newEndpoint(cfg, o, keyStyleOf(cfg))
 		return &responsesClient{endpoint: e}, err
 	case store.ProviderChat:
-		e, err := newEndpoint(cfg, o, keyBearer)
+		e, err := newEndpoint(cfg, o, keyStyleOf(cfg))
 		return &chatClient{endpoint: e}, err
 	case store.ProviderGemini:
 		e, err := newEndpoint(cfg, o, keyGoogle)

@@ -20,6 +20,7 @@ type keyStyle struct{ header, prefix string }
 var (
 	keyBearer    = keyStyle{"Authorization", "Bearer "} // OpenAI's formats, and nearly all that speak them
 	keyAnthropic = keyStyle{"X-Api-Key", ""}            // Anthropic Messages
+	keyAzure     = keyStyle{"Api-Key", ""}              // OpenAI's formats at Azure
 	keyGoogle    = keyStyle{"X-Goog-Api-Key", ""}       // Gemini
 	keyPortkey   = keyStyle{"X-Portkey-Api-Key", ""}    // any format, through Portkey
 )
