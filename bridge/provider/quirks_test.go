@@ -191,9 +191,9 @@ func TestDetailsBack(t *testing.T) {
 	}
 }
 
-// refusing answers well, unless the body holds one of the pieces, or lacks it
+// refusingPieces answers well, unless the body holds one of the pieces, or lacks it
 // where it begins with "!".
-func refusing(t *testing.T, refuses map[string]string) http.HandlerFunc {
+func refusingPieces(t *testing.T, refuses map[string]string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -238,7 +238,7 @@ func TestServicesThatLearn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			asked := 0
-			h := refusing(t, test.refuses)
+			h := refusingPieces(t, test.refuses)
 			s := serve(t, nil)
 			s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked++; h(w, r) })
 			c := s.client(t, store.ProviderChat)
