@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // maxErrorBody bounds what is read of a refused request's answer, and
@@ -162,7 +163,7 @@ func (e *endpoint) complaintError(status int, c complaint, secrets []string) *mo
 	case model.ErrorAuth:
 		text = fmt.Sprintf("%s refused the key or the account behind it%s", title, tail(status, said, "Check the key under Settings, Providers, and the account's rights and credit."))
 	case model.ErrorNotFound:
-		text = fmt.Sprintf("%s does not know the model or the address%s", title, tail(status, said, "Choose another model, or check the address "+e.address()+"; many services want /v1 at its end."))
+		text = fmt.Sprintf("%s does not know the model or the address%s", title, tail(status, said, "Choose another model, or check the address "+e.address()+"; "+e.ending()+"."))
 	case model.ErrorRate:
 		text = fmt.Sprintf("%s wants fewer requests%s", title, tail(status, said, "Wait a moment and try again."))
 	case model.ErrorServer:
@@ -276,6 +277,14 @@ func bareText(err error) string {
 		return u.Err.Error()
 	}
 	return err.Error()
+}
+
+// ending says how addresses of this format end.
+func (e *endpoint) ending() string {
+	if e.cfg.Kind == store.ProviderGemini {
+		return "that of Google ends in /v1beta"
+	}
+	return "many services want /v1 at its end"
 }
 
 // address is the entry's base URL as people wrote it, without a query.

@@ -185,7 +185,7 @@ func (a *geminiAnswer) event(data []byte) ([]model.Delta, bool, error) {
 // that cannot be used, because the model went wrong.
 func geminiReason(finish string) (model.StopReason, bool) {
 	switch genai.FinishReason(finish) {
-	case genai.FinishReasonStop:
+	case genai.FinishReasonStop, "FUNCTION_CALL": // servers that resemble the API say the latter
 		return model.StopEnd, true
 	case genai.FinishReasonMaxTokens:
 		return model.StopLength, true

@@ -64,7 +64,7 @@ func (c *geminiClient) modelPage(ctx context.Context, token string) ([]model.Inf
 	list, next, ok := readGeminiModels(body)
 	if len(body) > maxModelList || !ok {
 		return nil, "", c.errorf(model.ErrorProtocol, res.StatusCode, nil,
-			"%s answered with something that is no list of models. The address %s may be wrong; that of Google ends in /v1beta. A model's name can also be typed.", c.cfg.Title(), c.address())
+			"%s answered with something that is no list of models. The address %s may be wrong; %s. A model's name can also be typed.", c.cfg.Title(), c.address(), c.ending())
 	}
 	return list, next, nil
 }

@@ -45,7 +45,7 @@ func (e *endpoint) Models(ctx context.Context) ([]model.Info, error) {
 	}
 	if len(body) > maxModelList || !ok {
 		return nil, e.errorf(model.ErrorProtocol, res.StatusCode, nil,
-			"%s answered with something that is no list of models. The address %s may be wrong; many services want /v1 at its end. A model's name can also be typed.", e.cfg.Title(), e.address())
+			"%s answered with something that is no list of models. The address %s may be wrong; %s. A model's name can also be typed.", e.cfg.Title(), e.address(), e.ending())
 	}
 	return list, nil
 }

@@ -194,7 +194,7 @@ func (e *endpoint) checkStream(res *http.Response, in *bufio.Reader, secrets []s
 	switch {
 	case strings.Contains(kind, "html"), len(first) == 1 && first[0] == '<':
 		return e.errorf(model.ErrorProtocol, res.StatusCode, nil,
-			"%s answered with a web page instead of a model's answer. The address %s may be wrong; many services want /v1 at its end.", e.cfg.Title(), e.address())
+			"%s answered with a web page instead of a model's answer. The address %s may be wrong; %s.", e.cfg.Title(), e.address(), e.ending())
 	case len(first) == 1 && (first[0] == '{' || first[0] == '['):
 		body, _ := io.ReadAll(io.LimitReader(in, maxErrorBody)) // what was read before an error still helps
 		var s struct{ Error json.RawMessage }
@@ -202,10 +202,10 @@ func (e *endpoint) checkStream(res *http.Response, in *bufio.Reader, secrets []s
 			return e.complaintError(0, readComplaint(body), secrets)
 		}
 		return e.errorf(model.ErrorProtocol, res.StatusCode, nil,
-			"%s answered with one JSON document where a stream was asked for. The address %s may be wrong (many services want /v1 at its end), or the service does not stream.", e.cfg.Title(), e.address())
+			"%s answered with one JSON document where a stream was asked for. The address %s may be wrong (%s), or the service does not stream.", e.cfg.Title(), e.address(), e.ending())
 	case len(first) == 0:
 		return e.errorf(model.ErrorProtocol, res.StatusCode, nil,
-			"%s answered with nothing at all. The address %s may be wrong; many services want /v1 at its end.", e.cfg.Title(), e.address())
+			"%s answered with nothing at all. The address %s may be wrong; %s.", e.cfg.Title(), e.address(), e.ending())
 	}
 	return nil
 }
