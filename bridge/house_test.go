@@ -45,6 +45,10 @@ func TestArrowsNoticed(t *testing.T) {
 		{"store", "github.com/zalando/go-keyring"},
 		{"store/db", module + "bridge/tools"},
 		{"store/secret", module + "store/db"},
+		{"store/internal/files", module + "store/db"},
+		{"store/internal/files", "modernc.org/sqlite"},
+		{"store", module + "store/internal/files"},
+		{"bridge", module + "store/internal/files"},
 		{"app/ui/chat", module + "store/db"},
 		{"app/ui/chat", module + "app"},
 	} {
@@ -57,6 +61,7 @@ func TestArrowsNoticed(t *testing.T) {
 		{"bridge/chat", module + "bridge/tools"},
 		{"bridge/model", module + "bridge/tools"},
 		{"store", "encoding/json"},
+		{"store/db", module + "store/internal/files"},
 		{"app", module + "store/db"},
 		{"app/ui/chat", module + "bridge"},
 	} {
@@ -88,8 +93,12 @@ func forbidden(pkg, imported string, test bool) string {
 		return "bridge/tools is the lowest room"
 	case in("store") && to("bridge"):
 		return "the stores do not know the engine"
-	case strings.HasPrefix(pkg, "store/") && to("store") && inner != "store":
+	case strings.HasPrefix(pkg, "store/") && to("store") && inner != "store" && !to("store/internal"):
 		return "a store does not import another store"
+	case pkg == "store" && to("store/internal"):
+		return "package store is types and errors; what does something is for the stores"
+	case in("store/internal") && !test && strings.Contains(strings.SplitN(imported, "/", 2)[0], "."):
+		return "what the stores share needs the standard library only"
 	case pkg == "store" && !test && strings.Contains(strings.SplitN(imported, "/", 2)[0], "."):
 		return "package store needs the standard library only"
 	case in("app/ui") && ours && strings.HasPrefix(inner, "store/"):

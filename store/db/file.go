@@ -17,6 +17,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/drawbridge-app/drawbridge/store"
+	"github.com/drawbridge-app/drawbridge/store/internal/files"
 )
 
 // makeFile makes the folder and an empty file, readable by the owner alone,
@@ -33,7 +34,7 @@ func makeFile(path string) error {
 		if err := f.Close(); err != nil {
 			return err
 		}
-		return syncDir(dir)
+		return files.SyncDir(dir)
 	case !errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("the file cannot be made; check the rights of its folder: %w", err)
 	}
@@ -50,19 +51,6 @@ func makeFile(path string) error {
 		}
 	}
 	return nil
-}
-
-// syncDir makes a new or renamed name in a folder durable. Windows has no such
-// call; there the file system's own log does it.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 const magic = "SQLite format 3\x00" // https://www.sqlite.org/fileformat.html, section 1.3
@@ -145,16 +133,7 @@ func (d *DB) suspectPath() string { return d.path + ".check" }
 // free, and returns that name. The log goes first: a database without its log
 // can still be found damaged again, a log without its database would be lost.
 func keepAside(path string, now time.Time) (string, error) {
-	base := path + ".damaged-" + now.UTC().Format("20060102T150405Z")
-	aside := base
-	for i := 2; ; i++ {
-		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
-			if _, err := os.Lstat(aside + "-wal"); errors.Is(err, fs.ErrNotExist) {
-				break
-			}
-		}
-		aside = fmt.Sprintf("%s-%d", base, i)
-	}
+	aside := files.Aside(path, now, "-wal")
 	for _, side := range []string{"-wal", "-shm", ""} {
 		if err := os.Rename(path+side, aside+side); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
@@ -163,5 +142,5 @@ func keepAside(path string, now time.Time) (string, error) {
 	if err := os.Remove(path + ".check"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	return aside, syncDir(filepath.Dir(path))
+	return aside, files.SyncDir(filepath.Dir(path))
 }

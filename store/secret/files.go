@@ -7,57 +7,23 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 
 	"github.com/drawbridge-app/drawbridge/store"
+	"github.com/drawbridge-app/drawbridge/store/internal/files"
 )
 
-// writeFile replaces a file, whole or not at all: a new file in the same
-// folder, readable by its owner alone, synced, and renamed over the old one.
-func writeFile(path string, data []byte) (err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+// writeFile replaces a file, whole or not at all. It makes the folder.
+func writeFile(path string, data []byte) error {
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	if err == nil {
+		err = files.Replace(path, data)
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".new-*") // with rights 0600
 	if err != nil {
-		return err
+		return fmt.Errorf("%s cannot be written; check the free space and the rights of its folder: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-			err = fmt.Errorf("%s cannot be written; check the free space and the rights of its folder: %w", path, err)
-		}
-	}()
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-// syncDir makes a renamed name durable. Windows has no such call; there the
-// file system's own log does it.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return nil
 }
 
 // index is the list of the names in the keychain. One goroutine at a time uses
@@ -97,18 +63,10 @@ func (x *index) read() ([]store.SecretRef, error) {
 }
 
 func (x *index) keepAside() error {
-	base := x.path + ".damaged-" + x.now().UTC().Format("20060102T150405Z")
-	aside := base
-	for i := 2; ; i++ {
-		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		aside = fmt.Sprintf("%s-%d", base, i)
-	}
-	if err := os.Rename(x.path, aside); err != nil {
+	if _, err := files.PutAside(x.path, x.now()); err != nil {
 		return fmt.Errorf("the list of secrets is damaged and cannot be renamed: %w", err)
 	}
-	return syncDir(filepath.Dir(x.path))
+	return nil
 }
 
 func (x *index) write(names []store.SecretRef) error {

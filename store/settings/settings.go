@@ -33,6 +33,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-app/drawbridge/store"
+	"github.com/drawbridge-app/drawbridge/store/internal/files"
 )
 
 // Files are the two files of one home. All methods may be called from any
@@ -91,7 +92,7 @@ func openAt(dir string, logger *slog.Logger, now time.Time) (*Files, error) {
 		servers:  file{path: filepath.Join(dir, "mcp.json")},
 	}
 	for _, p := range []string{f.settings.path, f.servers.path} {
-		if err := removeLeftovers(p); err != nil {
+		if err := files.RemoveLeftovers(p); err != nil {
 			logger.Warn("a left-over file could not be removed", "error", err)
 		}
 	}
@@ -102,7 +103,7 @@ func openAt(dir string, logger *slog.Logger, now time.Time) (*Files, error) {
 	f.loadSettings()
 	f.loadServers()
 	if s := f.settingsNow.Load(); s.doc == nil && f.settings.now.err == nil && !errors.Is(s.blocked, store.ErrNewer) {
-		aside, err := keepAside(f.settings.path, now)
+		aside, err := files.PutAside(f.settings.path, now)
 		if err != nil {
 			logger.Warn("the damaged settings could not be renamed", "error", err)
 			return f, nil // they stay where they are, and are not written to
