@@ -38,6 +38,7 @@ lint: deps-build ## gofmt, vet and staticcheck, for each way that the program is
 	$(GO) vet -tags '$(TAGS) e2e' ./app/e2e/... ./app/e2e/testdata/hello
 	CGO_ENABLED=0 $(GO) vet -tags nowindow ./app
 	$(GO) tool staticcheck -tags '$(TAGS)' ./...
+	CGO_ENABLED=0 $(GO) tool staticcheck -tags nowindow ./app
 	$(GO) tool staticcheck -tags '$(TAGS) e2e' ./app/e2e/... ./app/e2e/testdata/hello
 
 portable: ## build bridge and store without cgo for Linux, Windows and macOS, and the program without a window

@@ -87,13 +87,6 @@ func (e *engine) build(ctx context.Context) (*bridge.Bridge, error) {
 	return b, nil
 }
 
-// setShow says how the window is brought to the front.
-func (e *engine) setShow(show func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.show = show
-}
-
 // showWindow brings the window to the front, and reports false where there is
 // none.
 func (e *engine) showWindow() bool {

@@ -69,6 +69,13 @@ func runWindow(ctx context.Context, session *control.Session) int {
 	return exitOK
 }
 
+// setShow says how the window is brought to the front.
+func (e *engine) setShow(show func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.show = show
+}
+
 // ownWindow makes this process the owner. Where a window owns the home already,
 // it is brought to the front, and the owner is nil. A command that owns it is
 // waited for.
