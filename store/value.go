@@ -3,6 +3,7 @@ package store
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Value is a configured value of an environment variable or a header: literal
@@ -12,8 +13,11 @@ import (
 type Value string
 
 // A name may hold a server's id, and so spaces, but no braces or control
-// characters.
-var secretRef = regexp.MustCompile(`\$\{secret:([^{}\x00-\x1f\x7f]{1,600})\}`)
+// characters. The expression is large, so it is made at its first use and not at
+// each start of the program.
+var secretRef = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\$\{secret:([^{}\x00-\x1f\x7f]{1,600})\}`)
+})
 
 // RefTo returns the value that is wholly the secret of that name.
 func RefTo(ref SecretRef) Value { return Value("${secret:" + string(ref) + "}") }
@@ -21,14 +25,14 @@ func RefTo(ref SecretRef) Value { return Value("${secret:" + string(ref) + "}") 
 // Refs returns the secrets that the value refers to, in order.
 func (v Value) Refs() []SecretRef {
 	var refs []SecretRef
-	for _, m := range secretRef.FindAllStringSubmatch(string(v), -1) {
+	for _, m := range secretRef().FindAllStringSubmatch(string(v), -1) {
 		refs = append(refs, SecretRef(m[1]))
 	}
 	return refs
 }
 
 // Secret reports whether the value refers to any secret.
-func (v Value) Secret() bool { return secretRef.MatchString(string(v)) }
+func (v Value) Secret() bool { return secretRef().MatchString(string(v)) }
 
 // Expand returns the value with every reference replaced by what lookup gives.
 // The result is a Secret whenever anything was replaced, and also when nothing
@@ -38,7 +42,7 @@ func (v Value) Expand(lookup func(SecretRef) (Secret, error)) (Secret, error) {
 	var b strings.Builder
 	rest := string(v)
 	for {
-		loc := secretRef.FindStringSubmatchIndex(rest)
+		loc := secretRef().FindStringSubmatchIndex(rest)
 		if loc == nil {
 			b.WriteString(rest)
 			return NewSecret(b.String()), nil

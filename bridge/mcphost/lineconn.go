@@ -369,20 +369,26 @@ func (c *lineConn) skipped(e *tooLongError) {
 	c.queue = append(c.queue, &jsonrpc.Response{ID: id, Error: e})
 }
 
+// The expressions are large and rarely needed, so they are made at their first
+// use and not at each start of the program.
 var (
-	idAtHead = regexp.MustCompile(`^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,15}|"[^"\\]{1,200}")\s*,\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"(?:result|error)"`)
-	idAtTail = regexp.MustCompile(`"id"\s*:\s*(\d{1,15}|"[^"\\]{1,200}")\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$`)
+	idAtHead = expression(`^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,15}|"[^"\\]{1,200}")\s*,\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"(?:result|error)"`)
+	idAtTail = expression(`"id"\s*:\s*(\d{1,15}|"[^"\\]{1,200}")\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$`)
 )
+
+func expression(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // answeredID finds the id of a response in the two ends of its text. Servers
 // write it before the result, or as their last member.
 func answeredID(head, tail []byte) (jsonrpc.ID, bool) {
-	found := idAtHead.FindSubmatch(head)
+	found := idAtHead().FindSubmatch(head)
 	if found == nil {
 		if bytes.Contains(head, []byte(`"method"`)) {
 			return jsonrpc.ID{}, false
 		}
-		found = idAtTail.FindSubmatch(tail)
+		found = idAtTail().FindSubmatch(tail)
 	}
 	if found == nil {
 		return jsonrpc.ID{}, false
