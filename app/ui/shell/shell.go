@@ -21,6 +21,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 	"fyne.io/fyne/v2/container"
+	fynetheme "fyne.io/fyne/v2/theme"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/servers"
@@ -178,8 +179,9 @@ func newShell(o Options, post func(func()), spawn func(func(context.Context))) (
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.app.SetIcon(fyne.NewStaticResource("drawbridge.png", assets.AppPNG()))
 	s.app.Settings().SetTheme(theme.New(theme.System))
+	fonts := loadFonts()
 	s.window = s.app.NewWindow(title)
-	loadFonts()
+	<-fonts
 	got := <-opening
 	if got.err != nil {
 		s.cancel()
@@ -208,11 +210,21 @@ type opened struct {
 	err    error
 }
 
-// loadFonts reads the letters that the first frame needs.
-func loadFonts() {
-	for _, style := range []fyne.TextStyle{{}, {Bold: true}} {
-		fyne.MeasureText("Drawbridge", 14, style)
-	}
+// loadFonts reads the letters that the first frame needs, which takes longer than
+// anything else of ours before it, and closes what it returns when it is done.
+// Until then nothing else may ask for text: Fyne keeps what it measures in maps
+// that it does not guard. Making the window connects to the display and asks for
+// none, so the two go on side by side.
+func loadFonts() <-chan struct{} {
+	fynetheme.DefaultTheme() // it is made at its first use, which must not be two
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, style := range []fyne.TextStyle{{}, {Bold: true}} {
+			fyne.MeasureText("Drawbridge", 14, style)
+		}
+	}()
+	return done
 }
 
 // do runs f on the goroutine of the window, or not at all once the window is
