@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 		"changing-mcp": changingServer,
 		"slow-mcp":     slowServer,
 		"teller-mcp":   tellerServer,
+		"picture-mcp":  pictureServer,
 		"web-service":  webService,
 	})
 }

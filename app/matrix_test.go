@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/provider/wiretest"
+	"github.com/drawbridge-app/drawbridge/bridge/setup"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// picturePNG is a picture of one point.
+const picturePNG = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89" +
+	"\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d\x00\x00\x00\x00IEND\xaeB`\x82"
+
+// pictureServer is an MCP server over stdio with a tool that gives text back,
+// and one that gives a picture, text and structured content.
+func pictureServer() {
+	server := mcp.NewServer(&mcp.Implementation{Name: "pictures", Version: "1"}, nil)
+	type args struct {
+		Text string `json:"text"`
+	}
+	type shown struct {
+		Title string `json:"title"`
+	}
+	mcp.AddTool(server, &mcp.Tool{Name: "say", Description: "Says it again."},
+		func(_ context.Context, _ *mcp.CallToolRequest, a args) (*mcp.CallToolResult, any, error) {
+			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "again: " + a.Text}}}, nil, nil
+		})
+	mcp.AddTool(server, &mcp.Tool{Name: "show", Description: "Shows a picture of it."},
+		func(_ context.Context, _ *mcp.CallToolRequest, a args) (*mcp.CallToolResult, shown, error) {
+			return &mcp.CallToolResult{Content: []mcp.Content{
+				&mcp.ImageContent{MIMEType: "image/png", Data: []byte(picturePNG)}, &mcp.TextContent{Text: "a point"},
+			}}, shown{Title: a.Text}, nil
+		})
+	if err := server.Run(context.Background(), &mcp.StdioTransport{}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// matrix is a bridge with a service of each format and the server of pictures.
+type matrix struct {
+	*bridge.Bridge
+	services map[wiretest.Format]*wiretest.Service
+}
+
+func newMatrix(t *testing.T) *matrix {
+	t.Helper()
+	m := &matrix{openBridge(t), map[wiretest.Format]*wiretest.Service{}}
+	for _, format := range wiretest.Formats {
+		s := wiretest.Serve(t, format)
+		m.services[format] = s
+		key := store.NewSecret("key")
+		entry := store.ProviderConfig{ID: string(format), Kind: store.ProviderKind(format), BaseURL: s.URL, Model: "m"}
+		if err := m.SetProvider(t.Context(), entry, &key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.UpdateSettings(func(s *store.Settings) error { s.WorkbenchOff = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	config := store.ServerConfig{Name: "pictures", Transport: store.TransportStdio, Command: program(t, "picture-mcp")}
+	if _, err := m.AddServer(t.Context(), setup.Draft{Config: config}, true); err != nil {
+		t.Fatal(err)
+	}
+	if v := settle(t, m.Bridge, "pictures"); passedNames(v) != "say show" {
+		t.Fatalf("the server offers %q", passedNames(v))
+	}
+	for _, tool := range []string{"say", "show"} {
+		if err := m.SetStandingAnswer(t.Context(), tools.Ref{Server: "pictures", Tool: tool}, tools.AnswerAlways); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+// conversation begins one at that service, with a title of its own, so that no
+// request is made for one.
+func (m *matrix) conversation(t *testing.T, format wiretest.Format) string {
+	t.Helper()
+	c, err := m.NewConversation(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.RenameConversation(t.Context(), c.ID, "A matrix"); err != nil {
+		t.Fatal(err)
+	}
+	m.move(t, c.ID, format)
+	return c.ID
+}
+
+func (m *matrix) move(t *testing.T, conversation string, format wiretest.Format) {
+	t.Helper()
+	if err := m.SetConversationModel(t.Context(), conversation, store.ModelRef{Provider: string(format), Model: "m"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// whole runs a turn that has to be whole, and returns how many events it had.
+func (m *matrix) whole(t *testing.T, conversation, text string) int {
+	t.Helper()
+	events, done := 0, false
+	for event, err := range m.Send(t.Context(), conversation, text, nil) {
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		events++
+		if e, ok := event.(chat.TurnDone); ok {
+			done = e.Reason == chat.ReasonEnd
+		}
+	}
+	if !done {
+		t.Fatalf("%q: the turn did not end by itself", text)
+	}
+	return events
+}
+
+// blame fails the test with what services found wrong, and says after what.
+func (m *matrix) blame(t *testing.T, after string) {
+	t.Helper()
+	for _, s := range m.services {
+		if faults := s.Faults(); len(faults) > 0 {
+			t.Fatalf("%s: %s\nthe request: %s", after, strings.Join(faults, "\n"), s.Last())
+		}
+	}
+}
+
+// interruption ends a turn at one of its events.
+type interruption struct {
+	name string
+	run  func(m *matrix, t *testing.T, conversation string, at int)
+}
+
+var interruptions = []interruption{
+	{"the reader leaves", func(m *matrix, t *testing.T, conversation string, at int) {
+		n := 0
+		for _, err := range m.Send(t.Context(), conversation, "Look.", nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; n == at {
+				return
+			}
+		}
+	}},
+	{"the person stops", func(m *matrix, t *testing.T, conversation string, at int) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		n := 0
+		for _, err := range m.Send(ctx, conversation, "Look.", nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; n == at {
+				cancel()
+			}
+		}
+	}},
+}
+
+// TestMatrix begins a conversation with reasoning, parallel calls and pictures
+// at each service, interrupts its second turn at each event in turn, and goes
+// on with each service: every request has to be one that the service takes.
+func TestMatrix(t *testing.T) {
+	for _, from := range wiretest.Formats {
+		t.Run(string(from), func(t *testing.T) {
+			m := newMatrix(t)
+			for _, how := range interruptions {
+				for at, last := 1, 100; at <= last; at++ {
+					for _, to := range wiretest.Formats {
+						conversation := m.conversation(t, from)
+						events := m.whole(t, conversation, "Begin.")
+						last = events
+						if last < 15 {
+							t.Fatalf("a turn of %d events tests little", last)
+						}
+						how.run(m, t, conversation, at)
+						m.move(t, conversation, to)
+						m.whole(t, conversation, "Go on.")
+						m.blame(t, fmt.Sprintf("from %s, %s at event %d of %d, on with %s", from, how.name, at, last, to))
+						m.move(t, conversation, from)
+						m.whole(t, conversation, "And back.")
+						m.blame(t, fmt.Sprintf("from %s, %s at event %d of %d, on with %s and back", from, how.name, at, last, to))
+						if err := m.DeleteConversation(t.Context(), conversation); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestMatrixCut has services break off after each piece of an answer, and goes
+// on without a message at each service, as a person does who chooses Retry after
+// another model.
+func TestMatrixCut(t *testing.T) {
+	for _, from := range wiretest.Formats {
+		t.Run(string(from), func(t *testing.T) {
+			m := newMatrix(t)
+			for pieces, more := 1, true; more && pieces < 100; pieces++ {
+				to := wiretest.Formats[pieces%len(wiretest.Formats)]
+				conversation := m.conversation(t, from)
+				m.whole(t, conversation, "Begin.")
+				asked := m.services[from].Asked()
+				m.services[from].Cut(pieces)
+				ctx, cancel := context.WithCancel(t.Context())
+				again := false
+				for event, err := range m.Send(ctx, conversation, "Look.", nil) {
+					var failed *model.Error
+					if err != nil && !errors.As(err, &failed) {
+						t.Fatal(err)
+					}
+					if _, ok := event.(chat.Retrying); ok { // the person does not wait for it
+						again = true
+						cancel()
+					}
+				}
+				cancel()
+				more = again // an answer that is shorter was whole
+				if n := m.services[from].Asked() - asked; again && n != 1 {
+					t.Fatalf("after %d pieces, %d requests were made", pieces, n)
+				}
+				m.move(t, conversation, to)
+				m.whole(t, conversation, "Go on.")
+				m.blame(t, fmt.Sprintf("from %s, cut after %d pieces, on with %s", from, pieces, to))
+			}
+		})
+	}
+}
+
+// TestMatrixNotices proves that the services find what is wrong.
+func TestMatrixNotices(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for format, bodies := range wiretest.Broken {
+		for _, body := range bodies {
+			s := wiretest.Serve(t, format)
+			status, err := wiretest.Post(ctx, s, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if status != 400 || len(s.Faults()) == 0 {
+				t.Errorf("%s: status %d, %q for %s", format, status, s.Faults(), body)
+			}
+		}
+	}
+}
