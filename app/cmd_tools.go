@@ -22,19 +22,30 @@ func (c *cli) tools() *cobra.Command {
 	return group("tools", "List tools and call one by hand", c.toolsList(), c.toolsCall())
 }
 
+// formats are the dialects of --format, as the services' own addresses get them.
+var formats = map[string]tools.Dialect{
+	"openai": tools.Chat, "responses": tools.Responses, "anthropic": tools.Anthropic, "gemini": tools.Gemini,
+}
+
 func (c *cli) toolsList() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the tools of all servers", Args: cobra.NoArgs,
 		Long: `List the tools that a conversation could be offered: those of the servers that run,
 or that can be started, apart from definitions that wait for your approval.
---format mcp prints the definitions as the servers gave them, --format openai
-the function tools as they are sent to a model.`,
+Beside each tool stands about how many tokens it takes in every request.
+
+--format mcp prints the definitions as the servers gave them. The others print
+the value of "tools" as it is sent: openai to Chat Completions, responses to
+OpenAI's Responses, anthropic to Anthropic's Messages, gemini to Gemini.
+Tools that cannot be sent are named on stderr, with the reason.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch format {
-			case "", "mcp", "openai":
-			default:
-				return usagef("--format is mcp or openai, not %q", format)
+			dialect, ok := formats[format]
+			if !ok && format != "" && format != "mcp" {
+				return usagef("--format is mcp, openai, responses, anthropic or gemini, not %q", format)
+			}
+			if !ok {
+				dialect = tools.OpenAI
 			}
 			b, err := c.started(cmd.Context())
 			if err != nil {
@@ -48,23 +59,55 @@ the function tools as they are sent to a model.`,
 			for _, v := range views {
 				list = append(list, v.Tool)
 			}
-			table := tools.NewTable(list, tools.OpenAI)
-			switch format {
-			case "mcp":
+			c.printLeftOut(b)
+			if format == "mcp" {
 				return c.printJSON(mcpList(list))
-			case "openai":
-				return c.printJSON(openAIList(table))
+			}
+			table := tools.NewTable(list, dialect)
+			c.printConversion(table, list)
+			if format != "" {
+				_, err := fmt.Fprintln(c.session.Stdout, string(tools.JSON(dialect.Format, table.Functions())))
+				return err
 			}
 			w := tabwriter.NewWriter(c.session.Stdout, 0, 4, 2, ' ', 0)
 			for _, f := range table.Functions() {
 				summary, _, _ := strings.Cut(strings.TrimSpace(f.Description), "\n")
-				fmt.Fprintf(w, "%s\t%s\n", f.Name, summary)
+				fmt.Fprintf(w, "%s\t~%d tokens\t%s\n", f.Name, tools.EstimateTokens(len(f.JSON(dialect.Format))), summary)
 			}
 			return w.Flush()
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "", "mcp or openai; a table for people if left out")
+	cmd.Flags().StringVar(&format, "format", "", "mcp, openai, responses, anthropic or gemini; a table for people if left out")
 	return cmd
+}
+
+// printLeftOut names the tools that servers list and nobody can use.
+func (c *cli) printLeftOut(b *bridge.Bridge) {
+	for _, v := range b.Servers() {
+		for _, l := range v.LeftOut {
+			fmt.Fprintf(c.session.Stderr, "drawbridge: %s: the tool %q is left out: %s\n", v.Server.Name, l.Name, l.Reason)
+		}
+	}
+}
+
+// printConversion says what a service is not sent.
+func (c *cli) printConversion(table *tools.Table, list []tools.Tool) {
+	server := map[tools.Ref]string{}
+	for _, t := range list {
+		server[t.Ref] = t.ServerName
+	}
+	for _, l := range table.LeftOut() {
+		fmt.Fprintf(c.session.Stderr, "drawbridge: %s: the tool %q is left out: %s\n", server[l.Ref], l.Ref.Tool, l.Reason)
+	}
+	for _, f := range table.Functions() {
+		if f.Note != "" {
+			fmt.Fprintf(c.session.Stderr, "drawbridge: %s: %s\n", f.Name, f.Note)
+		}
+	}
+	if table.Over() > 0 {
+		fmt.Fprintf(c.session.Stderr, "drawbridge: these are %d tools, and the service takes at most %d; a conversation with all of them gets a search over them in their place\n",
+			len(table.Functions()), table.Dialect().MaxTools)
+	}
 }
 
 func mcpList(list []tools.Tool) any {
@@ -75,23 +118,6 @@ func mcpList(list []tools.Tool) any {
 	out := make([]item, 0, len(list))
 	for _, t := range list {
 		out = append(out, item{t.ServerName, t.Definition})
-	}
-	return out
-}
-
-func openAIList(table *tools.Table) any {
-	type function struct {
-		Name        string          `json:"name"`
-		Description string          `json:"description,omitempty"`
-		Parameters  json.RawMessage `json:"parameters"`
-	}
-	type item struct {
-		Type     string   `json:"type"`
-		Function function `json:"function"`
-	}
-	out := make([]item, 0, len(table.Functions()))
-	for _, f := range table.Functions() {
-		out = append(out, item{"function", function{f.Name, f.Description, f.Parameters}})
 	}
 	return out
 }

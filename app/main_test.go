@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 		"escape-mcp":   escapeServer,
 		"changing-mcp": changingServer,
 		"slow-mcp":     slowServer,
+		"odd-mcp":      oddServer,
 		"teller-mcp":   tellerServer,
 		"picture-mcp":  pictureServer,
 		"web-service":  webService,

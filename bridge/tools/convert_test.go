@@ -97,8 +97,12 @@ func TestConvert(t *testing.T) {
 func TestHints(t *testing.T) {
 	t.Parallel()
 	got, _ := converted(t, `{"type":"object","properties":{"a":{},"b":{}},"anyOf":[{"required":["a"]},{"required":["b"]}]}`, tools.Anthropic)
-	if want := `[f]` + "\n\n" + `The arguments must also fit at least one of these JSON Schemas: [{"required":["a"]},{"required":["b"]}]`; got.Description != want {
+	if want := `[f]` + "\n\n" + `At least one of these arguments must be given: a, b.`; got.Description != want {
 		t.Errorf("description %q, want %q", got.Description, want)
+	}
+	got, _ = converted(t, `{"type":"object","oneOf":[{"required":["a"]},{"minProperties":2}]}`, tools.Anthropic)
+	if !strings.HasSuffix(got.Description, `The arguments must also fit exactly one of these JSON Schemas: [{"required":["a"]},{"minProperties":2}]`) {
+		t.Errorf("description %q", got.Description)
 	}
 	got, _ = converted(t, `{"type":"object","properties":{"a[b]":{"type":"string"}}}`, tools.Anthropic)
 	if !strings.Contains(got.Description, `named "a[b]", with this JSON Schema: {"type":"string"}`) {

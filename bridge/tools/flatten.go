@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"strings"
 )
 
 const (
@@ -83,15 +84,21 @@ func (r *rewriter) flatten() {
 		return // takes them
 	}
 	for _, key := range []string{"anyOf", "oneOf", "allOf"} {
-		if list := r.root.get(key); list != nil {
-			r.root.remove(key)
-			r.hoist(key, list.items)
-			r.loosened(map[string]string{
-				"anyOf": "The arguments must also fit at least one of these JSON Schemas: ",
-				"oneOf": "The arguments must also fit exactly one of these JSON Schemas: ",
-				"allOf": "The arguments must also fit all of these JSON Schemas: ",
-			}[key], list)
+		list := r.root.get(key)
+		if list == nil {
+			continue
 		}
+		r.root.remove(key)
+		r.hoist(key, list.items)
+		if names := required(list.items); names != "" && key != "allOf" {
+			r.loosened(map[string]string{"anyOf": "At least one", "oneOf": "Exactly one"}[key] + " of these arguments must be given: " + names + ".")
+			continue
+		}
+		r.loosened(map[string]string{
+			"anyOf": "The arguments must also fit at least one of these JSON Schemas: ",
+			"oneOf": "The arguments must also fit exactly one of these JSON Schemas: ",
+			"allOf": "The arguments must also fit all of these JSON Schemas: ",
+		}[key] + string(list.append(nil)))
 	}
 	if r.format == FormatAnthropic {
 		return
@@ -102,15 +109,29 @@ func (r *rewriter) flatten() {
 				"enum":  "The arguments must be one of these: ",
 				"const": "The arguments must be: ",
 				"not":   "The arguments must not fit this JSON Schema: ",
-			}[key], v)
+			}[key] + string(v.append(nil)))
 		}
 	}
 }
 
-func (r *rewriter) loosened(words string, v *node) {
+func (r *rewriter) loosened(words string) {
 	r.changed = true
 	r.note(noteTop)
-	r.hints = append(r.hints, words+string(v.append(nil)))
+	r.hints = append(r.hints, words)
+}
+
+// required returns the names that branches ask for, if each asks for one argument
+// and for nothing else.
+func required(branches []*node) string {
+	var names []string
+	for _, b := range branches {
+		list := b.get("required")
+		if len(b.members) != 1 || !list.isArray() || len(list.items) != 1 {
+			return ""
+		}
+		names = append(names, list.items[0].text())
+	}
+	return strings.Join(names, ", ")
 }
 
 // flattenAll merges what it can of allOf into the root.
@@ -432,7 +453,7 @@ func (r *rewriter) hoist(key string, branches []*node) {
 	properties := r.root.get("properties")
 	var names []string
 	forms := map[string][]*node{}
-	required := map[string]int{}
+	asked := map[string]int{}
 	everyClosed := true
 	for _, b := range branches {
 		own := b.get("properties")
@@ -447,7 +468,7 @@ func (r *rewriter) hoist(key string, branches []*node) {
 		everyClosed = everyClosed && closed(b) && b.get("patternProperties") == nil
 		if list := b.get("required"); list.isArray() {
 			for _, v := range list.items {
-				required[v.text()]++
+				asked[v.text()]++
 			}
 		}
 	}
@@ -481,7 +502,7 @@ func (r *rewriter) hoist(key string, branches []*node) {
 	}
 	list = arrayNode(list.items...)
 	for _, name := range names {
-		if n := required[name]; (n == len(branches) || all && n > 0) && !containsText(list, name) {
+		if n := asked[name]; (n == len(branches) || all && n > 0) && !containsText(list, name) {
 			list.items = append(list.items, stringNode(name))
 		}
 	}
