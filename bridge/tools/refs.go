@@ -151,6 +151,9 @@ func (f *referencer) settle(n *node, ref string) {
 	if ref == "#" && f.r.format != FormatGemini {
 		return
 	}
+	if name, ok := strings.CutPrefix(ref, "#/$defs/"); ok && !strings.ContainsAny(name, "/~%") && f.defs().get(name).isObject() {
+		return // as nearly all are
+	}
 	if name, ok := f.names[ref]; ok {
 		f.point(n, ref, name)
 		return
@@ -184,14 +187,22 @@ func (f *referencer) settle(n *node, ref string) {
 	}
 }
 
+func (f *referencer) defs() *node { return f.r.root.get("$defs") }
+
 // point writes a reference to a member of $defs.
 func (f *referencer) point(n *node, old, name string) {
-	ref := "#/$defs/" + strings.NewReplacer("~", "~0", "/", "~1", "%", "%25").Replace(name)
+	ref := "#/$defs/" + escapeStep.Replace(name)
 	if ref != old {
 		n.set("$ref", stringNode(ref))
 		f.r.changed = true
 	}
 }
+
+// What stands for characters of a name in a reference (RFC 6901, 3 and 6).
+var (
+	escapeStep   = strings.NewReplacer("~", "~0", "/", "~1", "%", "%25")
+	unescapeStep = strings.NewReplacer("~1", "/", "~0", "~")
+)
 
 // find follows the fragment of a reference (RFC 6901). name is that of the
 // member of $defs at the root, where the target is one.
@@ -206,7 +217,7 @@ func (f *referencer) find(fragment string) (target *node, name string) {
 	n := f.r.root
 	steps := strings.Split(pointer, "/")
 	for i := range steps {
-		steps[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(steps[i])
+		steps[i] = unescapeStep.Replace(steps[i])
 	}
 	if moved, ok := f.moved[at(steps, 1)]; ok && steps[0] == "definitions" {
 		steps[0], steps[1] = "$defs", moved

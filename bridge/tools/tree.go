@@ -26,125 +26,228 @@ var (
 	errTooDeep = errors.New("it is nested too deep")
 )
 
-// parseTree reads one document that is nested at most so deep. Of two members
-// of the same name the last counts, as in encoding/json. The nodes share raw.
+// parseTree reads one document (RFC 8259) that is nested at most so deep. Of two
+// members of the same name the last counts, as in encoding/json. The nodes share
+// raw.
 func parseTree(raw []byte, depth int) (*node, error) {
-	if !json.Valid(raw) {
-		return nil, errNoJSON
+	p := treeParser{raw: raw, text: string(raw)}
+	n, err := p.value(depth)
+	if err != nil {
+		return nil, err
 	}
-	p := treeParser{raw: raw}
-	n := p.value(depth)
-	if n == nil {
-		return nil, errTooDeep
+	if p.skip(); p.at < len(raw) {
+		return nil, errNoJSON
 	}
 	return n, nil
 }
 
-// treeParser reads a document that is known to be valid.
 type treeParser struct {
 	raw  []byte
+	text string // the same, for names without a copy of each
 	at   int
 	free []node // allocated and not used yet
 }
 
-func (p *treeParser) node(kind byte) *node {
+func (p *treeParser) node(kind byte, raw []byte) *node {
 	if len(p.free) == 0 {
 		p.free = make([]node, 32)
 	}
 	n := &p.free[0]
 	p.free = p.free[1:]
-	n.kind = kind
+	n.kind, n.raw = kind, raw
 	return n
 }
 
+// skip returns the next byte that is no space, and 0 at the end.
 func (p *treeParser) skip() byte {
-	for {
+	for ; p.at < len(p.raw); p.at++ {
 		switch c := p.raw[p.at]; c {
 		case ' ', '\t', '\r', '\n':
-			p.at++
 		default:
 			return c
 		}
 	}
+	return 0
 }
 
-// value returns nil where the document is nested deeper than depth.
-func (p *treeParser) value(depth int) *node {
-	c := p.skip()
-	switch c {
-	case '{':
+func (p *treeParser) value(depth int) (*node, error) {
+	switch c := p.skip(); c {
+	case '{', '[':
 		if depth == 0 {
-			return nil
-		}
-		n := p.node('{')
-		p.at++
-		for p.skip() != '}' {
-			if p.raw[p.at] == ',' {
-				p.at++
-				p.skip()
+			// What is no JSON at all is told so, however deep.
+			if !json.Valid(p.raw) {
+				return nil, errNoJSON
 			}
-			key := p.text()
-			p.skip() // to the colon
-			p.at++
-			v := p.value(depth - 1)
-			if v == nil {
-				return nil
-			}
-			n.members = append(n.members, member{key, v})
+			return nil, errTooDeep
 		}
 		p.at++
-		n.unique()
-		return n
-	case '[':
-		if depth == 0 {
-			return nil
+		if c == '{' {
+			return p.object(depth)
 		}
-		n := p.node('[')
-		p.at++
-		for p.skip() != ']' {
-			if p.raw[p.at] == ',' {
-				p.at++
-			}
-			v := p.value(depth - 1)
-			if v == nil {
-				return nil
-			}
-			n.items = append(n.items, v)
-		}
-		p.at++
-		return n
+		return p.array(depth)
 	case '"':
-		end, _ := stringEnd(p.raw, p.at)
-		n := p.node('"')
-		n.raw = p.raw[p.at : end+1]
-		p.at = end + 1
-		return n
+		start := p.at
+		if _, ok := p.quoted(); !ok {
+			return nil, errNoJSON
+		}
+		return p.node('"', p.raw[start:p.at]), nil
+	case 't':
+		return p.literal("true")
+	case 'f':
+		return p.literal("false")
+	case 'n':
+		return p.literal("null")
 	}
+	return p.number()
+}
+
+func (p *treeParser) object(depth int) (*node, error) {
+	n := p.node('{', nil)
+	for first := true; ; first = false {
+		c := p.skip()
+		if c == '}' && first {
+			p.at++
+			return n, nil
+		}
+		start := p.at
+		if c != '"' {
+			return nil, errNoJSON
+		}
+		escaped, ok := p.quoted()
+		if !ok {
+			return nil, errNoJSON
+		}
+		key := p.text[start+1 : p.at-1]
+		if escaped {
+			key = unquote(p.raw[start:p.at], true)
+		}
+		if p.skip() != ':' {
+			return nil, errNoJSON
+		}
+		p.at++
+		v, err := p.value(depth - 1)
+		if err != nil {
+			return nil, err
+		}
+		if n.members == nil {
+			n.members = make([]member, 0, 4)
+		}
+		n.members = append(n.members, member{key, v})
+		switch p.skip() {
+		case ',':
+			p.at++
+		case '}':
+			p.at++
+			n.unique()
+			return n, nil
+		default:
+			return nil, errNoJSON
+		}
+	}
+}
+
+func (p *treeParser) array(depth int) (*node, error) {
+	n := p.node('[', nil)
+	if p.skip() == ']' {
+		p.at++
+		return n, nil
+	}
+	for {
+		v, err := p.value(depth - 1)
+		if err != nil {
+			return nil, err
+		}
+		n.items = append(n.items, v)
+		switch p.skip() {
+		case ',':
+			p.at++
+		case ']':
+			p.at++
+			return n, nil
+		default:
+			return nil, errNoJSON
+		}
+	}
+}
+
+// quoted passes over a string and says whether it contains an escape.
+func (p *treeParser) quoted() (escaped, ok bool) {
+	for p.at++; p.at < len(p.raw); p.at++ {
+		switch c := p.raw[p.at]; {
+		case c == '"':
+			p.at++
+			return escaped, true
+		case c < 0x20:
+			return false, false
+		case c == '\\':
+			escaped = true
+			if p.at++; p.at == len(p.raw) {
+				return false, false
+			}
+			switch p.raw[p.at] {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				for range 4 {
+					if p.at++; p.at == len(p.raw) || !isHex(p.raw[p.at]) {
+						return false, false
+					}
+				}
+			default:
+				return false, false
+			}
+		}
+	}
+	return false, false
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+func (p *treeParser) literal(word string) (*node, error) {
+	end := p.at + len(word)
+	if end > len(p.raw) || p.text[p.at:end] != word {
+		return nil, errNoJSON
+	}
+	n := p.node(word[0], p.raw[p.at:end])
+	p.at = end
+	return n, nil
+}
+
+func (p *treeParser) number() (*node, error) {
 	start := p.at
-	for p.at < len(p.raw) && !endsScalar(p.raw[p.at]) {
+	if p.at < len(p.raw) && p.raw[p.at] == '-' {
 		p.at++
 	}
-	if c == '-' || c >= '0' && c <= '9' {
-		c = '0'
+	if p.at < len(p.raw) && p.raw[p.at] == '0' {
+		p.at++
+	} else if !p.digits() {
+		return nil, errNoJSON
 	}
-	n := p.node(c)
-	n.raw = p.raw[start:p.at]
-	return n
+	if p.at < len(p.raw) && p.raw[p.at] == '.' {
+		if p.at++; !p.digits() {
+			return nil, errNoJSON
+		}
+	}
+	if p.at < len(p.raw) && (p.raw[p.at] == 'e' || p.raw[p.at] == 'E') {
+		p.at++
+		if p.at < len(p.raw) && (p.raw[p.at] == '+' || p.raw[p.at] == '-') {
+			p.at++
+		}
+		if !p.digits() {
+			return nil, errNoJSON
+		}
+	}
+	return p.node('0', p.raw[start:p.at]), nil
 }
 
-func endsScalar(c byte) bool {
-	switch c {
-	case ',', ']', '}', ' ', '\t', '\r', '\n':
-		return true
+// digits passes over at least one digit.
+func (p *treeParser) digits() bool {
+	start := p.at
+	for p.at < len(p.raw) && p.raw[p.at] >= '0' && p.raw[p.at] <= '9' {
+		p.at++
 	}
-	return false
-}
-
-func (p *treeParser) text() string {
-	end, escaped := stringEnd(p.raw, p.at)
-	quoted := p.raw[p.at : end+1]
-	p.at = end + 1
-	return unquote(quoted, escaped)
+	return p.at > start
 }
 
 func unquote(quoted []byte, escaped bool) string {
