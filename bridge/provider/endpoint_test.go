@@ -256,6 +256,7 @@ func TestOptionalFields(t *testing.T) {
 			`"include"`: `{"error":{"message":"Unknown parameter: 'include'."}}`, `"prompt_cache_key"`: `{"detail":"prompt_cache_key: extra fields not permitted"}`,
 		}, []int{3, 1}},
 		"thinking":       {store.ProviderGemini, map[string]string{`"thinkingConfig"`: `{"error":{"code":400,"message":"Thinking is not supported by this model.","status":"INVALID_ARGUMENT"}}`}, []int{2, 1}},
+		"summaries":      {store.ProviderResponses, map[string]string{`"reasoning"`: `{"error":{"message":"Unsupported parameter: 'reasoning.summary' is not supported with this model.","param":"reasoning.summary"}}`}, []int{2, 1}},
 		"something else": {store.ProviderChat, map[string]string{`"tools"`: `{"error":{"message":"tools are not supported"}}`}, []int{1, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

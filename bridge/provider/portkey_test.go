@@ -181,21 +181,38 @@ func TestGatewaySecretsStay(t *testing.T) {
 	checkSentence(t, err)
 }
 
+// TestPortkeyPassesAnthropic sends the MCP connector of Anthropic, and a server
+// of OpenAI's kind, through Portkey.
 func TestPortkeyPassesAnthropic(t *testing.T) {
 	t.Parallel()
-	e, err := newEndpoint(store.ProviderConfig{ID: "a", BaseURL: "http://127.0.0.1", Portkey: &store.Portkey{Provider: "anthropic"}},
-		Options{Key: func(context.Context) (store.Secret, error) { return store.NewSecret("pk"), nil }}, keyAnthropic)
-	if err != nil {
+	s := serve(t, good(t, store.ProviderAnthropic))
+	if _, err := drain(t.Context(), s.client(t, store.ProviderAnthropic, withConnector("2025-11-20"), func(c *store.ProviderConfig, _ *Options) {
+		c.Portkey = &store.Portkey{Provider: "anthropic"}
+		c.Headers = map[string]store.Value{"X-Api-Key": "sk-ant"} // Anthropic's own, which Portkey passes on
+	}), askConnector()); err != nil {
 		t.Fatal(err)
 	}
-	h, _, err := e.sign(t.Context(), outgoing{header: http.Header{"anthropic-version": {"2023-06-01"}, "anthropic-beta": {"mcp-client-2025-11-20"}}})
+	r := s.all()[0]
 	want := map[string]string{
 		"Anthropic-Beta": "mcp-client-2025-11-20", "Anthropic-Version": "2023-06-01",
 		"X-Portkey-Anthropic-Beta": "mcp-client-2025-11-20", "X-Portkey-Anthropic-Version": "2023-06-01",
-		"X-Portkey-Api-Key": "pk", "X-Portkey-Provider": "anthropic",
+		"X-Portkey-Api-Key": canary, "X-Portkey-Provider": "anthropic", "X-Api-Key": "sk-ant",
 	}
-	if got := gatewayHeaders(h); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("%v, %v", err, got)
+	if got := gatewayHeaders(r.header); !reflect.DeepEqual(got, want) || r.path != "/v1/messages" {
+		t.Errorf("%s: got\n%v, want\n%v", r.path, got, want)
+	}
+	if !strings.Contains(r.body, `"mcp_servers"`) || !strings.Contains(r.body, managedDocs.URL) {
+		t.Errorf("it sent %s", r.body)
+	}
+
+	s = serve(t, good(t, store.ProviderResponses))
+	if _, err := drain(t.Context(), s.client(t, store.ProviderResponses, func(c *store.ProviderConfig, _ *Options) {
+		c.Portkey = &store.Portkey{Provider: "openai"}
+	}), askManaged(userSays(store.Text{Text: "Hello"}))); err != nil {
+		t.Fatal(err)
+	}
+	if body := s.all()[0].body; !strings.Contains(body, `{"type":"mcp","server_label":"docs"`) {
+		t.Errorf("it sent %s", body)
 	}
 }
 
