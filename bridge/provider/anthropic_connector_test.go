@@ -335,8 +335,10 @@ func TestConnectorPause(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for range s.client(t, store.ProviderAnthropic).Stream(t.Context(), askConnector()) {
-		break
+	for d := range s.client(t, store.ProviderAnthropic).Stream(t.Context(), askConnector()) {
+		if _, last := d.(model.UsageDelta); last {
+			break
+		}
 	}
 	if n := len(s.all()); n != 1 {
 		t.Errorf("%d requests after leaving", n)
