@@ -191,6 +191,13 @@ func (h *history) chain(t *testing.T) []store.Message {
 	return chain
 }
 
+// count returns how many messages there are, on all branches.
+func (h *history) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.messages)
+}
+
 func (h *history) has(id string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,9 +16,11 @@ import (
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// longTurn is a turn with everything in it: text over several checkpoints,
-// parallel calls of which one is asked about, one is unknown and one is slow
-// and reports progress, a second step with a call, and a final answer.
+// longTurn is a turn with everything in it: two failed calls of the model, one
+// after text, text over several checkpoints, parallel calls of which one is
+// asked about, one is unknown and one is slow and reports progress, a second
+// step with a call, a model that gives up and another that takes over, and a
+// final answer.
 func longTurn() (*scripted, *workshop) {
 	w := shop()
 	w.run["slow"] = func(ctx context.Context, _ json.RawMessage, progress func(tools.Progress)) tools.Result {
@@ -33,12 +36,44 @@ func longTurn() (*scripted, *workshop) {
 	}
 	opaque := model.OpaqueDelta{Data: json.RawMessage(`{"sealed":1}`)}
 	return script(
+		say("Lost ", 1100*time.Millisecond, "for ever", &model.Error{Kind: model.ErrorServer, Status: 503, Message: "It failed."}),
+		say(&model.Error{Kind: model.ErrorRate, Status: 429, Message: "Slow down.", RetryAfter: 2 * time.Second}),
 		say(model.ReasoningDelta{Text: "Hm."}, opaque, "One ", 800*time.Millisecond, "two ", 800*time.Millisecond, "three.",
 			call(0, "a", "fs__slow", `{"n":1}`), call(1, "b", "fs__ask", "{}"), call(2, "a", "fs__echo", `{"n":2}`), call(3, "c", "nonsense", "{}"),
 			model.UsageDelta{Usage: store.Usage{Output: 1}}, doneCalls),
 		say(opaque, call(0, "a", "fs__echo", `{"n":3}`), doneCalls),
+		say("Gone ", 1100*time.Millisecond, "too", &model.Error{Kind: model.ErrorAuth, Status: 401, Message: "No more credit."}),
 		say("Four ", 1100*time.Millisecond, "five.", doneEnd),
 	), w
+}
+
+// goLong begins the long turn.
+func goLong(m chat.Model) chat.Turn {
+	turn := userTurn(m, "go")
+	turn.Fallbacks = []chat.Candidate{{Ref: other, Model: m}}
+	return turn
+}
+
+// other is the model that takes over.
+var other = store.ModelRef{Provider: "q", Model: "n"}
+
+// notDoubled checks that no place of the tree holds two messages, and no text
+// of a call that was repeated stays in a whole answer.
+func notDoubled(t *testing.T, name string, h *history) {
+	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	places := map[string]string{}
+	for id := range h.messages {
+		m := h.get(id)
+		if there, ok := places[m.ParentID]; ok {
+			t.Errorf("%s: %s and %s stand in the same place", name, there, id)
+		}
+		places[m.ParentID] = id
+		if text := m.Text(); m.Status == store.StatusComplete && (strings.Contains(text, "Lost") || strings.Contains(text, "Gone")) {
+			t.Errorf("%s: a whole answer is %q", name, text)
+		}
+	}
 }
 
 // observed is what a reader of a turn saw acknowledged.
@@ -101,7 +136,11 @@ func count(t *testing.T) (events, writes int) {
 	synctest.Test(t, func(t *testing.T) {
 		m, w := longTurn()
 		h := newHistory()
-		all := must(t, chat.New(chat.Options{History: h, Tools: w}), userTurn(m, "go"))
+		all := must(t, chat.New(chat.Options{History: h, Tools: w}), goLong(m))
+		notDoubled(t, "undisturbed", h)
+		if n, k := len(only[chat.Retrying](all)), len(only[chat.FellBack](all)); n != 2 || k != 1 {
+			t.Fatalf("%d times Retrying and %d times FellBack", n, k)
+		}
 		if r := reason(t, all); r != chat.ReasonEnd {
 			t.Fatalf("the undisturbed turn ended by %s", r)
 		}
@@ -115,7 +154,7 @@ func count(t *testing.T) (events, writes int) {
 		}
 		events, writes = len(all), h.writes
 	})
-	if events < 25 || writes < 8 {
+	if events < 35 || writes < 10 {
 		t.Fatalf("the turn has %d events and %d writes; it is not what it should be", events, writes)
 	}
 	return events, writes
@@ -145,7 +184,7 @@ func TestInterruptedAtEveryEvent(t *testing.T) {
 						}
 					}()
 					n := 0
-					for e, err := range chat.New(chat.Options{History: h, Tools: w}).Run(ctx, userTurn(m, "go")) {
+					for e, err := range chat.New(chat.Options{History: h, Tools: w}).Run(ctx, goLong(m)) {
 						if err != nil {
 							t.Errorf("%s: the turn failed: %v", name, err)
 							return
@@ -164,6 +203,7 @@ func TestInterruptedAtEveryEvent(t *testing.T) {
 				if err := validChain(h.chain(t)); err != nil {
 					t.Errorf("%s: the chain is not valid: %v\n%s", name, err, shape(h.chain(t)))
 				}
+				notDoubled(t, name, h)
 				goesOn(t, name, h, o)
 				// Nothing of the turn goes on: the bubble would not end.
 			})
@@ -184,7 +224,7 @@ func TestKilledAtEveryMoment(t *testing.T) {
 		m, w := longTurn()
 		h := newHistory()
 		var o observed
-		for e, err := range chat.New(chat.Options{History: h, Tools: w}).Run(t.Context(), userTurn(m, "go")) {
+		for e, err := range chat.New(chat.Options{History: h, Tools: w}).Run(t.Context(), goLong(m)) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -194,6 +234,7 @@ func TestKilledAtEveryMoment(t *testing.T) {
 		open := 0
 		for k, at := range moments {
 			name := fmt.Sprintf("killed at event %d", k)
+			notDoubled(t, name, at.h)
 			goesOn(t, name+", without Recover", at.h, at.o)
 			n, err := chat.Recover(t.Context(), at.h)
 			if err != nil {
@@ -226,7 +267,7 @@ func TestHistoryFailsAtEveryWrite(t *testing.T) {
 				h.fail = func(n int) bool { return n == k || forGood && n > k }
 				var o observed
 				var failed error
-				for e, err := range chat.New(chat.Options{History: h, Tools: w}).Run(t.Context(), userTurn(m, "go")) {
+				for e, err := range chat.New(chat.Options{History: h, Tools: w}).Run(t.Context(), goLong(m)) {
 					if failed = err; err == nil {
 						o.see(e)
 					}
@@ -407,7 +448,7 @@ func TestResultsThatComeWithTheStop(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			running := 0
-			for e, err := range chat.New(chat.Options{History: h, Tools: w, Parallel: 2}).Run(ctx, userTurn(m, "go")) {
+			for e, err := range chat.New(chat.Options{History: h, Tools: w, Parallel: 2}).Run(ctx, goLong(m)) {
 				if err != nil {
 					t.Fatal(err)
 				}
