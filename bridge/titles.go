@@ -190,8 +190,8 @@ func askTitle(ctx context.Context, c chat.Candidate, conv store.Conversation, sa
 		}
 		switch d := d.(type) {
 		case model.TextDelta:
-			if b.Len() < titleSource {
-				b.WriteString(d.Text)
+			if b.WriteString(d.Text); b.Len() > titleSource {
+				return "", usage, fmt.Errorf("the model gave no title but a long text (%w)", store.ErrInvalid)
 			}
 		case model.UsageDelta:
 			usage = d.Usage
@@ -220,9 +220,9 @@ func cleanTitle(said string) string {
 		}
 		return r
 	}, line)
-	line = strings.TrimPrefix(strings.TrimSpace(line), "Title:")
-	line = strings.Trim(line, " #*_`\"'“”„«».")
-	return titleOf(line)
+	const dressing = " #*_`\"'“”„«»."
+	line = strings.TrimPrefix(strings.Trim(line, dressing), "Title:")
+	return titleOf(strings.Trim(line, dressing))
 }
 
 // beginning cuts a text between characters.

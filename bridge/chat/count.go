@@ -43,7 +43,7 @@ type ContextUse struct {
 	Tokens int64 // of the history, the system prompt and the tools
 	Limit  int64 // the model's context; 0 if it is not known
 	Usage  store.Usage
-	Cost   Cost // of the messages that are shown
+	Cost   Cost // of the messages that are shown, and of what was used beside them
 }
 
 // Use counts what the conversation takes of its model's context now, m being
@@ -58,6 +58,10 @@ func (l *Loop) Use(ctx context.Context, conv store.Conversation, m Model) (Conte
 	for _, m := range chain {
 		use.Usage = use.Usage.Add(m.Usage)
 		use.Cost = use.Cost.Add(CostOf(m.Usage, l.o.Limits(m.Model)))
+	}
+	for _, a := range conv.Aside {
+		use.Usage = use.Usage.Add(a.Usage)
+		use.Cost = use.Cost.Add(CostOf(a.Usage, l.o.Limits(a.Model)))
 	}
 	offered, instructions, err := l.o.Tools.Offered(ctx, conv)
 	if err != nil {

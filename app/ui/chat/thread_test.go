@@ -1,0 +1,50 @@
+package chat
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// A call that is repeated begins its message anew: what was shown of it goes,
+// and so does the notice that it would be repeated.
+func TestThreadBeginsAMessageAnew(t *testing.T) {
+	th := newThread(nil)
+	m := store.Message{ID: "m", Role: store.RoleAssistant, Status: store.StatusStreaming}
+	grow := func(text string) { th.take(chat.Delta{MessageID: "m", Delta: model.TextDelta{Text: text}}) }
+	shown := func() string {
+		var texts []string
+		for _, e := range th.entries {
+			texts = append(texts, e.text)
+		}
+		return strings.Join(texts, "|")
+	}
+	th.take(chat.Started{Message: m})
+	grow("Lost ")
+	grow("text")
+	th.take(chat.Retrying{MessageID: "m", Attempt: 2, Of: 4, Wait: time.Second, At: time.Now(), Reason: "It failed."})
+	if got := shown(); !strings.HasPrefix(got, "Lost text|It failed. Trying again at ") || !strings.HasSuffix(got, " (2 of 4).") {
+		t.Errorf("while it waits %q is shown", got)
+	}
+	th.take(chat.Started{Message: m})
+	grow("Gone")
+	th.take(chat.FellBack{MessageID: "m", From: store.ModelRef{Model: "big"}, To: store.ModelRef{Model: "small"}, Reason: "No credit."})
+	th.take(chat.Started{Message: m})
+	grow("At last.")
+	if got, want := shown(), "No credit. small answers instead of big.|At last."; got != want {
+		t.Errorf("%q is shown, want %q", got, want)
+	}
+	m.Status, m.Parts = store.StatusComplete, store.Parts{store.Text{Text: "At last."}}
+	th.take(chat.Finished{Message: m})
+	if got, want := shown(), "No credit. small answers instead of big.|At last."; got != want {
+		t.Errorf("in the end %q is shown, want %q", got, want)
+	}
+	th.take(chat.Repeating{Pause: chat.Pause{Steps: 3, Repeated: []store.ToolCall{{Name: "fs__echo"}}, Times: 3}})
+	if e := th.entries[len(th.entries)-1]; e.kind != kindLimit || !strings.Contains(e.text, "fs__echo") {
+		t.Errorf("asked %+v", e)
+	}
+}
