@@ -50,22 +50,39 @@ func pictureServer() {
 	}
 }
 
-// matrix is a bridge with a service of each format and the server of pictures.
+// matrix is a bridge with two services of each format, since what one signs
+// must not go to the other, and the server of pictures.
 type matrix struct {
 	*bridge.Bridge
-	services map[wiretest.Format]*wiretest.Service
+	services map[string]*wiretest.Service // by the id of the entry
+}
+
+// another is the id of the second entry of a format; the first is named as the
+// format.
+func another(format wiretest.Format) string { return "another-" + string(format) }
+
+// targets are the entries on which a conversation goes on that began at the
+// first entry of a format.
+func targets(from wiretest.Format) []string {
+	ids := []string{another(from)}
+	for _, format := range wiretest.Formats {
+		ids = append(ids, string(format))
+	}
+	return ids
 }
 
 func newMatrix(t *testing.T) *matrix {
 	t.Helper()
-	m := &matrix{openBridge(t), map[wiretest.Format]*wiretest.Service{}}
+	m := &matrix{openBridge(t), map[string]*wiretest.Service{}}
 	for _, format := range wiretest.Formats {
-		s := wiretest.Serve(t, format)
-		m.services[format] = s
-		key := store.NewSecret("key")
-		entry := store.ProviderConfig{ID: string(format), Kind: store.ProviderKind(format), BaseURL: s.URL, Model: "m"}
-		if err := m.SetProvider(t.Context(), entry, &key); err != nil {
-			t.Fatal(err)
+		for _, id := range []string{string(format), another(format)} {
+			s := wiretest.Serve(t, format)
+			m.services[id] = s
+			key := store.NewSecret("key")
+			entry := store.ProviderConfig{ID: id, Kind: store.ProviderKind(format), BaseURL: s.URL, Model: "m"}
+			if err := m.SetProvider(t.Context(), entry, &key); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := m.UpdateSettings(func(s *store.Settings) error { s.WorkbenchOff = true; return nil }); err != nil {
@@ -97,13 +114,13 @@ func (m *matrix) conversation(t *testing.T, format wiretest.Format) string {
 	if err := m.RenameConversation(t.Context(), c.ID, "A matrix"); err != nil {
 		t.Fatal(err)
 	}
-	m.move(t, c.ID, format)
+	m.move(t, c.ID, string(format))
 	return c.ID
 }
 
-func (m *matrix) move(t *testing.T, conversation string, format wiretest.Format) {
+func (m *matrix) move(t *testing.T, conversation, entry string) {
 	t.Helper()
-	if err := m.SetConversationModel(t.Context(), conversation, store.ModelRef{Provider: string(format), Model: "m"}); err != nil {
+	if err := m.SetConversationModel(t.Context(), conversation, store.ModelRef{Provider: entry, Model: "m"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -179,7 +196,7 @@ func TestMatrix(t *testing.T) {
 			m := newMatrix(t)
 			for _, how := range interruptions {
 				for at, last := 1, 100; at <= last; at++ {
-					for _, to := range wiretest.Formats {
+					for _, to := range targets(from) {
 						conversation := m.conversation(t, from)
 						events := m.whole(t, conversation, "Begin.")
 						last = events
@@ -190,7 +207,7 @@ func TestMatrix(t *testing.T) {
 						m.move(t, conversation, to)
 						m.whole(t, conversation, "Go on.")
 						m.blame(t, fmt.Sprintf("from %s, %s at event %d of %d, on with %s", from, how.name, at, last, to))
-						m.move(t, conversation, from)
+						m.move(t, conversation, string(from))
 						m.whole(t, conversation, "And back.")
 						m.blame(t, fmt.Sprintf("from %s, %s at event %d of %d, on with %s and back", from, how.name, at, last, to))
 						if err := m.DeleteConversation(t.Context(), conversation); err != nil {
@@ -211,11 +228,11 @@ func TestMatrixCut(t *testing.T) {
 		t.Run(string(from), func(t *testing.T) {
 			m := newMatrix(t)
 			for pieces, more := 1, true; more && pieces < 100; pieces++ {
-				to := wiretest.Formats[pieces%len(wiretest.Formats)]
+				to := targets(from)[pieces%len(targets(from))]
 				conversation := m.conversation(t, from)
 				m.whole(t, conversation, "Begin.")
-				asked := m.services[from].Asked()
-				m.services[from].Cut(pieces)
+				asked := m.services[string(from)].Asked()
+				m.services[string(from)].Cut(pieces)
 				ctx, cancel := context.WithCancel(t.Context())
 				again := false
 				for event, err := range m.Send(ctx, conversation, "Look.", nil) {
@@ -230,7 +247,7 @@ func TestMatrixCut(t *testing.T) {
 				}
 				cancel()
 				more = again // an answer that is shorter was whole
-				if n := m.services[from].Asked() - asked; again && n != 1 {
+				if n := m.services[string(from)].Asked() - asked; again && n != 1 {
 					t.Fatalf("after %d pieces, %d requests were made", pieces, n)
 				}
 				m.move(t, conversation, to)
