@@ -34,6 +34,7 @@ func runWindow(ctx context.Context, session *control.Session) int {
 		return code
 	}
 	defer owner.Close()
+	defer trimAfterStart(h.logger).Stop()
 	e := newEngine(h, startAll)
 	defer e.close(session.Stderr)
 	var b *bridge.Bridge
@@ -61,7 +62,6 @@ func runWindow(ctx context.Context, session *control.Session) int {
 	}
 	e.setShow(window.Show)
 	serving := serve(ctx, owner, e)
-	defer trimAfterStart(h.logger).Stop()
 	err = errors.Join(window.Run(ctx), serving.stop())
 	if err != nil {
 		return fail(session.Stderr, err)
