@@ -371,9 +371,13 @@ func oneOwner(ctx context.Context, path string) error {
 			if err != nil {
 				return err
 			}
-			// A process that is being started holds what its parent has open
-			// until it runs its own program.
-			if second == 0 || parent(second) == first || parent(first) == second {
+			if second == 0 {
+				continue
+			}
+			if child := childOf(first, second); child != 0 {
+				if err := letsGo(ctx, child, path); err != nil {
+					return err
+				}
 				continue
 			}
 			if again, err := hasOpen(first, path); again || err != nil {
@@ -384,6 +388,32 @@ func oneOwner(ctx context.Context, path string) error {
 	}
 	if looks == 0 {
 		return fmt.Errorf("nobody was ever seen with %s", path)
+	}
+	return nil
+}
+
+// childOf returns which of two processes the other one started, or 0.
+func childOf(a, b int) int {
+	switch {
+	case parent(b) == a:
+		return b
+	case parent(a) == b:
+		return a
+	}
+	return 0
+}
+
+// letsGo waits until a process that is being started has let go of the file: it
+// holds what its parent has open until it runs its own program, and no longer.
+func letsGo(ctx context.Context, pid int, path string) error {
+	for deadline := time.Now().Add(survive); ctx.Err() == nil; time.Sleep(time.Millisecond) {
+		has, err := hasOpen(pid, path)
+		if err != nil || !has {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("process %d keeps %s open, which its parent has", pid, path)
+		}
 	}
 	return nil
 }

@@ -180,30 +180,11 @@ func (p *Page) reviewDefinitions(v bridge.ServerView) {
 	lead := form.Label("A server can change what it tells a model about its tools. Read what is different: text that gives a model orders is a reason to refuse. Until you approve, the tools below are not offered and cannot be called.")
 	sheet.SetFill("Review "+count(len(held), "definition")+" of "+form.Visible(v.Server.Name, false),
 		container.NewBorder(lead, nil, nil, nil, form.NewCode(difference(held), 240)))
-	busy := form.NewBusy()
-	cancel := form.NewAction("Cancel", widget.MediumImportance, sheet.Close)
 	words := "Approve"
 	if len(held) > 1 {
 		words = fmt.Sprintf("Approve all %d", len(held))
 	}
-	var approve *form.Action
-	approve = form.NewAction(words, widget.HighImportance, func() {
-		approve.Disable()
-		p.o.Runner.RunBusy(busy, "Approving…", func(ctx context.Context) error {
-			return p.o.Engine.ApproveTools(ctx, v.Server.ID, seen)
-		}, func(err error) {
-			if err != nil {
-				approve.Enable()
-				sheet.SetFocus(cancel)
-				sheet.Fail(form.Sentence(err))
-				return
-			}
-			sheet.Close()
-		})
-	})
-	sheet.SetButtons(busy.Box, cancel, approve)
-	sheet.SetFocus(cancel)
-	sheet.Show()
+	p.approving(sheet, words, func(ctx context.Context) error { return p.o.Engine.ApproveTools(ctx, v.Server.ID, seen) })
 }
 
 // showLog shows the last lines that a server wrote.

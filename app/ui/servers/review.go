@@ -93,14 +93,18 @@ func (p *Page) review(v bridge.ServerView) {
 	sheet := form.NewSheet(p.o.Window, "Review "+form.Visible(v.Server.Name, false),
 		form.Groups(form.Label(risk(v.Server)), commandView(v.Server)))
 	sheet.SetSize(720, 640)
+	p.approving(sheet, "Approve and start", func(ctx context.Context) error { return p.o.Engine.ApproveServer(ctx, v.Server.ID, v.Hash) })
+}
+
+// approving opens a sheet with a button that approves what it shows. Cancel has
+// the focus. The sheet stays when approving fails, and says why.
+func (p *Page) approving(sheet *form.Sheet, words string, work func(context.Context) error) {
 	busy := form.NewBusy()
 	cancel := form.NewAction("Cancel", widget.MediumImportance, sheet.Close)
 	var approve *form.Action
-	approve = form.NewAction("Approve and start", widget.HighImportance, func() {
+	approve = form.NewAction(words, widget.HighImportance, func() {
 		approve.Disable()
-		p.o.Runner.RunBusy(busy, "Approving…", func(ctx context.Context) error {
-			return p.o.Engine.ApproveServer(ctx, v.Server.ID, v.Hash)
-		}, func(err error) {
+		p.o.Runner.RunBusy(busy, "Approving…", work, func(err error) {
 			if err != nil {
 				approve.Enable()
 				sheet.SetFocus(cancel)
