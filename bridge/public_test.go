@@ -28,7 +28,7 @@ func TestOnlyHere(t *testing.T) {
 		"https://1.2.3.4.5/", "https://example.com.0x7f/", "https://0/", "https://0.0.0.0/", "https://255.255.255.255/", "https://10.0.0.1/", "https://172.16.9.9/",
 		"https://192.168.1.1/", "https://169.254.169.254/latest", "https://100.64.0.1/", "https://224.0.0.1/", "https://192.0.2.1/", "https://198.18.0.1/",
 		"https://[::1]/", "https://[::]/", "https://[fe80::1]/", "https://[fe80::1%25eth0]/", "https://[fd00::1]/", "https://[fec0::1]/",
-		"https://[::ffff:127.0.0.1]/", "https://[::ffff:10.0.0.1]/", "https://[::127.0.0.1]/", "https://[64:ff9b::7f00:1]/", "https://[2002:7f00:1::]/",
+		"https://[::ffff:127.0.0.1]/", "https://[::ffff:10.0.0.1]/", "https://[::ffff:100.64.0.1]/", "https://[::127.0.0.1]/", "https://[64:ff9b::7f00:1]/", "https://[2002:7f00:1::]/",
 		"https://[2001:0:53aa:64c:0:fbff:80ff:fffe]/", "https://[2001:db8::1]/", "https://[ff02::1]/",
 		"https://１２７.０.０.１/", "https://127。0。0。1/", "https://ⓛocalhost.com/", "https://bücher.example.org/", "https://a..b.com/", "https://.com/",
 		"https://user@mcp.example.com/", "https://user:pass@mcp.example.com/", "https://mcp.example.com\\@10.0.0.1/", "https://exa mple.com/", "https://%31%32%37.0.0.1/",

@@ -501,6 +501,42 @@ func TestManagedStopAllowsNothing(t *testing.T) {
 	}
 }
 
+// TestManagedRecover closes questions that the end of the program left open.
+func TestManagedRecover(t *testing.T) {
+	t.Parallel()
+	ask := func(id string) store.ManagedCall {
+		return store.ManagedCall{ID: id, Server: "web", Tool: "buy", State: asked}
+	}
+	half := answers("1")
+	half.Parts = append(half.Parts, store.ManagedAnswer{CallID: "q", Approve: true})
+	for name, test := range map[string]struct {
+		chain []store.Message
+		want  string
+	}{
+		"no answers at all":         {link(user("a"), assistant(toolCall("1"), ask("q"))), `user: "a"; assistant: call 1 asked q; tool: result 1 answer q false; `},
+		"questions alone":           {link(user("a"), assistant(ask("q"))), `user: "a"; assistant: asked q; tool: answer q false; `},
+		"results without an answer": {link(user("a"), assistant(toolCall("1"), ask("q")), answers("1")), `user: "a"; assistant: call 1 asked q; tool: result 1 answer q false; `},
+		"what was answered is kept": {link(user("a"), assistant(toolCall("1"), ask("q"), ask("r")), half), `user: "a"; assistant: call 1 asked q asked r; tool: result 1 answer q true answer r false; `},
+		"what is whole stays":       {link(user("a"), assistant(toolCall("1"), ask("q")), half), `user: "a"; assistant: call 1 asked q; tool: result 1 answer q true; `},
+	} {
+		h := newHistory()
+		for _, m := range test.chain {
+			if err := h.Append(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := chat.Recover(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+		if err := validChain(h.chain(t)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := outline(h.chain(t)); got != test.want {
+			t.Errorf("%s: got %s", name, got)
+		}
+	}
+}
+
 // approveFirst allows the first question and never answers another.
 type approveFirst struct{}
 

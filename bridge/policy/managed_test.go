@@ -195,6 +195,11 @@ func TestNoToolHasTheNameOfTheHold(t *testing.T) {
 	if h, err := e.ManagedHeld(t.Context(), "s"); err != nil || h == nil || h.Reason != "It lies." {
 		t.Errorf("the hold is %+v, %v", h, err)
 	}
+	h, err := e.ManagedHeld(t.Context(), "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	evil.Hash = h.Hash
 	if v := e.Decide(t.Context(), command(evil), nil, &evil); v.Decision != tools.Deny {
 		t.Errorf("the tool may run: %+v", v)
 	}
