@@ -21,7 +21,7 @@ func failure(kind model.ErrorKind, after time.Duration) *model.Error {
 
 // attempted runs a turn with a fallback, whose script is the second one, if it
 // has answers.
-func attempted(t *testing.T, h *history, first, second []answerFunc) (events []chat.Event, err error, models [2]*scripted) {
+func attempted(t *testing.T, h *history, first, second []answerFunc) (events []chat.Event, models [2]*scripted, err error) {
 	t.Helper()
 	models = [2]*scripted{diplomatic(first...), diplomatic(second...)}
 	turn := userTurn(models[0], "go")
@@ -39,7 +39,7 @@ func attempted(t *testing.T, h *history, first, second []answerFunc) (events []c
 	if err := validChain(h.chain(t)); err != nil {
 		t.Error(err)
 	}
-	return events, err, models
+	return events, models, err
 }
 
 func TestWhatIsRepeated(t *testing.T) {
@@ -102,7 +102,7 @@ func TestWhatIsRepeated(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := newHistory()
 				began := time.Now()
-				events, err, models := attempted(t, h, test.first, test.second)
+				events, models, err := attempted(t, h, test.first, test.second)
 				took := time.Since(began)
 				switch {
 				case test.err == "" && (err != nil || reason(t, events) != chat.ReasonEnd):
@@ -151,7 +151,7 @@ func TestTheReaderFollowsRepeats(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHistory()
-		events, err, _ := attempted(t, h,
+		events, _, err := attempted(t, h,
 			[]answerFunc{say("One ", 1500*time.Millisecond, "two", failure(model.ErrorServer, 0)), say("Thr", failure(model.ErrorAuth, 0))},
 			[]answerFunc{say("Four ", 1500*time.Millisecond, "five.", doneEnd)})
 		if err != nil {
@@ -257,7 +257,7 @@ func TestFailedCallsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHistory()
 		used := func(n int64) model.Delta { return model.UsageDelta{Usage: store.Usage{Input: n}} }
-		events, err, _ := attempted(t, h, []answerFunc{say("x", used(1), failure(model.ErrorServer, 0)), say("y", used(2), doneEnd)}, nil)
+		events, _, err := attempted(t, h, []answerFunc{say("x", used(1), failure(model.ErrorServer, 0)), say("y", used(2), doneEnd)}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,7 +274,7 @@ func TestRepeatedErrorsStayKnown(t *testing.T) {
 	t.Parallel()
 	h := newHistory()
 	cut := &model.Error{Kind: model.ErrorTransport, Message: "It broke off.", Err: model.ErrCut}
-	_, err, _ := attempted(t, h, []answerFunc{say(managed(running, "r", "search", "{}"), cut)}, nil)
+	_, _, err := attempted(t, h, []answerFunc{say(managed(running, "r", "search", "{}"), cut)}, nil)
 	var e *model.Error
 	if !errors.As(err, &e) || e.Kind != model.ErrorTransport || !errors.Is(err, model.ErrCut) {
 		t.Errorf("%#v", err)
