@@ -105,8 +105,11 @@ func TestAnswersAreBounded(t *testing.T) {
 			var last error
 			for d, err := range c.Stream(t.Context(), ask("Hello")) {
 				last = err
-				if d, ok := d.(model.TextDelta); ok {
+				switch d := d.(type) {
+				case model.TextDelta:
 					size += len(d.Text)
+				case model.ImageDelta:
+					size += len(d.Image.Data)
 				}
 			}
 			runtime.ReadMemStats(&after)
