@@ -144,7 +144,7 @@ func (t *turn) overhead(req *model.Request) int64 {
 // spend counts what a call of a model took.
 func (t *turn) spend(ref store.ModelRef, u store.Usage) {
 	t.usage = t.usage.Add(u)
-	t.cost = t.cost.Add(CostOf(u, t.Limits(ref)))
+	t.cost = t.cost.Add(costOf(u, t.Limits(ref)))
 }
 
 // makeRoom is called when a provider said that the history is too long. Without

@@ -495,27 +495,6 @@ func intro() string {
 	return q[1 : len(q)-1]
 }
 
-func TestCost(t *testing.T) {
-	t.Parallel()
-	limits := store.ModelLimits{Input: 2, Cached: 0.5, Output: 8}
-	for name, tt := range map[string]struct {
-		u    store.Usage
-		l    store.ModelLimits
-		want chat.Cost
-	}{
-		"nothing":         {store.Usage{}, store.ModelLimits{}, chat.Cost{Known: true}},
-		"plain":           {store.Usage{Input: 1e6, Output: 1e6}, limits, chat.Cost{USD: 10, Known: true}},
-		"cached":          {store.Usage{Input: 1e6, Cached: 1e6}, limits, chat.Cost{USD: 0.5, Known: true}},
-		"no cached price": {store.Usage{Input: 1e6, Cached: 1e6}, store.ModelLimits{Input: 2, Output: 8}, chat.Cost{USD: 2, Known: true}},
-		"unknown":         {store.Usage{Input: 1e6, Output: 1e6}, store.ModelLimits{}, chat.Cost{}},
-		"absurd":          {store.Usage{Input: -5, Cached: 1e9, Output: -1}, limits, chat.Cost{Known: true}},
-	} {
-		if got := chat.CostOf(tt.u, tt.l); got != tt.want {
-			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
-		}
-	}
-}
-
 func TestUse(t *testing.T) {
 	t.Parallel()
 	h := newHistory()

@@ -27,9 +27,7 @@ type Cost struct {
 	Known bool // the prices of all models that were asked are known
 }
 
-// CostOf returns what the usage costs at the model's prices. It is known where
-// the prices of what was used are.
-func CostOf(u store.Usage, l store.ModelLimits) Cost {
+func costOf(u store.Usage, l store.ModelLimits) Cost {
 	usd, known := model.Cost(u, l)
 	return Cost{USD: usd, Known: known}
 }
@@ -57,7 +55,7 @@ func (l *Loop) Use(ctx context.Context, conv store.Conversation, m Model) (Conte
 	use := ContextUse{Limit: l.o.Limits(conv.Model).Context, Cost: Cost{Known: true}}
 	for _, m := range chain {
 		use.Usage = use.Usage.Add(m.Usage)
-		use.Cost = use.Cost.Add(CostOf(m.Usage, l.o.Limits(m.Model)))
+		use.Cost = use.Cost.Add(costOf(m.Usage, l.o.Limits(m.Model)))
 	}
 	for _, a := range conv.Aside {
 		use.Usage = use.Usage.Add(a.Usage)

@@ -309,7 +309,7 @@ func (w *workshop) Offered(_ context.Context, conv store.Conversation) ([]tools.
 	for _, name := range slices.Sorted(maps.Keys(w.run)) {
 		if conv.Switches.On("fs", name) {
 			out = append(out, tools.Tool{
-				Ref: tools.Ref{Server: "fs", Tool: name}, Description: name, InputSchema: json.RawMessage(`{"type":"object"}`),
+				Ref: tools.Ref{Server: "fs", Tool: name}, Description: name, InputSchema: json.RawMessage(`{"type":"object"}`), Hash: "hash of " + name,
 			})
 		}
 	}
