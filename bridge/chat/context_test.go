@@ -525,3 +525,51 @@ func TestUse(t *testing.T) {
 		t.Errorf("counted %d times more, error %v", counted-n, err)
 	}
 }
+
+// A model with a smaller context takes over after the first has begun to
+// answer: the summary comes before the new answer, and what the first said stays
+// aside.
+func TestFallbackWithSmallerContext(t *testing.T) {
+	t.Parallel()
+	for name, begun := range map[string][]any{
+		"nothing said": {&model.Error{Kind: model.ErrorServer, Message: "Down."}},
+		"half said":    {"half", &model.Error{Kind: model.ErrorServer, Message: "Down."}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := past(t, 10, 1000)
+			next := within(1<<20, "Ten.", say("Fine.", doneEnd))
+			turn := userTurn(script(say(begun...)), "go")
+			turn.Fallbacks = []chat.Candidate{{Ref: store.ModelRef{Provider: "q", Model: "small"}, Model: next}}
+			events := must(t, chat.New(chat.Options{
+				History: h, Tools: shop(), Tries: 1,
+				Limits: func(ref store.ModelRef) store.ModelLimits {
+					if ref.Provider == "q" {
+						return store.ModelLimits{Context: 6000}
+					}
+					return store.ModelLimits{Context: 1 << 20}
+				},
+			}), turn)
+			chain := h.chain(t)
+			if err := validChain(chain); err != nil {
+				t.Error(err)
+			}
+			if n := len(chain); n != 43 || chain[41].Role != store.RoleSummary || chain[42].Text() != "Fine." {
+				t.Errorf("the history is\n%s", shape(chain))
+			}
+			checkRequests(t, next)
+			open := map[string]bool{}
+			for _, e := range events {
+				switch e := e.(type) {
+				case chat.Started:
+					open[e.Message.ID] = true
+				case chat.Finished:
+					delete(open, e.Message.ID)
+				}
+			}
+			if len(open) != 0 {
+				t.Errorf("%d answers begin and do not end", len(open))
+			}
+		})
+	}
+}

@@ -59,7 +59,7 @@ func (l *Loop) Use(ctx context.Context, conv store.Conversation, m Model) (Conte
 	}
 	for _, a := range conv.Aside {
 		use.Usage = use.Usage.Add(a.Usage)
-		use.Cost = use.Cost.Add(CostOf(a.Usage, l.o.Limits(a.Model)))
+		use.Cost = use.Cost.Add(costOf(a.Usage, l.o.Limits(a.Model)))
 	}
 	offered, instructions, err := l.o.Tools.Offered(ctx, conv)
 	if err != nil {

@@ -48,3 +48,41 @@ func TestThreadBeginsAMessageAnew(t *testing.T) {
 		t.Errorf("asked %+v", e)
 	}
 }
+
+// A summary shows as one folded line in its place, and what it covers stays.
+func TestThreadWithSummary(t *testing.T) {
+	said := func(id string, role store.Role, part store.Part) store.Message {
+		return store.Message{ID: id, Role: role, Status: store.StatusComplete, Parts: store.Parts{part}}
+	}
+	summary := said("s", store.RoleSummary, store.Summary{Text: "They said hello.", Until: "b"})
+	kinds := func(th *thread) []entryKind {
+		var out []entryKind
+		for _, e := range th.entries {
+			out = append(out, e.kind)
+		}
+		return out
+	}
+	equal := func(what string, th *thread, want ...entryKind) {
+		t.Helper()
+		got := kinds(th)
+		if len(got) != len(want) {
+			t.Fatalf("%s: the thread has %v, want %v", what, got, want)
+		}
+		for i := range got {
+			if got[i] != want[i] {
+				t.Fatalf("%s: the thread has %v, want %v", what, got, want)
+			}
+		}
+	}
+	begin := []store.Message{said("a", store.RoleUser, store.Text{Text: "hello"}), said("b", store.RoleAssistant, store.Text{Text: "hi"})}
+	th := newThread(append(begin[:2:2], said("c", store.RoleUser, store.Text{Text: "and"}), summary, said("d", store.RoleAssistant, store.Text{Text: "yes"})))
+	equal("kept", th, kindUser, kindAnswer, kindUser, kindSummary, kindAnswer)
+	if th.entries[3].text != "They said hello." {
+		t.Errorf("it shows %q", th.entries[3].text)
+	}
+	live := newThread(begin)
+	live.take(chat.Summarising{Until: "b"})
+	equal("while it is made", live, kindUser, kindAnswer, kindNotice)
+	live.take(chat.Appended{Message: summary})
+	equal("when it is made", live, kindUser, kindAnswer, kindSummary)
+}
