@@ -27,7 +27,7 @@ func FuzzTurns(f *testing.F) {
 // A few of them, the same each time, without the fuzzer.
 func TestTurnsAtRandom(t *testing.T) {
 	t.Parallel()
-	for i := range 40 {
+	for i := range 12 {
 		random := rand.New(rand.NewPCG(uint64(i), 1))
 		program := make([]byte, 5+random.IntN(50))
 		for k := range program {
