@@ -18,7 +18,8 @@ import (
 )
 
 // slowServer is an MCP server over stdio that takes its time for each call, and
-// leaves its process id in the folder PIDS.
+// leaves its process id in the folder PIDS. Where RAN names a file, it notes
+// each call there.
 func slowServer() {
 	if err := os.WriteFile(filepath.Join(os.Getenv("PIDS"), strconv.Itoa(os.Getpid())), nil, 0o600); err != nil {
 		panic(err)
@@ -38,11 +39,25 @@ func slowServer() {
 			case <-ctx.Done():
 				return nil, nil, ctx.Err()
 			}
+			if ran := os.Getenv("RAN"); ran != "" {
+				if err := appendLine(ran, a.Text); err != nil {
+					return nil, nil, err
+				}
+			}
 			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "slowly: " + a.Text}}}, nil, nil
 		})
 	if err := server.Run(context.Background(), &mcp.StdioTransport{}); err != nil {
 		os.Exit(1)
 	}
+}
+
+func appendLine(file, line string) error {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line + "\n")
+	return errors.Join(err, f.Close())
 }
 
 // tellerPrefix begins the names of the variables that the teller gives away.
