@@ -77,6 +77,9 @@ func looksHashed(name string) bool {
 	return mark == hashMark && strings.Trim(strings.ToLower(hash), "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
+// maxDescription bounds what a server says of one tool, in bytes.
+const maxDescription = 8 << 10
+
 // describe puts the server's name in front, so that a model can tell alike
 // tools of two servers apart.
 func describe(t Tool) string {
@@ -84,6 +87,7 @@ func describe(t Tool) string {
 	if text == "" {
 		text = t.Title
 	}
+	text = clipNoted(text, maxDescription)
 	if t.ServerName == "" {
 		return text
 	}

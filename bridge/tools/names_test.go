@@ -87,6 +87,11 @@ func TestNewTableFunctions(t *testing.T) {
 	if len(got) != 2 || got[0].Name != "f__a" || got[0].Description != "[f] First." || got[1].Description != "A title" {
 		t.Errorf("functions: %+v", got)
 	}
+	long := tool("f", "c")
+	long.Description = strings.Repeat("é", 10_000)
+	if f := tools.NewTable([]tools.Tool{long}, tools.OpenAI).Functions()[0]; len(f.Description) > 9<<10 || !strings.HasSuffix(f.Description, "é …") {
+		t.Errorf("a description of %d bytes", len(f.Description))
+	}
 	var empty tools.Table
 	if _, ok := empty.Lookup("x"); ok {
 		t.Error("an empty table knows a tool")

@@ -1,13 +1,17 @@
 // Package tools says what a tool, a call, a verdict and a result are, and gives
-// tools the names and schemas that models accept.
+// tools the names and schemas that each service accepts.
 //
 // It is vocabulary: every room of the bridge imports it, and it imports package
 // store alone. It decides nothing (bridge/policy does) and runs nothing
 // (bridge/mcphost does).
 //
-//	table := tools.NewTable(list, tools.OpenAI)
-//	for _, f := range table.Functions() { … } // offered to the model
-//	t, ok := table.Lookup(call.Name)          // what the model called
+//	table := converter.Table(list, tools.Anthropic, false)
+//	body.Tools = tools.JSON(tools.FormatAnthropic, table.Functions()) // offered to the model
+//	t, ok := table.Lookup(call.Name)                                  // what the model called
+//
+// Where the tools are too many, a table offers find_tools and call_tool in their
+// place (search.go); a result that is too long goes to the model cut, and the
+// model reads on in it (shape.go).
 package tools
 
 import (

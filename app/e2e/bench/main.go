@@ -106,6 +106,9 @@ func (b *bench) all() []struct {
 		run  func(context.Context) (measure.Row, error)
 	}{
 		{"call", b.toolCall},
+		{"convert-cold", b.convertCold},
+		{"convert-cached", b.convertCached},
+		{"find-tools", b.findTools},
 		{"turn", b.turnWall},
 		{"turn-kept", b.turnKept},
 		{"turn-cpu", b.turnCPU},

@@ -78,7 +78,7 @@ func (b *bench) toolCall(ctx context.Context) (row measure.Row, err error) {
 				return fmt.Errorf("the server gave back %+v", result)
 			}
 			return nil
-		})
+		}, nil)
 	}
 
 	whole, closeBridge, err := openBridge(ctx, func(h bridge.History) bridge.History { return h })
@@ -103,16 +103,20 @@ func (b *bench) toolCall(ctx context.Context) (row measure.Row, err error) {
 				return fmt.Errorf("the call gave %+v", result)
 			}
 			return nil
-		})
+		}, nil)
 	}
 	latency, err := measure.Compare(ctx, max(2*measure.MinPairs, b.pairs), ours, bare)
 	return latency.Row("a tool call through the bridge", callLimit), err
 }
 
 // medianCall returns what a call takes, once it is warm.
-func medianCall(call func() error) (time.Duration, error) {
+// before, if not nil, is done before each call and not counted.
+func medianCall(call func() error, before func()) (time.Duration, error) {
 	took := make([]time.Duration, 0, calls)
 	for i := range callWarmup + calls {
+		if before != nil {
+			before()
+		}
 		began := time.Now()
 		if err := call(); err != nil {
 			return 0, err
