@@ -59,6 +59,7 @@ func TestConvert(t *testing.T) {
 		"malformed":         {`{"type":"object","properties":{"a":{"type":"any","required":true,"minLength":-1},"b":3},"additionalProperties":false,"enum":[]}`, map[tools.Format]string{"": `{"type":"object","properties":{"a":{}},"additionalProperties":true}`}, "no valid JSON Schema"},
 		"allOf":             {`{"type":"object","allOf":[{"properties":{"a":{"type":"string"}},"required":["a"]},{"properties":{"a":{"minLength":1},"b":{}},"required":["a","b"]}]}`, map[tools.Format]string{"": `{"type":"object","properties":{"a":{"allOf":[{"type":"string"},{"minLength":1}]},"b":{}},"required":["a","b"]}`}, ""},
 		"allOf, closed":     {`{"type":"object","properties":{"a":{}},"additionalProperties":false,"allOf":[{"properties":{"a":{"type":"string"},"b":{}}}]}`, map[tools.Format]string{"": `{"type":"object","properties":{"a":{"allOf":[{},{"type":"string"}]}},"additionalProperties":false}`}, ""},
+		"allOf, closing":    {`{"type":"object","properties":{"a":{},"b":{}},"allOf":[{"properties":{"a":{}},"additionalProperties":false}]}`, map[tools.Format]string{"": `{"type":"object","properties":{"a":{}},"additionalProperties":false}`}, ""},
 		"object or nothing": {`{"anyOf":[{"type":"object","properties":{"a":{}}},{"type":"null"}]}`, map[tools.Format]string{"": `{"type":"object","properties":{"a":{}}}`}, ""},
 		"one word differs":  {`{"type":"object","oneOf":[{"properties":{"a":{"const":1},"b":{}},"required":["a"]},{"properties":{"a":{"const":2},"b":{}},"required":["a"]}]}`, map[tools.Format]string{tools.FormatAnthropic: `{"type":"object","properties":{"a":{"oneOf":[{"const":1},{"const":2}]},"b":{}},"required":["a"]}`}, ""},
 		"anyOf of required": {`{"type":"object","properties":{"a":{},"b":{}},"anyOf":[{"required":["a"]},{"required":["b"]}]}`, map[tools.Format]string{"": `{"type":"object","properties":{"a":{},"b":{}}}`, tools.FormatGemini: ""}, "in words"},
@@ -153,6 +154,7 @@ func TestStrict(t *testing.T) {
 	for schema, want := range map[string]bool{
 		fits: true,
 		`{"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":false}`:                                                                                            true,
+		`{"type":"object","properties":{"a":{"type":"string"}},"required":["b"],"additionalProperties":false}`:                                                                                            false,
 		`{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}`:                                                                                                                         false,
 		`{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}`:                                                                                                             false,
 		`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"}},"required":["a"],"additionalProperties":false}`:                                                                      false,
