@@ -404,7 +404,7 @@ func (r *rewriter) merge(b *node) bool {
 // mergeable reports whether merge can do it.
 func (r *rewriter) mergeable(b *node) bool {
 	root := r.root
-	if !b.isObject() || never(b) || root.get("$ref") != nil && b.get("$ref") != nil {
+	if !b.isObject() || never(b) || b.get("$ref") != nil {
 		return false
 	}
 	for _, s := range []*node{root, b} {
