@@ -21,6 +21,8 @@ const (
 	// maxMade is how often room is made for one answer after the provider said
 	// that there is none.
 	maxMade = 4
+	// maxRounds is how often a history is made shorter for one request.
+	maxRounds = 8
 )
 
 // How far results are cut shorter than usual, when only that makes a turn fit.
@@ -59,7 +61,7 @@ func (t *turn) fit(req *model.Request, offered []tools.Tool) error {
 		return nil
 	}
 	used := t.used(req, room)
-	for used > room {
+	for rounds := 0; used > room && rounds < maxRounds; rounds++ {
 		shorter, err := t.shorten(req.Model, max(room-t.overhead(req), room/8))
 		if err != nil {
 			return err
@@ -151,7 +153,7 @@ func (t *turn) spend(ref store.ModelRef, u store.Usage) {
 // an error something was done about it and the call is worth repeating.
 func (t *turn) makeRoom(a *answer, failed error) error {
 	limits := t.Limits(a.msg.Model)
-	if a.made == maxMade || a.size > 0 {
+	if a.made == maxMade {
 		return tooLong(0, limits.Context, failed)
 	}
 	a.made++

@@ -222,6 +222,77 @@ func TestContextThatIsNotKnown(t *testing.T) {
 	checkRequests(t, m)
 }
 
+// What the provider said of a history that was summarised since counts no more.
+func TestUsageFromBeforeASummary(t *testing.T) {
+	t.Parallel()
+	h := past(t, 4, 1000)
+	chain := h.chain(t)
+	last := chain[len(chain)-1]
+	last.ID, last.ParentID = "used", chain[len(chain)-2].ID
+	last.Model, last.Usage = store.ModelRef{Provider: "p", Model: "m"}, store.Usage{Input: 5000}
+	if err := h.Append(t.Context(), last); err != nil {
+		t.Fatal(err)
+	}
+	m := within(1<<20, "Four.", say("Fine.", doneEnd))
+	events := must(t, chat.New(chat.Options{History: h, Tools: shop(), Limits: small(6000)}), userTurn(m, "go"))
+	if n := len(only[chat.Summarising](events)); n != 1 {
+		t.Errorf("%d summaries", n)
+	}
+	for _, r := range m.seen()[len(m.seen())-1].Messages {
+		for _, r := range r.Results() {
+			if strings.Contains(r.Content.Text(), "read_result") {
+				t.Error("a result was cut for nothing")
+			}
+		}
+	}
+}
+
+// A summary that is made stays, also if the reader leaves right then or the
+// answer had begun.
+func TestSummaryStays(t *testing.T) {
+	t.Parallel()
+	h := past(t, 8, 1000)
+	m := within(12_000, "Eight.", say("Fine.", doneEnd))
+	for e := range chat.New(chat.Options{History: h, Tools: shop()}).Run(t.Context(), userTurn(m, "go")) {
+		if a, ok := e.(chat.Appended); ok && a.Message.Role == store.RoleSummary {
+			break
+		}
+	}
+	if chain := h.chain(t); !slices.ContainsFunc(chain, func(m store.Message) bool { return m.Role == store.RoleSummary }) || validChain(chain) != nil {
+		t.Errorf("the history is %v\n%s", validChain(chain), shape(chain))
+	}
+	h = past(t, 8, 1000)
+	first := true
+	m = script(func(ctx context.Context, req model.Request, yield func(model.Delta, error) bool) {
+		switch {
+		case sumsUp(req):
+			say("Eight.", doneEnd)(ctx, req, yield)
+		case first:
+			first = false
+			say("half", errTooLong)(ctx, req, yield)
+		default:
+			say("Fine.", doneEnd)(ctx, req, yield)
+		}
+	})
+	must(t, chat.New(chat.Options{History: h, Tools: shop()}), userTurn(m, "go"))
+	chain := h.chain(t)
+	if err := validChain(chain); err != nil || len(chain) != 35 || chain[33].Role != store.RoleSummary || chain[34].Text() != "Fine." {
+		t.Errorf("the history is %v\n%s", err, shape(chain))
+	}
+}
+
+// However long the record is, it is told in a few calls.
+func TestSummaryOfVeryMuch(t *testing.T) {
+	t.Parallel()
+	h := past(t, 200, 2000)
+	m := within(1<<20, "Two hundred.", say("Fine.", doneEnd))
+	must(t, chat.New(chat.Options{History: h, Tools: shop(), Limits: small(6000)}), userTurn(m, "go"))
+	if n := len(m.seen()); n > 25 {
+		t.Errorf("%d requests", n)
+	}
+	checkRequests(t, m)
+}
+
 // A model that takes less and less: the record is told in pieces, then results
 // of the running turn are cut, and in the end there is a sentence.
 func TestTinyContexts(t *testing.T) {

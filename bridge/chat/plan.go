@@ -93,11 +93,12 @@ func (t *turn) plan(parts store.Parts, table *tools.Table) (store.Parts, []plann
 		call.Arguments, fault = arguments(call.Arguments)
 		planned.arguments = call.Arguments
 		tool, found := table.Lookup(call.Name)
-		own := fault == nil && t.own(&call, &planned, table)
+		if fault == nil {
+			t.own(&call, &planned, table)
+		}
 		switch {
 		case len(open) >= maxCalls:
 			planned.refuse = fmt.Sprintf("Only %d tools may be called at once, so this call was not run. Call fewer at a time.", maxCalls)
-		case own:
 		case !found && !offers(table, call.Name):
 			planned.refuse = t.unknown(call.Name)
 		case fault != nil:

@@ -96,10 +96,7 @@ func readResult(chain []store.Message, arguments json.RawMessage, limit int) too
 	if err != nil {
 		return tools.ErrorResult(err.Error())
 	}
-	for i, m := range chain {
-		if m.Role != store.RoleTool || i == 0 || !slices.ContainsFunc(chain[i-1].Calls(), func(c store.ToolCall) bool { return c.ID == handle }) {
-			continue
-		}
+	for _, m := range chain {
 		for _, r := range m.Results() {
 			if r.CallID == handle {
 				// The line under it has room as well, so that the answer is not cut again.

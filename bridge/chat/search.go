@@ -99,9 +99,9 @@ func offers(table *tools.Table, name string) bool {
 // own plans a call of one of Drawbridge's own functions, if the model was
 // offered it. The call of call_tool becomes one of the tool that it names: Name
 // and Arguments stay as the model wrote them, and everything else is the tool's.
-func (t *turn) own(call *store.ToolCall, planned *plannedCall, table *tools.Table) bool {
+func (t *turn) own(call *store.ToolCall, planned *plannedCall, table *tools.Table) {
 	if !tools.Own(call.Name) || !offers(table, call.Name) {
-		return false
+		return
 	}
 	arguments := call.Arguments
 	switch call.Name {
@@ -114,7 +114,7 @@ func (t *turn) own(call *store.ToolCall, planned *plannedCall, table *tools.Tabl
 			call.Server, call.Tool = tool.Server, tool.Tool
 		}
 		planned.tool, planned.arguments = tool, inner
-		return true
+		return
 	case tools.FindTools:
 		planned.run = func() tools.Result { return table.Find(arguments) }
 	case tools.ReadResult:
@@ -122,7 +122,6 @@ func (t *turn) own(call *store.ToolCall, planned *plannedCall, table *tools.Tabl
 		planned.run = func() tools.Result { return readResult(chain, arguments, limit) }
 	}
 	call.Tool = call.Name
-	return true
 }
 
 // Meant returns the call that is meant by one that a model made through
