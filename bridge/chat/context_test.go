@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -602,18 +603,35 @@ func TestUse(t *testing.T) {
 // aside.
 func TestFallbackWithSmallerContext(t *testing.T) {
 	t.Parallel()
+	down := &model.Error{Kind: model.ErrorServer, Message: "Down."}
 	for name, begun := range map[string][]any{
-		"nothing said": {&model.Error{Kind: model.ErrorServer, Message: "Down."}},
-		"half said":    {"half", &model.Error{Kind: model.ErrorServer, Message: "Down."}},
+		"nothing said": {down},
+		"half said":    {"half", down},
+		"half kept":    {"half", nil, down},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := past(t, 10, 1000)
 			next := within(1<<20, "Ten.", say("Fine.", doneEnd))
-			turn := userTurn(script(say(begun...)), "go")
+			kept := make(chan struct{}, 100)
+			h.kept = func([]store.Message) { kept <- struct{}{} }
+			turn := userTurn(script(func(ctx context.Context, req model.Request, yield func(model.Delta, error) bool) {
+				<-kept // the person's message
+				for _, piece := range begun {
+					if piece != nil {
+						say(piece)(ctx, req, yield)
+						continue
+					}
+					select {
+					case <-kept: // a checkpoint
+					case <-time.After(10 * time.Second):
+						t.Error("there is no checkpoint")
+					}
+				}
+			}), "go")
 			turn.Fallbacks = []chat.Candidate{{Ref: store.ModelRef{Provider: "q", Model: "small"}, Model: next}}
 			events := must(t, chat.New(chat.Options{
-				History: h, Tools: shop(), Tries: 1,
+				History: h, Tools: shop(), Tries: 1, Checkpoint: time.Millisecond,
 				Limits: func(ref store.ModelRef) store.ModelLimits {
 					if ref.Provider == "q" {
 						return store.ModelLimits{Context: 6000}
