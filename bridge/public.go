@@ -26,6 +26,14 @@ func onlyHere(c store.ServerConfig) string {
 	default:
 		return "A provider connects only to servers with a public https address."
 	}
+	if len(store.EnvRefs(c.URL)) > 0 {
+		return "Its address is made with variables of your environment, which stay here."
+	}
+	for _, v := range c.Headers {
+		if len(store.EnvRefs(string(v))) > 0 {
+			return "Its headers are made with variables of your environment, which stay here."
+		}
+	}
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Host == "" || u.Opaque != "" || u.User != nil {
 		return "Its address cannot be handed to a provider as it is written."

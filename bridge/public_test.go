@@ -37,6 +37,14 @@ func TestOnlyHere(t *testing.T) {
 			t.Errorf("%q may be handed to a provider", address)
 		}
 	}
+	for _, c := range []store.ServerConfig{
+		{Transport: store.TransportHTTP, URL: "https://mcp.example.com/${env:TEAM:-a}"},
+		{Transport: store.TransportHTTP, URL: "https://mcp.example.com/", Headers: map[string]store.Value{"Authorization": "Bearer ${env:TOKEN}"}},
+	} {
+		if onlyHere(c) == "" {
+			t.Errorf("%v may be handed to a provider", c)
+		}
+	}
 	for _, transport := range []store.Transport{store.TransportStdio, store.TransportBuiltin, "sse", ""} {
 		if onlyHere(store.ServerConfig{Transport: transport, URL: "https://mcp.example.com/"}) == "" {
 			t.Errorf("a server over %q may be handed to a provider", transport)

@@ -134,7 +134,7 @@ func (c ServerConfig) Validate() error {
 			}
 		}
 	case TransportHTTP:
-		u, err := url.Parse(c.URL)
+		u, err := url.Parse(c.sampleURL())
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 			return bad("%q is no address; it should look like https://example.com/mcp", ShowAddress(c.URL))
 		}
@@ -159,6 +159,32 @@ func (c ServerConfig) Validate() error {
 		}
 	}
 	return nil
+}
+
+// sampleURL is the address as it may come to be: with something that fits in the
+// place of each reference to the environment.
+func (c ServerConfig) sampleURL() string {
+	s, err := ExpandEnv(c.URL, func(string) (string, bool) { return "", false })
+	if err == nil {
+		return s
+	}
+	otherwise := map[string]string{}
+	for _, r := range EnvRefs(c.URL) {
+		otherwise[r.Name] = "x"
+		if r.HasOtherwise {
+			otherwise[r.Name] = r.Otherwise
+		}
+	}
+	if strings.HasPrefix(c.URL, "${env:") {
+		if first := EnvRefs(c.URL); len(first) > 0 && !first[0].HasOtherwise {
+			otherwise[first[0].Name] = "https://x"
+		}
+	}
+	s, err = ExpandEnv(c.URL, func(name string) (string, bool) { return otherwise[name], true })
+	if err != nil {
+		return c.URL
+	}
+	return s
 }
 
 // ShowAddress returns what may be repeated of an address that a person typed:

@@ -38,6 +38,7 @@ func environ(list []string, name string) string {
 
 // received is what one server was given that nobody else may see.
 type received struct {
+	config   store.ServerConfig // with the person's environment put in, but no secret
 	env      []string
 	headers  map[string]string
 	redactor *redactor
@@ -63,10 +64,19 @@ func (m *Manager) resolve(ctx context.Context, c store.ServerConfig, path string
 		secrets = append(secrets, s.Reveal())
 		return s, nil
 	}
+	// A variable that the configuration names may be a token. Those that every
+	// server gets are none, and their values are all over what servers say.
+	variable := func(name string) (string, bool) {
+		v, ok := m.path.variable(name)
+		if ok && !slices.Contains(inherited[windows], strings.ToUpper(name)) {
+			secrets = append(secrets, v)
+		}
+		return v, ok
+	}
 	expand := func(values map[string]store.Value) (map[string]string, error) {
 		out := make(map[string]string, len(values))
 		for _, k := range slices.Sorted(maps.Keys(values)) {
-			s, err := values[k].Expand(lookup)
+			s, err := values[k].Resolve(lookup, variable)
 			if err != nil {
 				return nil, err
 			}
@@ -76,6 +86,23 @@ func (m *Manager) resolve(ctx context.Context, c store.ServerConfig, path string
 			out[k] = s.Reveal()
 		}
 		return out, nil
+	}
+	var plain error
+	text := func(s string) string {
+		out, err := store.ExpandEnv(s, variable)
+		if err == nil && strings.ContainsRune(out, 0) {
+			err = fmt.Errorf("%q contains a NUL character, which cannot be passed on (%w)", s, store.ErrInvalid)
+		}
+		plain = errors.Join(plain, err)
+		return out
+	}
+	c.Command, c.Dir, c.URL = text(c.Command), text(c.Dir), text(c.URL)
+	c.Args = slices.Clone(c.Args)
+	for i, a := range c.Args {
+		c.Args[i] = text(a)
+	}
+	if plain != nil {
+		return received{}, plain
 	}
 	env, err := expand(c.Env)
 	if err != nil {
@@ -107,7 +134,10 @@ func (m *Manager) resolve(ctx context.Context, c store.ServerConfig, path string
 		}
 		all[k] = v
 	}
-	r := received{headers: headers, redactor: newRedactor(secrets)}
+	if err := c.Validate(); err != nil { // what was put in may have spoiled it
+		return received{}, err
+	}
+	r := received{config: c, headers: headers, redactor: newRedactor(secrets)}
 	for _, k := range slices.Sorted(maps.Keys(all)) {
 		r.env = append(r.env, k+"="+all[k])
 	}

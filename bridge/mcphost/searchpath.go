@@ -20,6 +20,7 @@ type searchPath struct {
 	environ func() []string
 	once    sync.Once
 	dirs    []string
+	login   []string // the environment of the login shell, if it told
 }
 
 func newSearchPath(environ func() []string) *searchPath { return &searchPath{environ: environ} }
@@ -32,7 +33,8 @@ func (p *searchPath) list() []string {
 	p.once.Do(func() {
 		env := p.environ()
 		home := homeOf(env)
-		login, own := filepath.SplitList(environ(loginEnviron(env), "PATH")), filepath.SplitList(environ(env, "PATH"))
+		p.login = loginEnviron(env)
+		login, own := filepath.SplitList(environ(p.login, "PATH")), filepath.SplitList(environ(env, "PATH"))
 		for _, dir := range slices.Concat(login, own, wellKnown(home)) {
 			dir = expandHome(dir, home)
 			if filepath.IsAbs(dir) && !slices.Contains(p.dirs, dir) {
@@ -41,6 +43,21 @@ func (p *searchPath) list() []string {
 		}
 	})
 	return p.dirs
+}
+
+// variable returns a variable of the person's environment: of this program's,
+// or else of the login shell's, which an app that was started from a desktop
+// does not have. Our own variables are nobody's.
+func (p *searchPath) variable(name string) (string, bool) {
+	if strings.HasPrefix(strings.ToUpper(name), "DRAWBRIDGE_") {
+		return "", false
+	}
+	if v := environ(p.environ(), name); v != "" {
+		return v, true
+	}
+	p.list()
+	v := environ(p.login, name)
+	return v, v != ""
 }
 
 // join returns folders as the variable PATH holds them.

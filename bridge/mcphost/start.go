@@ -37,6 +37,8 @@ func (m *Manager) plan(ctx context.Context, c store.ServerConfig) (plan, error) 
 	if p.given, err = m.resolve(ctx, c, m.path.join(path)); err != nil {
 		return plan{}, sentence(upper(err.Error())+".", err)
 	}
+	c = p.given.config
+	p.config = c
 	switch c.Transport {
 	case store.TransportBuiltin:
 		if m.o.Builtins[c.Command] == nil {
