@@ -8,13 +8,14 @@ FUZZTIME ?= 10s
 OUT      ?= $(CURDIR)/.ci/out
 FIXTURES := app/testdata/npm
 PEERS    := app/testdata/peers
+SUITE    := app/testdata/conformance
 
 # The window needs cgo, and nothing else does: these build without it on every
 # system that Drawbridge is for.
 PLAIN_TARGETS := linux/amd64 linux/arm64 windows/amd64 darwin/amd64 darwin/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench peers fuzz soak gallery lint package \
+.PHONY: help run build test bench conformance peers fuzz soak gallery lint package \
         deps-build deps-test unit e2e portable
 
 help: ## list the targets (this is the default)
@@ -61,6 +62,11 @@ bench: deps-test build ## a table of Drawbridge beside its references; fails ove
 	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
 	@'$(OUT)/bin/bench' -app '$(CURDIR)/drawbridge' -hello '$(OUT)/bin/hello' -out '$(OUT)/bench'
 
+conformance: deps-build $(SUITE)/node_modules/.package-lock.json ## the conformance suite of MCP against our host of servers
+	@mkdir -p '$(OUT)/bin'
+	@$(GO) build -o '$(OUT)/bin/conformance' ./app/e2e/conformance
+	@.ci/conformance '$(SUITE)' '$(OUT)/bin/conformance'
+
 peers: deps-test $(PEERS)/node_modules/.package-lock.json $(PEERS)/.venv/installed $(FIXTURES)/node_modules/.package-lock.json ## real gateways in the middle, and the loops of others beside ours
 	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
 	@'$(OUT)/bin/bench' -peers '$(PEERS)' -fixtures '$(FIXTURES)' -python '$(PEERS)/.venv/bin/python' -out '$(OUT)/peers'
@@ -94,6 +100,12 @@ deps-test:
 $(FIXTURES)/node_modules/.package-lock.json: $(FIXTURES)/package.json $(FIXTURES)/package-lock.json
 	@.ci/deps node
 	cd $(FIXTURES) && npm ci --loglevel=error </dev/null
+	@touch $@
+
+# The conformance suite, which needs a newer Node than the tests.
+$(SUITE)/node_modules/.package-lock.json: $(SUITE)/package.json $(SUITE)/package-lock.json
+	@.ci/deps node
+	cd $(SUITE) && npm ci --loglevel=error </dev/null
 	@touch $@
 
 # Gateways and loops of others: npm packages as pinned in package-lock.json, and
