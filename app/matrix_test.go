@@ -24,7 +24,7 @@ import (
 const picturePNG = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89" +
 	"\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d\x00\x00\x00\x00IEND\xaeB`\x82"
 
-// pictureServer is an MCP server over stdio with a tool that gives text back,
+// pictureServer is an MCP server over stdio with two tools that give text back,
 // and one that gives a picture, text and structured content.
 func pictureServer() {
 	server := mcp.NewServer(&mcp.Implementation{Name: "pictures", Version: "1"}, nil)
@@ -34,10 +34,12 @@ func pictureServer() {
 	type shown struct {
 		Title string `json:"title"`
 	}
-	mcp.AddTool(server, &mcp.Tool{Name: "say", Description: "Says it again."},
-		func(_ context.Context, _ *mcp.CallToolRequest, a args) (*mcp.CallToolResult, any, error) {
-			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "again: " + a.Text}}}, nil, nil
-		})
+	for _, name := range []string{"say", "tell"} {
+		mcp.AddTool(server, &mcp.Tool{Name: name, Description: "Says it again."},
+			func(_ context.Context, _ *mcp.CallToolRequest, a args) (*mcp.CallToolResult, any, error) {
+				return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "again: " + a.Text}}}, nil, nil
+			})
+	}
 	mcp.AddTool(server, &mcp.Tool{Name: "show", Description: "Shows a picture of it."},
 		func(_ context.Context, _ *mcp.CallToolRequest, a args) (*mcp.CallToolResult, shown, error) {
 			return &mcp.CallToolResult{Content: []mcp.Content{
@@ -77,6 +79,10 @@ func newMatrix(t *testing.T) *matrix {
 	for _, format := range wiretest.Formats {
 		for _, id := range []string{string(format), another(format)} {
 			s := wiretest.Serve(t, format)
+			s.Arguments = map[string]string{
+				"find_tools": `{"query":"picture"}`,
+				"call_tool":  `{"name":"pictures__show","arguments":{"text":"there"}}`,
+			}
 			m.services[id] = s
 			key := store.NewSecret("key")
 			entry := store.ProviderConfig{ID: id, Kind: store.ProviderKind(format), BaseURL: s.URL, Model: "m"}
@@ -92,10 +98,10 @@ func newMatrix(t *testing.T) *matrix {
 	if _, err := m.AddServer(t.Context(), setup.Draft{Config: config}, true); err != nil {
 		t.Fatal(err)
 	}
-	if v := settle(t, m.Bridge, "pictures"); passedNames(v) != "say show" {
+	if v := settle(t, m.Bridge, "pictures"); passedNames(v) != "say show tell" {
 		t.Fatalf("the server offers %q", passedNames(v))
 	}
-	for _, tool := range []string{"say", "show"} {
+	for _, tool := range []string{"say", "show", "tell"} {
 		if err := m.SetStandingAnswer(t.Context(), tools.Ref{Server: "pictures", Tool: tool}, tools.AnswerAlways); err != nil {
 			t.Fatal(err)
 		}
@@ -253,6 +259,43 @@ func TestMatrixCut(t *testing.T) {
 				m.move(t, conversation, to)
 				m.whole(t, conversation, "Go on.")
 				m.blame(t, fmt.Sprintf("from %s, cut after %d pieces, on with %s", from, pieces, to))
+			}
+		})
+	}
+}
+
+// TestMatrixSearch begins a conversation in which the model searches the tools,
+// and goes on at each entry with the tools themselves, and back.
+func TestMatrixSearch(t *testing.T) {
+	for _, from := range wiretest.Formats {
+		t.Run(string(from), func(t *testing.T) {
+			m := newMatrix(t)
+			// With so small a share of so small a context, three tools are too many.
+			entry, err := m.Provider(string(from))
+			if err != nil {
+				t.Fatal(err)
+			}
+			entry.Models = map[string]store.ModelLimits{"m": {Context: 30_000}}
+			if err := m.SetProvider(t.Context(), entry, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.UpdateSettings(func(s *store.Settings) error { s.SearchShare = 0.0001; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			for _, to := range targets(from) {
+				conversation := m.conversation(t, from)
+				m.whole(t, conversation, "Begin.")
+				if body := string(m.services[string(from)].Last()); !strings.Contains(body, `"find_tools"`) || !strings.Contains(body, `"call_tool"`) {
+					t.Fatalf("the model does not search: %s", body)
+				}
+				m.move(t, conversation, to)
+				m.whole(t, conversation, "Go on.")
+				if body := string(m.services[to].Last()); to != string(from) && !strings.Contains(body, `"pictures__show"`) {
+					t.Fatalf("the model still searches: %s", body)
+				}
+				m.move(t, conversation, string(from))
+				m.whole(t, conversation, "And back.")
+				m.blame(t, fmt.Sprintf("from %s with a search, on with %s and back", from, to))
 			}
 		})
 	}

@@ -148,8 +148,8 @@ func (anthropic) pieces(p plan) []string {
 	for i, name := range p.tools {
 		block(map[string]any{"type": "tool_use", "id": p.callIDs[i], "name": name, "input": map[string]any{}},
 			map[string]any{"type": "input_json_delta", "partial_json": ""},
-			map[string]any{"type": "input_json_delta", "partial_json": `{"text":`},
-			map[string]any{"type": "input_json_delta", "partial_json": `"there"}`})
+			map[string]any{"type": "input_json_delta", "partial_json": halves(p.arguments[i])[0]},
+			map[string]any{"type": "input_json_delta", "partial_json": halves(p.arguments[i])[1]})
 	}
 	stop := "end_turn"
 	if len(p.tools) > 0 {

@@ -114,7 +114,7 @@ func (chat) pieces(p plan) []string {
 		chunk(map[string]any{"tool_calls": []any{map[string]any{
 			"index": i, "id": p.callIDs[i], "type": "function", "function": map[string]any{"name": name, "arguments": ""},
 		}}}, nil)
-		for _, piece := range []string{`{"text":`, `"there"}`} {
+		for _, piece := range halves(p.arguments[i]) {
 			chunk(map[string]any{"tool_calls": []any{map[string]any{"index": i, "function": map[string]any{"arguments": piece}}}}, nil)
 		}
 	}

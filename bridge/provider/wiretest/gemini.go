@@ -2,6 +2,7 @@ package wiretest
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -122,7 +123,7 @@ func (gemini) pieces(p plan) []string {
 	}
 	chunk("", map[string]any{"text": p.text})
 	for i, name := range p.tools {
-		part := map[string]any{"functionCall": map[string]any{"id": p.callIDs[i], "name": name, "args": map[string]any{"text": "there"}}}
+		part := map[string]any{"functionCall": map[string]any{"id": p.callIDs[i], "name": name, "args": json.RawMessage(p.arguments[i])}}
 		if i == 0 {
 			part["thoughtSignature"] = signature
 		}

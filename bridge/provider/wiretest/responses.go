@@ -150,8 +150,8 @@ func (responses) pieces(p plan) []string {
 			return map[string]any{"type": "function_call", "id": "fc_" + p.callIDs[i], "call_id": p.callIDs[i],
 				"name": name, "arguments": arguments, "status": status}
 		}
-		item(call("", "in_progress"), call(`{"text":"there"}`, "completed"), func(index int) {
-			for _, piece := range []string{`{"text":`, `"there"}`} {
+		item(call("", "in_progress"), call(p.arguments[i], "completed"), func(index int) {
+			for _, piece := range halves(p.arguments[i]) {
 				event("response.function_call_arguments.delta", map[string]any{"output_index": index, "delta": piece})
 			}
 		})

@@ -45,6 +45,9 @@ type Service struct {
 	Format Format
 	// URL is the base URL as people write it for this format.
 	URL string
+	// Arguments are those of the calls of a tool, as JSON; other tools get a
+	// text. It is set before the first request.
+	Arguments map[string]string
 
 	mu      sync.Mutex // protects what follows
 	faults  []string
@@ -97,10 +100,11 @@ func (s *Service) Last() []byte {
 
 // a plan is what a service is going to say.
 type plan struct {
-	tools   []string // to call, by the names that were offered; none for a last answer
-	signed  string   // goes along with the reasoning, and has to come back
-	callIDs []string
-	text    string
+	tools     []string // to call, by the names that were offered; none for a last answer
+	arguments []string // of those calls, as JSON
+	signed    string   // goes along with the reasoning, and has to come back
+	callIDs   []string
+	text      string
 }
 
 // checker is one format: it checks a request and writes an answer to it.
@@ -171,7 +175,12 @@ func (s *Service) plan(offered []string, person bool) plan {
 		return p
 	}
 	p.text = "I look."
-	for range offered {
+	for _, name := range offered {
+		arguments, ok := s.Arguments[name]
+		if !ok {
+			arguments = `{"text":"there"}`
+		}
+		p.arguments = append(p.arguments, arguments)
 		s.made++
 		p.callIDs = append(p.callIDs, fmt.Sprintf("call_%s_%d", s.Format, s.made))
 	}
@@ -190,6 +199,9 @@ func (s *Service) refuse(w http.ResponseWriter, raw []byte, faults []string) {
 	message, _ := json.Marshal(strings.Join(faults, "; ")) // a string always encodes
 	fmt.Fprintf(w, `{"error":{"type":"invalid_request_error","message":%s}}`, message)
 }
+
+// halves are the pieces in which arguments come.
+func halves(text string) []string { return []string{text[:len(text)/2], text[len(text)/2:]} }
 
 // Small things that the checks of all formats need.
 
