@@ -31,6 +31,7 @@ type Pairs struct {
 	fail    *widget.Label
 	likely  func(name, value string) bool
 	kept    string
+	plain   bool
 }
 
 type pairRow struct {
@@ -59,6 +60,9 @@ func NewPairs(caption, help, add string, likely func(name, value string) bool) *
 
 // SetKeptWords sets what stands in the empty field of a kept secret.
 func (p *Pairs) SetKeptWords(words string) { p.kept = words }
+
+// SetPlain says that no value here is a secret, so that nobody is asked.
+func (p *Pairs) SetPlain() { p.plain = true }
 
 // Set replaces the rows.
 func (p *Pairs) Set(pairs []Pair) {
@@ -124,6 +128,9 @@ func (p *Pairs) add(pair Pair) *pairRow {
 	r.name.OnChanged, r.value.OnChanged = guess, guess
 	remove := Quiet("", theme.ContentRemoveIcon(), func() { p.remove(r) })
 	remove.Name = "Remove this row"
+	if p.plain {
+		r.secret.Hide()
+	}
 	r.box = container.NewBorder(nil, nil, nil, container.NewHBox(r.secret, remove),
 		container.New(split(0.38), r.name, r.value))
 	p.rows = append(p.rows, r)

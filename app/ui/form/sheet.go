@@ -151,6 +151,14 @@ func (s *Sheet) scrolls(o fyne.CanvasObject) bool {
 	return !slices.Contains(s.buttons.Objects, o)
 }
 
+// Reveal scrolls so far that all of an object in the content can be seen.
+func (s *Sheet) Reveal(o fyne.CanvasObject) {
+	if s.open {
+		s.overlay.Refresh()
+		s.reveal(o)
+	}
+}
+
 // reveal scrolls so far that all of the object can be seen.
 func (s *Sheet) reveal(o fyne.CanvasObject) {
 	if s.fill != nil {

@@ -66,8 +66,15 @@ func (s *Switch) MouseMoved(*desktop.MouseEvent) {}
 // MouseOut ends what MouseIn began.
 func (s *Switch) MouseOut() { s.hovered = false; s.Refresh() }
 
-// FocusGained shows that keys go to the switch.
-func (s *Switch) FocusGained() { s.focused = true; s.Refresh() }
+// FocusGained shows that keys go to the switch,
+// and brings it into view, where it is part of a sheet.
+func (s *Switch) FocusGained() {
+	s.focused = true
+	s.Refresh()
+	if on := sheetOn(s); on != nil {
+		on.reveal(s)
+	}
+}
 
 // FocusLost ends what FocusGained began.
 func (s *Switch) FocusLost() { s.focused = false; s.Refresh() }
@@ -75,11 +82,15 @@ func (s *Switch) FocusLost() { s.focused = false; s.Refresh() }
 // TypedRune is part of fyne.Focusable.
 func (s *Switch) TypedRune(rune) {}
 
-// TypedKey turns the switch.
+// TypedKey turns the switch, or cancels its sheet.
 func (s *Switch) TypedKey(e *fyne.KeyEvent) {
 	switch e.Name {
 	case fyne.KeySpace, fyne.KeyReturn, fyne.KeyEnter:
 		s.turn()
+	case fyne.KeyEscape:
+		if on := sheetOn(s); on != nil {
+			on.cancel()
+		}
 	}
 }
 

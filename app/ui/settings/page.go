@@ -35,6 +35,7 @@ type Engine interface {
 	RemoveProvider(ctx context.Context, id string) error
 	Models(ctx context.Context, providerID string) ([]model.Info, error)
 	DetectLocal(ctx context.Context) []store.ProviderConfig
+	Limits(ref store.ModelRef) store.ModelLimits
 	DefaultModel() store.ModelRef
 	SetDefaultModel(m store.ModelRef) error
 

@@ -3,280 +3,295 @@ package settings
 import (
 	"context"
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// preset fills the form for a kind of service.
-type preset struct {
-	title string
-	help  string
-	cfg   store.ProviderConfig
-}
-
-func presets() []preset {
-	return []preset{
-		{"OpenAI", "OpenAI's own service, over its Responses API.",
-			store.ProviderConfig{Name: "OpenAI", Kind: store.ProviderResponses, BaseURL: "https://api.openai.com/v1"}},
-		{"Compatible URL", "Anything that speaks Chat Completions: OpenRouter, vLLM, LiteLLM, a gateway at work.",
-			store.ProviderConfig{Kind: store.ProviderChat}},
-		{"Ollama", "Models that Ollama runs on this computer.",
-			store.ProviderConfig{Name: "Ollama", Kind: store.ProviderChat, BaseURL: "http://localhost:11434/v1", NoKey: true}},
-		{"LM Studio", "Models that LM Studio runs on this computer.",
-			store.ProviderConfig{Name: "LM Studio", Kind: store.ProviderChat, BaseURL: "http://localhost:1234/v1", NoKey: true}},
-		{"llama.cpp", "Models that llama-server runs on this computer.",
-			store.ProviderConfig{Name: "llama.cpp", Kind: store.ProviderChat, BaseURL: "http://localhost:8080/v1", NoKey: true}},
-	}
-}
-
-// The two formats, in words.
+// The size of the forms.
 const (
-	kindResponses = "OpenAI Responses"
-	kindChat      = "Chat Completions"
+	editorWidth  float32 = 800
+	editorHeight float32 = 720
 )
 
-// providerEditor is the form of an entry.
+// providerEditor is the form of an entry: what every service needs, then what
+// this one needs, then what few people need.
 type providerEditor struct {
-	p      *providers
-	cfg    store.ProviderConfig
-	isNew  bool
-	sheet  *form.Sheet
-	busy   *form.Busy
-	title  string
-	fields *fyne.Container
+	p       *providers
+	service bridge.Service
+	cfg     store.ProviderConfig // as it was
+	isNew   bool
+	title   string
+	sheet   *form.Sheet
+	busy    *form.Busy
+	save    *form.Action
+	cancel  context.CancelFunc
+	fields  *fyne.Container
 
 	name    *form.Field
-	kind    *widget.Select
+	id      *form.Field
+	autoID  string // made from the name; while the field holds it, it follows
+	kind    *form.Select
 	address *form.Field
-	key     *form.Field
+	key     *secretField
+	noKey   *form.Switch
+	portkey *portkeyPart // nil for other services
 	model   *form.Field
 	headers *form.Pairs
+	more    *morePart
+	wrong   bool // something was wrong when the form was read last
 }
 
-// edit opens the form; a new entry begins with the presets.
-func (p *providers) edit(cfg store.ProviderConfig, isNew bool) {
-	e := &providerEditor{p: p, cfg: cfg, isNew: isNew, busy: form.NewBusy()}
-	e.name = form.NewField("Name", "OpenAI", "")
-	e.kind = widget.NewSelect([]string{kindResponses, kindChat}, nil)
-	e.address = form.NewField("Base URL", "https://api.openai.com/v1", "With the version, as the service writes it.")
-	e.key = form.NewFieldOf(form.NewSecretEntry("API key", ""), "It goes to the keychain and is never shown again.")
-	e.model = form.NewField("Model", "", "Leave it empty to choose from the provider's list afterwards.")
-	e.headers = form.NewPairs("Headers", "Sent with every request; most services need none.", "Add header", nil)
-	e.sheet = form.NewSheet(p.o.Window, "", nil)
-	e.sheet.SetSize(720, 660)
+// edit opens the form of an entry that is there.
+func (p *providers) edit(cfg store.ProviderConfig) {
+	sheet := form.NewSheet(p.o.Window, "", nil)
+	sheet.SetSize(editorWidth, editorHeight)
+	p.openEditor(sheet, serviceOf(cfg), cfg, false)
+	sheet.Show()
+}
 
-	e.fields = form.Groups(
-		container.NewGridWithColumns(2, e.name.Box, container.New(layout.NewCustomPaddedVBoxLayout(0), form.Caption("Format"), e.kind)),
-		e.address.Box, e.key.Box, e.model.Box, e.headers.Box)
+// openEditor fills a sheet with the form of a service.
+func (p *providers) openEditor(sheet *form.Sheet, service bridge.Service, cfg store.ProviderConfig, isNew bool) {
+	e := &providerEditor{p: p, service: service, cfg: cfg, isNew: isNew, sheet: sheet, busy: form.NewBusy()}
 	e.title = "Edit " + form.Visible(cfg.Title(), false)
 	if isNew {
-		e.title = "Add a provider"
-		buttons := container.NewGridWithColumns(5)
-		help := form.Muted("")
-		all := presets()
-		actions := make([]*form.Action, len(all))
-		choose := func(i int) {
-			for j, a := range actions {
-				a.Importance = widget.MediumImportance
-				if j == i {
-					a.Importance = widget.HighImportance
-				}
-				a.Refresh()
-			}
-			help.SetText(all[i].help)
-			e.fill(all[i].cfg)
+		e.title = "Add " + serviceName(service)
+		if service.ID == "" {
+			e.title = "Add a compatible service"
 		}
-		for i, preset := range all {
-			actions[i] = form.Button(preset.title, func() { choose(i); e.sheet.SetFocus(e.first()) })
-			actions[i].Name = "Preset " + preset.title
-			buttons.Add(actions[i])
-		}
-		choose(0)
-		e.fields.Objects = append([]fyne.CanvasObject{buttons, help}, e.fields.Objects...)
-	} else {
-		e.fill(cfg)
 	}
+	e.save = form.NewAction("Save", widget.HighImportance, e.keep)
+	e.build()
+	e.fill()
 	e.show()
-	e.sheet.Show()
-	e.sheet.SetFocus(e.first())
+	sheet.OnClose(func() {
+		if e.cancel != nil {
+			e.cancel()
+		}
+	})
+	sheet.SetFocus(e.first())
+}
+
+// build makes the fields.
+func (e *providerEditor) build() {
+	e.name = form.NewField("Name", "Work", "")
+	e.id = form.NewField("Id", "work", "For the command line; it stays as it is.")
+	clear := e.name.Entry.OnChanged
+	e.name.Entry.OnChanged = func(text string) { clear(text); e.follow(text) }
+	e.kind = form.NewSelect("Format", e.formatTitles(), func(string) { e.adapt() })
+	words, example := "Base URL", e.service.BaseURL
+	switch e.service.ID {
+	case servicePortkey:
+		words = "Gateway URL"
+	case serviceLiteLLM:
+		words = "Proxy URL"
+	}
+	e.address = form.NewField(words, example, "With the version, as the service writes it.")
+	keyName, keyHelp := "API key", "It goes to the keychain and is never shown again."
+	if e.service.ID == servicePortkey {
+		keyName, keyHelp = "Portkey API key", "The key of Portkey itself. "+keyHelp
+	}
+	e.key = newSecretField(keyName, "", keyHelp)
+	e.noKey = form.NewSwitch("It wants no key", func(bool) { e.keyWords() })
+	typed := e.key.Entry.OnChanged
+	e.key.Entry.OnChanged = func(text string) {
+		typed(text)
+		if text != "" && e.noKey.Checked {
+			e.noKey.Set(false)
+			e.keyWords()
+		}
+	}
+	e.model = form.NewField("Model", "", "For new chats with it; leave it empty to choose from its list.")
+	choose := form.Button("Choose…", func() { e.p.pickModel(e.cfg, e.model.Text(), e.model.SetText) })
+	choose.Name = "Choose the model"
+	beside := besideEntry(choose)
+	show(beside, !e.isNew) // what is not kept yet cannot be asked
+	e.headers = form.NewPairs("Headers", "Sent with every request; most services need none. A value marked secret goes to the keychain.", "Add header", setup.LikelySecret)
+	e.more = newMorePart(e)
+
+	e.fields = form.Groups()
+	if e.service.Note != "" {
+		e.fields.Add(form.NewToned(form.Label(e.service.Note), theme.ColorNamePrimary))
+	}
+	e.fields.Add(container.NewGridWithColumns(2, e.name.Box, e.id.Box))
+	switch {
+	case gateway(e.service.ID):
+		e.fields.Add(form.Labelled("Format", e.kind, "What the models behind it are asked in. Anthropic Messages keeps what is particular to Claude."))
+	case e.service.ID == "":
+		e.fields.Add(form.Labelled("Format", e.kind, ""))
+	default:
+		e.more.add(form.Labelled("Format", e.kind, e.service.Name+" is set up for the one that it speaks best."))
+	}
+	keyBox := form.Column(e.key.Box)
+	if link := keyLink(e.service, e.sheet.Fail); link != nil && (e.isNew || !e.p.refs[store.ProviderSecret(e.cfg.ID, "key")]) {
+		keyBox.Add(container.NewHBox(link))
+	}
+	wantsNone := form.SwitchRow(e.noKey, "It wants no key", "")
+	if e.service.NoKey || e.service.Fill || gateway(e.service.ID) {
+		keyBox.Add(wantsNone)
+	} else {
+		e.more.add(wantsNone)
+	}
+	e.fields.Add(e.address.Box)
+	e.fields.Add(keyBox)
+	if e.service.ID == servicePortkey {
+		e.portkey = newPortkeyPart(e)
+		e.fields.Add(e.portkey.Box)
+	}
+	e.fields.Add(container.NewBorder(nil, nil, nil, beside, e.model.Box))
+	e.fields.Add(e.headers.Box)
+	e.more.finish()
+	e.fields.Add(e.more.fold.Box)
+}
+
+// formatTitles are the formats that the service may speak.
+func (e *providerEditor) formatTitles() []string {
+	var out []string
+	for _, f := range formats() {
+		if f.kind != store.ProviderGemini || !gateway(e.service.ID) || e.cfg.Kind == f.kind {
+			out = append(out, f.title)
+		}
+	}
+	return out
 }
 
 // show puts the form into the sheet.
 func (e *providerEditor) show() {
 	e.sheet.SetContent(e.title, e.fields)
-	e.sheet.SetButtons(e.busy.Box, form.Button("Cancel", e.sheet.Close), form.NewAction("Save", widget.HighImportance, e.save))
+	buttons := []fyne.CanvasObject{e.busy.Box}
+	if e.isNew {
+		buttons = append(buttons, form.Button("Back", func() {
+			if e.cancel != nil {
+				e.cancel()
+			}
+			e.p.chooseService(e.sheet)
+		}))
+	}
+	e.sheet.SetButtons(append(buttons, form.Button("Cancel", e.sheet.Close), e.save)...)
 }
 
 // first is the field that a person fills first.
 func (e *providerEditor) first() *form.Entry {
-	if e.name.Text() == "" {
+	switch {
+	case e.name.Text() == "":
 		return e.name.Entry
-	}
-	if e.cfg.NoKey {
+	case e.isNew && e.service.Fill:
+		return e.address.Entry
+	case e.noKey.Checked:
 		return e.model.Entry
 	}
 	return e.key.Entry
 }
 
-func (e *providerEditor) fill(cfg store.ProviderConfig) {
-	cfg.ID = e.cfg.ID
-	e.cfg = cfg
-	e.name.SetText(cfg.Name)
-	if cfg.Name == "" {
-		e.name.SetText(cfg.ID)
+// fill shows the entry.
+func (e *providerEditor) fill() {
+	cfg := e.cfg
+	name := cfg.Name
+	if name == "" {
+		name = cfg.ID
 	}
-	e.kind.SetSelected(kindChat)
-	if cfg.Kind == store.ProviderResponses {
-		e.kind.SetSelected(kindResponses)
+	e.autoID = cfg.ID
+	e.id.SetText(cfg.ID)
+	e.name.SetText(name)
+	e.id.SetText(cfg.ID)
+	if !e.isNew {
+		e.id.Entry.Disable()
 	}
 	e.address.SetText(cfg.BaseURL)
+	e.noKey.Set(cfg.NoKey)
+	e.key.set(e.p.refs[store.ProviderSecret(cfg.ID, "key")])
+	e.keyWords()
 	e.model.SetText(cfg.Model)
-	switch {
-	case e.p.keys[cfg.ID]:
-		e.key.Entry.SetPlaceHolder("stored in the keychain; type to replace")
-	case cfg.NoKey:
-		e.key.Entry.SetPlaceHolder("none needed")
-	default:
-		e.key.Entry.SetPlaceHolder("sk-…")
-	}
 	var pairs []form.Pair
 	for _, name := range slices.Sorted(maps.Keys(cfg.Headers)) {
-		v := cfg.Headers[name]
-		if v.Secret() {
+		switch v := cfg.Headers[name]; {
+		case e.portkey != nil && isUpstream(name, v):
+		case v.Secret():
 			pairs = append(pairs, form.Pair{Name: name, Secret: true, Kept: true})
-		} else {
+		default:
 			pairs = append(pairs, form.Pair{Name: name, Value: string(v)})
 		}
 	}
 	e.headers.Set(pairs)
+	if e.portkey != nil {
+		e.portkey.fill(cfg)
+	}
+	e.more.fill(cfg)
+	e.kind.SetSelected(formatTitle(cfg.Kind))
 }
+
+// follow makes the id of a new entry from its name, until a person types one.
+func (e *providerEditor) follow(name string) {
+	if !e.isNew || e.id.Text() != e.autoID {
+		return
+	}
+	e.autoID = e.p.freeID(name)
+	e.id.SetText(e.autoID)
+}
+
+// keyWords says in the field of the key whether one is wanted.
+func (e *providerEditor) keyWords() {
+	e.key.empty = "paste it here"
+	if e.noKey.Checked {
+		e.key.empty = "none needed"
+	}
+	e.key.mark(e.key.kept, e.key.gone)
+}
+
+// adapt shows what the format has, and hides what it has not.
+func (e *providerEditor) adapt() { e.more.adapt(formatKind(e.kind.Selected)) }
 
 var notInID = regexp.MustCompile(`[^a-z0-9]+`)
 
 // idOf makes the short name of an entry from what a person calls it.
 func idOf(name string) string {
 	id := strings.Trim(notInID.ReplaceAllString(strings.ToLower(name), "-"), "-")
-	return id[:min(len(id), 40)]
+	return strings.TrimRight(id[:min(len(id), 40)], "-")
 }
 
-// read takes the form; where something is wrong it says so beside the field.
-func (e *providerEditor) read() (cfg store.ProviderConfig, secrets map[store.SecretRef]store.Secret, ok bool) {
-	e.name.SetError("")
-	e.address.SetError("")
-	e.headers.SetError("")
-	cfg = e.cfg
-	cfg.Name = strings.TrimSpace(e.name.Text())
-	cfg.BaseURL = strings.TrimRight(strings.TrimSpace(e.address.Text()), "/")
-	cfg.Model = strings.TrimSpace(e.model.Text())
-	cfg.Kind = store.ProviderChat
-	if e.kind.Selected == kindResponses {
-		cfg.Kind = store.ProviderResponses
-	}
-	ok = true
-	if e.isNew {
-		cfg.ID = idOf(cfg.Name)
-		if cfg.ID == "" {
-			e.name.SetError("Give it a name in letters or digits, for example Work.")
-			ok = false
-		} else if slices.ContainsFunc(e.p.o.Engine.Providers(), func(o store.ProviderConfig) bool { return o.ID == cfg.ID }) {
-			e.name.SetError("There is a provider of this name already. Choose another.")
-			ok = false
-		}
-	}
-	if u, err := url.Parse(cfg.BaseURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		e.address.SetError("This is no address. It should look like https://api.openai.com/v1.")
-		ok = false
-	}
-	if e.key.Text() != "" {
-		cfg.NoKey = false
-	}
-	secrets = map[store.SecretRef]store.Secret{}
-	headers := map[string]store.Value{}
-	for _, pair := range e.headers.Pairs() {
-		name := strings.TrimSpace(pair.Name)
-		switch {
-		case name == "":
-			e.headers.SetError("A value has no name. Type its name, or remove the row.")
-			ok = false
-		case pair.Kept:
-			headers[name] = e.cfg.Headers[name]
-		case pair.Secret && pair.Value == "":
-			e.headers.SetError("Type the value of " + name + ".")
-			ok = false
-		case pair.Secret:
-			ref := store.ProviderSecret(cfg.ID, "header/"+name)
-			secrets[ref] = store.NewSecret(pair.Value)
-			headers[name] = store.RefTo(ref)
-		default:
-			headers[name] = store.Value(pair.Value)
-		}
-	}
-	cfg.Headers = nil
-	if len(headers) > 0 {
-		cfg.Headers = headers
-	}
-	if ok {
-		if err := cfg.Validate(); err != nil {
-			e.name.SetError(form.Sentence(err))
-			ok = false
-		}
-	}
-	return cfg, secrets, ok
-}
-
-// save keeps the entry and its key, then asks the provider for its models.
-func (e *providerEditor) save() {
-	cfg, secrets, ok := e.read()
+// keep keeps the entry and its secrets, then asks the provider for its models.
+func (e *providerEditor) keep() {
+	plan, ok := e.read()
 	if !ok {
 		return
 	}
-	var key *store.Secret
-	if typed := e.key.Text(); typed != "" {
-		s := store.NewSecret(typed)
-		key = &s
-	}
 	e.sheet.Fail("")
-	e.p.o.Runner.RunBusy(e.busy, "Saving…", func(ctx context.Context) error {
-		for ref, value := range secrets {
-			if err := e.p.o.Engine.SetSecret(ctx, ref, value); err != nil {
-				return err
-			}
-		}
-		return e.p.o.Engine.SetProvider(ctx, cfg, key)
+	e.save.Disable()
+	e.cancel = e.p.o.Runner.RunBusy(e.busy, "Saving…", func(ctx context.Context) error {
+		return plan.carryOut(ctx, e.p.o.Engine)
 	}, func(err error) {
+		e.save.Enable()
 		if err != nil {
 			e.failed(err)
 			return
 		}
 		e.key.SetText("")
 		e.sheet.Close()
-		e.p.load()
-		e.p.offer()
-		e.p.changed()
-		if row := e.p.rows[cfg.ID]; row != nil {
-			row.check()
-		}
+		e.p.saved(plan.cfg)
 	})
 }
 
 // failed says why it was not kept. Where there is no place for the key, it lets
 // the person choose one.
 func (e *providerEditor) failed(err error) {
+	if !e.sheet.IsOpen() {
+		return
+	}
 	if keychain.Missing(err) {
 		keychain.Ask(e.sheet, e.p.o.Engine, e.p.o.Runner, e.show, func() {
 			e.show()
-			e.save()
+			e.keep()
 		})
 		return
 	}

@@ -52,6 +52,8 @@ type Engine struct {
 	Given []store.ToolAnswer
 	Keys  map[store.SecretRef]store.Secret
 	Lists map[string][]model.Info
+	// Known is what Limits returns.
+	Known map[store.ModelRef]store.ModelLimits
 	// Err is what the next call that can fail returns, once.
 	Err error
 	// Handed is what HandedOver returns.
@@ -266,8 +268,10 @@ func (e *Engine) SetProvider(_ context.Context, p store.ProviderConfig, key *sto
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if key != nil {
-		e.Keys[store.ProviderSecret(p.ID, "key")] = *key
+	if ref := store.ProviderSecret(p.ID, "key"); key != nil && key.Empty() {
+		delete(e.Keys, ref)
+	} else if key != nil {
+		e.Keys[ref] = *key
 	}
 	if i := slices.IndexFunc(e.Keep.Providers, func(o store.ProviderConfig) bool { return o.ID == p.ID }); i >= 0 {
 		e.Keep.Providers[i] = p
@@ -299,6 +303,13 @@ func (e *Engine) Models(_ context.Context, id string) ([]model.Info, error) {
 	return e.Lists[id], nil
 }
 
+// Limits returns from Known.
+func (e *Engine) Limits(ref store.ModelRef) store.ModelLimits {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.Known[ref]
+}
+
 // DetectLocal returns Local.
 func (e *Engine) DetectLocal(context.Context) []store.ProviderConfig { return e.Local }
 
@@ -327,13 +338,21 @@ func (e *Engine) Secrets(context.Context) ([]store.SecretRef, error) {
 	return out, nil
 }
 
-// SetSecret changes Keys.
+// SetSecret changes Keys; an empty value is removed.
 func (e *Engine) SetSecret(_ context.Context, ref store.SecretRef, value store.Secret) error {
-	if err := e.did("secret %s", ref); err != nil {
+	what := "secret"
+	if value.Empty() {
+		what = "no secret"
+	}
+	if err := e.did("%s %s", what, ref); err != nil {
 		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if value.Empty() {
+		delete(e.Keys, ref)
+		return nil
+	}
 	e.Keys[ref] = value
 	return nil
 }

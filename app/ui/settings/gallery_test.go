@@ -1,0 +1,100 @@
+package settings
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
+	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// furnished returns an engine with entries of many kinds.
+func furnished() *uitest.Engine {
+	e := uitest.NewEngine()
+	e.Keep.Providers = []store.ProviderConfig{
+		{ID: "openai", Name: "OpenAI", Kind: store.ProviderResponses, Preset: "openai", BaseURL: "https://api.openai.com/v1", Model: "gpt-5-mini",
+			Fallback: store.ModelRef{Provider: "work", Model: "claude-sonnet-4-5"}, KeepResponses: true,
+			Headers: map[string]store.Value{"OpenAI-Organization": "org-1", "X-Token": store.RefTo(store.ProviderSecret("openai", "header/X-Token"))}},
+		{ID: "work", Name: "Portkey at work", Kind: store.ProviderAnthropic, Preset: "portkey", BaseURL: "https://api.portkey.ai/v1", Model: "claude-sonnet-4-5",
+			Portkey: &store.Portkey{Provider: "@work-anthropic"}, Metadata: map[string]string{"team": "blue", "feature": "desk"}, Connector: "2025-11-20",
+			Models: map[string]store.ModelLimits{"claude-sonnet-4-5": {Context: 1000000, MaxOutput: 64000, Input: 3, Cached: 0.3, Output: 15}}},
+		{ID: "ollama", Name: "Ollama", Kind: store.ProviderChat, Preset: "ollama", BaseURL: "http://127.0.0.1:11434/v1", NoKey: true},
+		{ID: "long", Name: strings.Repeat("A name that goes on and on ", 4), Kind: store.ProviderChat, BaseURL: "https://" + strings.Repeat("very-long-name.", 12) + "example.com/v1", Model: strings.Repeat("a-model/with-a-long-name-", 5)},
+	}
+	e.Keep.Model = store.ModelRef{Provider: "openai", Model: "gpt-5-mini"}
+	e.Keys[store.ProviderSecret("openai", "key")] = store.NewSecret("x")
+	e.Keys[store.ProviderSecret("openai", "header/X-Token")] = store.NewSecret("x")
+	e.Keys[store.ProviderSecret("work", "key")] = store.NewSecret("x")
+	e.Known = map[store.ModelRef]store.ModelLimits{
+		{Provider: "openai", Model: "gpt-5-mini"}:      {Context: 400000, MaxOutput: 128000, Input: 0.25, Cached: 0.025, Output: 2},
+		{Provider: "work", Model: "claude-sonnet-4-5"}: {Context: 1000000, MaxOutput: 64000, Input: 3, Cached: 0.3, Output: 15},
+	}
+	e.Lists["openai"] = []model.Info{
+		{ID: "gpt-5", Limits: store.ModelLimits{Context: 400000, Input: 1.25, Cached: 0.125, Output: 10}},
+		{ID: "gpt-5-mini", Limits: e.Known[e.Keep.Model]},
+		{ID: "gpt-4.1", Limits: store.ModelLimits{Context: 1047576, Input: 2, Output: 8}},
+		{ID: "o4-mini", Limits: store.ModelLimits{Context: 200000}},
+		{ID: "ft:gpt-4.1:" + strings.Repeat("acme-support-", 9)},
+	}
+	e.Local = []store.ProviderConfig{{ID: "lmstudio", Name: "LM Studio", Kind: store.ProviderChat, Preset: "lmstudio", BaseURL: "http://127.0.0.1:1234/v1", NoKey: true}}
+	e.Keep.Folders = []string{"/home/you/notes", "/home/you/projects/drawbridge"}
+	e.Given = []store.ToolAnswer{{Server: "files", Tool: "read_text_file", Answer: "always"}}
+	e.Said = []string{"settings.json could not be read: it ends in the middle. It was kept as settings.json.damaged, and Drawbridge began with empty settings."}
+	return e
+}
+
+func TestGallery(t *testing.T) {
+	picture := func(name string, size fyne.Size, then func(e *uitest.Engine, w fyne.Window)) uitest.Picture {
+		return uitest.Picture{Name: "settings" + name, Size: size, Build: func(w fyne.Window) {
+			e := furnished()
+			put(e, w, nil)
+			w.Resize(size)
+			then(e, w)
+		}}
+	}
+	add := func(w fyne.Window, service string) {
+		uitest.Tap(t, w, "Add provider")
+		uitest.Tap(t, w, "Set up "+service)
+	}
+	uitest.Pictures(t,
+		picture("", fyne.NewSize(1028, 1900), func(*uitest.Engine, fyne.Window) {}),
+		picture("-services", size, func(_ *uitest.Engine, w fyne.Window) { uitest.Tap(t, w, "Add provider") }),
+		picture("-add-anthropic", size, func(_ *uitest.Engine, w fyne.Window) { add(w, "Anthropic"); uitest.Tap(t, w, "More") }),
+		picture("-add-azure-wrong", size, func(_ *uitest.Engine, w fyne.Window) {
+			add(w, "Azure OpenAI")
+			uitest.Fill(t, w, "Name", "")
+			uitest.Tap(t, w, "Save")
+		}),
+		picture("-add-litellm", size, func(_ *uitest.Engine, w fyne.Window) { add(w, "LiteLLM") }),
+		picture("-add-portkey", size, func(_ *uitest.Engine, w fyne.Window) { add(w, "Portkey") }),
+		picture("-edit-openai", size, func(_ *uitest.Engine, w fyne.Window) { uitest.Tap(t, w, "Edit OpenAI") }),
+		picture("-edit-more", size, func(_ *uitest.Engine, w fyne.Window) {
+			uitest.Tap(t, w, "Edit Portkey at work")
+			uitest.Tap(t, w, "Add model")
+		}),
+		picture("-edit-config", size, func(_ *uitest.Engine, w fyne.Window) {
+			uitest.Tap(t, w, "Edit Portkey at work")
+			uitest.Fill(t, w, "Config", `{"provider": "openai", "api_key": "${secret:upstream}"`)
+			uitest.Tap(t, w, "Save")
+		}),
+		picture("-models", size, func(_ *uitest.Engine, w fyne.Window) { uitest.Tap(t, w, "Model of OpenAI") }),
+		picture("-models-search", size, func(_ *uitest.Engine, w fyne.Window) {
+			uitest.Tap(t, w, "Model of OpenAI")
+			uitest.Fill(t, w, "Search models", "opus")
+		}),
+		picture("-models-failed", size, func(e *uitest.Engine, w fyne.Window) {
+			e.Err = errors.New("OpenAI refused the key. Check the key in the settings, or store it again")
+			uitest.Tap(t, w, "Model of OpenAI")
+		}),
+		picture("-no-keychain", size, func(e *uitest.Engine, w fyne.Window) {
+			e.State = store.SecretState{Reason: "no Secret Service answers on the session bus; install gnome-keyring or KWallet"}
+			add(w, "Mistral")
+			e.Err = store.ErrNoKeychain
+			uitest.Fill(t, w, "Name", "Other")
+			uitest.Tap(t, w, "Save")
+		}))
+}
