@@ -75,6 +75,9 @@ func (a *answer) add(d model.Delta) error {
 		a.managed = true
 		size += managedSize(d)
 		a.run('m')
+	case model.ImageDelta:
+		size += len(d.Image.MIMEType) + len(d.Image.Data)
+		a.run('m')
 	case model.Done:
 		a.done = &d
 	}

@@ -95,7 +95,7 @@ func (t *turn) repeat(a *answer, attempt int, err error) error {
 		}
 	case model.ErrorContext:
 		return t.makeRoom(a, err)
-	case model.ErrorAuth, model.ErrorNotFound, model.ErrorProtocol:
+	case model.ErrorAuth, model.ErrorNotFound, model.ErrorTrust, model.ErrorProtocol:
 	default:
 		return err
 	}

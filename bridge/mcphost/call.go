@@ -108,7 +108,7 @@ func (k *link) failed(ctx context.Context, o Options, err error, answer *capture
 		return tools.Result{}, sentence(fmt.Sprintf("The server %q answered with %s. Ask for less at a time.", k.name, long), err)
 	}
 	if said := answer.refusal(); said != nil {
-		return tools.ErrorResult(fmt.Sprintf("The server %q refused the call: %s (code %d)", k.name, k.redactor.text(visible(cut(said.Message, 4<<10))), said.Code)), nil
+		return tools.ErrorResult(fmt.Sprintf("The server %q refused the call: %s (code %d)", k.name, cut(k.redactor.Text(visible(said.Message)), 4<<10), said.Code)), nil
 	}
 	// "Session management" of the specification: 404 says that the server does
 	// not know the session, so it did nothing.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -36,12 +37,17 @@ func environ(list []string, name string) string {
 	return ""
 }
 
+// redactFrom is the length in bytes from which a secret is replaced in what a
+// server says: "1" or "true" would be replaced all over, and what is that short
+// is no secret.
+const redactFrom = 4
+
 // received is what one server was given that nobody else may see.
 type received struct {
 	config   store.ServerConfig // with the person's environment put in, but no secret
 	env      []string
 	headers  map[string]string
-	redactor *redactor
+	redactor *tools.Redactor
 }
 
 // resolve puts the secrets into the configured values and adds the inherited
@@ -137,7 +143,7 @@ func (m *Manager) resolve(ctx context.Context, c store.ServerConfig, path string
 	if err := c.Validate(); err != nil { // what was put in may have spoiled it
 		return received{}, err
 	}
-	r := received{config: c, headers: headers, redactor: newRedactor(secrets)}
+	r := received{config: c, headers: headers, redactor: tools.NewRedactor(redactFrom, secrets...)}
 	for _, k := range slices.Sorted(maps.Keys(all)) {
 		r.env = append(r.env, k+"="+all[k])
 	}

@@ -16,6 +16,8 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 )
 
 const (
@@ -34,7 +36,7 @@ type httpLink struct {
 	address string
 	headers map[string]string
 	life    context.Context // ends every request
-	secrets *redactor       // for what is said of a failure
+	secrets *tools.Redactor // for what is said of a failure
 
 	mu   sync.Mutex // protects last
 	last httpAnswer

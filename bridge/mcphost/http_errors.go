@@ -49,7 +49,7 @@ func (h *httpLink) startError(cause, err error, o Options) error {
 // explain phrases what went wrong, from the error and the last answer.
 func (h *httpLink) explain(err error) error {
 	say := func(retry bool, format string, a ...any) error {
-		return &httpError{h.secrets.text(fmt.Sprintf(format, a...)), err, retry}
+		return &httpError{h.secrets.Text(fmt.Sprintf(format, a...)), err, retry}
 	}
 	host := h.address
 	if u, parseErr := url.Parse(h.address); parseErr == nil {

@@ -156,7 +156,7 @@ func (l *life) watch(k *link, fill func(*Status), since time.Time) error {
 			cancel()
 			if err != nil {
 				if !k.isDead() && l.ctx.Err() == nil {
-					l.log.add(k.redactor.text(fmt.Sprintf("its tools changed, but could not be listed: %v", err)))
+					l.log.add(k.redactor.Text(fmt.Sprintf("its tools changed, but could not be listed: %v", err)))
 				}
 				continue
 			}

@@ -19,7 +19,7 @@ import (
 type link struct {
 	id, name string // of the server
 	log      *serverLog
-	redactor *redactor
+	redactor *tools.Redactor
 	session  *mcp.ClientSession
 	process  *process  // nil without a child process
 	lines    *lineConn // nil over HTTP
@@ -41,7 +41,7 @@ type link struct {
 	calls     map[int64]*activeCall
 }
 
-func newLink(c store.ServerConfig, log *serverLog, r *redactor) *link {
+func newLink(c store.ServerConfig, log *serverLog, r *tools.Redactor) *link {
 	return &link{
 		id: c.ID, name: c.Name, log: log, redactor: r, end: func() {},
 		relist: make(chan struct{}, 1), dead: make(chan struct{}), calls: map[int64]*activeCall{},
@@ -85,9 +85,9 @@ func (k *link) events() peerEvents {
 	return peerEvents{
 		progress: k.progress,
 		changed:  k.changed,
-		said:     func(text string) { k.log.add(k.redactor.text(text)) },
-		stray:    func(line []byte) { k.log.add(k.redactor.text(string(cutBytes(line, logLineMax)))) },
-		note:     func(text string) { k.log.add(k.redactor.text(text)) },
+		said:     func(text string) { k.log.add(k.redactor.Text(text)) },
+		stray:    func(line []byte) { k.log.add(string(cutBytes(k.redactor.Bytes(line), logLineMax))) },
+		note:     func(text string) { k.log.add(k.redactor.Text(text)) },
 	}
 }
 
@@ -118,7 +118,7 @@ func (k *link) progress(params json.RawMessage) {
 	k.mu.Lock() // also while passing it on, so that no call ends in between
 	defer k.mu.Unlock()
 	if call := k.calls[token]; call != nil {
-		call.progress(tools.Progress{Done: p.Progress, Total: p.Total, Message: k.redactor.text(visible(p.Message))})
+		call.progress(tools.Progress{Done: p.Progress, Total: p.Total, Message: k.redactor.Text(visible(p.Message))})
 	}
 }
 
@@ -146,7 +146,7 @@ func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, li
 		return func(ctx context.Context, method string, r mcp.Request) (mcp.Result, error) {
 			if method == "notifications/message" {
 				if raw, err := json.Marshal(r.GetParams()); err == nil {
-					k.log.add(k.redactor.text(logMessage(raw)))
+					k.log.add(k.redactor.Text(logMessage(raw)))
 				}
 				return nil, nil
 			}

@@ -65,18 +65,21 @@ func (k *link) list(ctx context.Context) (*catalogue, error) {
 }
 
 func (k *link) addTool(c *catalogue, raw json.RawMessage) {
-	t, notes, err := newTool(k.id, k.redactor.definition(raw))
+	if len(raw) <= definitionMax { // a longer one is refused
+		raw = k.redactor.Definition(raw)
+	}
+	t, notes, err := newTool(k.id, raw)
 	name := cut(visible(t.Tool), 80)
 	if err != nil {
-		k.log.add(k.redactor.text(fmt.Sprintf("the tool %q is left out: %v", name, err)))
+		k.log.add(k.redactor.Text(fmt.Sprintf("the tool %q is left out: %v", name, err)))
 		return
 	}
 	if _, twice := c.byName[t.Tool]; twice {
-		k.log.add(k.redactor.text(fmt.Sprintf("the tool %q is listed twice; the first counts", name)))
+		k.log.add(k.redactor.Text(fmt.Sprintf("the tool %q is listed twice; the first counts", name)))
 		return
 	}
 	for _, note := range notes {
-		k.log.add(k.redactor.text(fmt.Sprintf("the tool %q: %s", name, note)))
+		k.log.add(k.redactor.Text(fmt.Sprintf("the tool %q: %s", name, note)))
 	}
 	t.ServerName = k.name
 	c.byName[t.Tool] = t

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -241,17 +242,19 @@ func TestSecretsStayOut(t *testing.T) {
 	c.Env["TOKEN"] = store.RefTo("server/s/env/TOKEN")
 	ready(t, m, c)
 	r := mustCall(t, m, "s", "echo", `{}`)
-	if got := r.Content.Text(); got != "my token is "+redacted {
+	if got := r.Content.Text(); got != "my token is "+tools.Redacted {
 		t.Errorf("%q", got)
 	}
-	if got := string(r.Structured); got != `{"token":"`+redacted+`"}` {
+	if got := string(r.Structured); got != `{"token":"`+tools.Redacted+`"}` {
 		t.Errorf("%s", got)
 	}
-	eventually(t, "its log", func() bool { return logHas(m, "s", "key="+redacted+" end") && logHas(m, "s", "not json: "+redacted) })
+	eventually(t, "its log", func() bool {
+		return logHas(m, "s", "key="+tools.Redacted+" end") && logHas(m, "s", "not json: "+tools.Redacted)
+	})
 	m.Stop("s")
 	eventually(t, "its end", func() bool { return len(m.Processes()) == 0 })
 	b, err := os.ReadFile(filepath.Join(dir, "s.log"))
-	if err != nil || strings.Contains(string(b), value) || !strings.Contains(string(b), "key="+redacted) {
+	if err != nil || strings.Contains(string(b), value) || !strings.Contains(string(b), "key="+tools.Redacted) {
 		t.Errorf("the file holds %q (%v)", b, err)
 	}
 }

@@ -39,7 +39,7 @@ type wireResource struct {
 
 // newResult converts what a server sent. Content of a kind that is not known
 // becomes a sentence that says so; it does not void the rest.
-func newResult(raw json.RawMessage, r *redactor) (tools.Result, error) {
+func newResult(raw json.RawMessage, r *tools.Redactor) (tools.Result, error) {
 	var w wireResult
 	if err := json.Unmarshal(raw, &w); err != nil {
 		return tools.Result{}, fmt.Errorf("its result is not what the protocol asks for: %w", err)
@@ -60,7 +60,7 @@ func newResult(raw json.RawMessage, r *redactor) (tools.Result, error) {
 		out.Content = append(out.Content, newPart(c, r))
 	}
 	if len(w.Structured) > 0 && string(w.Structured) != "null" {
-		out.Structured = bytes.Clone(r.json(bytes.ToValidUTF8(w.Structured, []byte("\uFFFD"))))
+		out.Structured = bytes.Clone(r.JSON(bytes.ToValidUTF8(w.Structured, []byte("\uFFFD"))))
 	}
 	return out, nil
 }
@@ -73,8 +73,8 @@ func knownKind(kind string) bool {
 	return false
 }
 
-func newPart(c wireContent, r *redactor) store.Part {
-	line := func(s string) string { return r.text(visible(s)) }
+func newPart(c wireContent, r *tools.Redactor) store.Part {
+	line := func(s string) string { return r.Text(visible(s)) }
 	data := func(s string) ([]byte, bool) {
 		b, err := base64.StdEncoding.DecodeString(s)
 		if err != nil {
@@ -85,7 +85,7 @@ func newPart(c wireContent, r *redactor) store.Part {
 	broken := store.Text{Text: "(a part of the result has data that is no base64 and is left out)"}
 	switch c.Type {
 	case "text":
-		return store.Text{Text: r.text(printable(c.Text))}
+		return store.Text{Text: r.Text(printable(c.Text))}
 	case "image":
 		b, ok := data(c.Data)
 		if !ok {
@@ -110,7 +110,7 @@ func newPart(c wireContent, r *redactor) store.Part {
 		}
 		f := store.File{MIMEType: line(c.Resource.MIMEType), URI: line(c.Resource.URI)}
 		if c.Resource.Text != nil {
-			f.Data = []byte(r.text(printable(*c.Resource.Text)))
+			f.Data = []byte(r.Text(printable(*c.Resource.Text)))
 			if f.MIMEType == "" {
 				f.MIMEType = "text/plain"
 			}
@@ -120,7 +120,7 @@ func newPart(c wireContent, r *redactor) store.Part {
 		if !ok {
 			return broken
 		}
-		f.Data = r.bytes(b)
+		f.Data = r.Bytes(b)
 		return f
 	}
 	return store.Text{Text: fmt.Sprintf("(the result has a part of the kind %q, which is not known here)", cut(visible(c.Type), 60))}

@@ -161,7 +161,7 @@ func within(done <-chan struct{}, d time.Duration) {
 // end, so that the server never waits for us.
 func (k *link) drain(stderr *os.File) {
 	lines := lineSplitter{line: k.log.add}
-	stream := redactingStream{r: k.redactor, emit: lines.write}
+	stream := k.redactor.Stream(lines.write)
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := stderr.Read(buf)
@@ -190,7 +190,7 @@ func (k *link) startError(ctx context.Context, err error, o Options) error {
 	if errors.Is(cause, errNoAnswer) {
 		return sentence(fmt.Sprintf("It runs, but did not answer within %s. Perhaps it is no MCP server, or it waits for something; its log may say more.", o.StartTimeout), err)
 	}
-	return sentence("It answered with something that is not the protocol: "+k.redactor.text(cut(visible(reason(err)), 500))+".", err)
+	return sentence("It answered with something that is not the protocol: "+cut(k.redactor.Text(visible(reason(err))), 500)+".", err)
 }
 
 // reason is the innermost text of an error, without what was being done.
@@ -213,7 +213,7 @@ func upper(s string) string {
 func (k *link) fill(took time.Duration) func(*Status) {
 	hello := k.session.InitializeResult()
 	var instructions *tools.Instructions
-	if text := k.redactor.text(hello.Instructions); text != "" {
+	if text := k.redactor.Text(hello.Instructions); text != "" {
 		instructions = &tools.Instructions{Server: k.id, Text: visible(text), Hash: hashOf([]byte(text))}
 	}
 	return func(s *Status) {
@@ -223,8 +223,8 @@ func (k *link) fill(took time.Duration) func(*Status) {
 		s.Took = took
 		s.PeerName, s.PeerVersion = "", ""
 		if hello.ServerInfo != nil {
-			s.PeerName = visible(cut(k.redactor.text(hello.ServerInfo.Name), 200))
-			s.PeerVersion = visible(cut(k.redactor.text(hello.ServerInfo.Version), 200))
+			s.PeerName = visible(cut(k.redactor.Text(hello.ServerInfo.Name), 200))
+			s.PeerVersion = visible(cut(k.redactor.Text(hello.ServerInfo.Version), 200))
 		}
 		if k.process != nil {
 			s.PID = k.process.pid()

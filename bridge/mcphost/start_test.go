@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -282,18 +283,18 @@ func TestTest(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
-	home, tools := t.TempDir(), t.TempDir()
+	home, programs := t.TempDir(), t.TempDir()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(exe, filepath.Join(tools, "my-server")); err != nil {
+	if err := os.Symlink(exe, filepath.Join(programs, "my-server")); err != nil {
 		t.Fatal(err)
 	}
 	m := newManager(t, func(o *Options) {
 		o.Environ = func() []string {
 			return []string{
-				"HOME=" + home, "PATH=" + tools + ":relative:/bin", "LANG=de_DE.UTF-8", "USER=anna", "TERM=() { :; }", "SHELL=/bin/false",
+				"HOME=" + home, "PATH=" + programs + ":relative:/bin", "LANG=de_DE.UTF-8", "USER=anna", "TERM=() { :; }", "SHELL=/bin/false",
 				"LD_PRELOAD=/evil.so", "NODE_OPTIONS=--evil", "PYTHONPATH=/evil", "OPENAI_API_KEY=canary", "DRAWBRIDGE_HOME=/x",
 			}
 		}
@@ -305,13 +306,13 @@ func TestEnvironment(t *testing.T) {
 	c.Env["MIXED"] = "Bearer ${secret:mine}!"
 	c.Env["PYTHONUTF8"] = "1"
 	s := ready(t, m, c)
-	if want := filepath.Join(tools, "my-server"); s.Program != want {
+	if want := filepath.Join(programs, "my-server"); s.Program != want {
 		t.Errorf("it runs %s, not %s", s.Program, want)
 	}
 	got := strings.Split(mustCall(t, m, "s", "environment", `{}`).Content.Text(), "\n")
 	for _, want := range []string{
 		"HOME=" + home, "LANG=de_DE.UTF-8", "USER=anna", "PYTHONUTF8=1", "cwd:" + home,
-		"TOKEN=" + redacted, "MIXED=Bearer " + redacted + "!", // the values, redacted in what comes back
+		"TOKEN=" + tools.Redacted, "MIXED=Bearer " + tools.Redacted + "!", // the values, redacted in what comes back
 	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%q is missing in %q", want, got)
@@ -323,7 +324,7 @@ func TestEnvironment(t *testing.T) {
 		case "LD_PRELOAD", "NODE_OPTIONS", "PYTHONPATH", "OPENAI_API_KEY", "DRAWBRIDGE_HOME", "TERM":
 			t.Errorf("%s was passed on", name)
 		case "PATH":
-			if strings.Contains(value, "relative") || !strings.HasPrefix(value, tools+":/bin") {
+			if strings.Contains(value, "relative") || !strings.HasPrefix(value, programs+":/bin") {
 				t.Errorf("PATH=%s", value)
 			}
 		}

@@ -187,6 +187,7 @@ const (
 	ErrorRate      ErrorKind = "rate"      // too many requests
 	ErrorServer    ErrorKind = "server"    // the provider failed
 	ErrorTransport ErrorKind = "transport" // no connection, or it broke off
+	ErrorTrust     ErrorKind = "trust"     // no secure connection; it did not prove who it is
 	ErrorProtocol  ErrorKind = "protocol"  // what came is not the format
 	ErrorContext   ErrorKind = "context"   // the history is too long for the model
 	ErrorManaged   ErrorKind = "managed"   // the provider cannot use a server that it connects to itself

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -134,23 +133,14 @@ func (c *anthropicClient) Models(ctx context.Context) ([]model.Info, error) {
 	seen := map[string]bool{}
 	query := url.Values{"limit": {"1000"}}
 	for total := 0; ; {
-		res, secrets, err := c.send(ctx, outgoing{
-			method: http.MethodGet, path: c.path + "models?" + query.Encode(),
-			header: http.Header{"Anthropic-Version": {anthropicVersion}},
-		})
+		body, err := c.read(ctx, c.path+"models?"+query.Encode(), http.Header{"Anthropic-Version": {anthropicVersion}}, maxModelList-total)
 		if err != nil {
 			return nil, err
-		}
-		body, err := io.ReadAll(io.LimitReader(res.Body, int64(maxModelList-total)+1))
-		_ = res.Body.Close() // it was only read
-		if err != nil {
-			return nil, c.transportError(ctx, err, secrets)
 		}
 		total += len(body)
 		page, ok := readModels(body)
 		if total > maxModelList || !ok {
-			return nil, c.errorf(model.ErrorProtocol, res.StatusCode, nil,
-				"%s answered with something that is no list of models. The address %s may be wrong. A model's name can also be typed.", c.cfg.Title(), c.address())
+			return nil, c.noList()
 		}
 		fresh := 0
 		limits := anthropicLimits(body)

@@ -179,7 +179,7 @@ func (a *anthropicAnswer) usage(u anthropicUsage) {
 		from *int64
 		to   *int64
 	}{{u.Input, &a.fresh}, {u.Read, &a.now.Cached}, {u.Written, &a.now.Written}, {u.Output, &a.now.Output}, {u.Thinking.Tokens, &a.now.Reasoning}} {
-		if n.from != nil && *n.from >= 0 && *n.from < 1<<40 {
+		if n.from != nil && *n.from >= 0 && *n.from <= maxTokens {
 			*n.to = *n.from
 		}
 	}

@@ -339,11 +339,14 @@ func TestUnreachable(t *testing.T) {
 			return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "drawbridge.invalid", IsNotFound: true}}
 		}}}
 	}
-	for name, test := range map[string]struct{ base, says string }{
-		"nothing there":       {closed, "Nothing answers at 127.0.0.1:"},
-		"unknown certificate": {secure.URL, "certificate"},
-		"no https":            {strings.Replace(plain.URL, "http:", "https:", 1), "http://"},
-		"no such host":        {"http://drawbridge.invalid/v1", "drawbridge.invalid"},
+	for name, test := range map[string]struct {
+		base, says string
+		kind       model.ErrorKind
+	}{
+		"nothing there":       {closed, "Nothing answers at 127.0.0.1:", model.ErrorTransport},
+		"unknown certificate": {secure.URL, "certificate", model.ErrorTrust},
+		"no https":            {strings.Replace(plain.URL, "http:", "https:", 1), "http://", model.ErrorTrust},
+		"no such host":        {"http://drawbridge.invalid/v1", "drawbridge.invalid", model.ErrorTransport},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -354,7 +357,7 @@ func TestUnreachable(t *testing.T) {
 			c := newClient(t, store.ProviderChat, test.base, change)
 			_, err := drain(t.Context(), c, ask("Hello"))
 			var e *model.Error
-			if !errors.As(err, &e) || e.Kind != model.ErrorTransport || !strings.Contains(e.Message, test.says) {
+			if !errors.As(err, &e) || e.Kind != test.kind || !strings.Contains(e.Message, test.says) {
 				t.Errorf("got %v", err)
 			}
 			checkSentence(t, err)

@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -150,12 +151,12 @@ func (e *endpoint) complaintError(status int, c complaint, secrets []string) *mo
 		}
 	}
 	kind := complaintKind(status, c)
-	said := clean(scrub(c.message, secrets), maxErrorText)
+	said := quote(c.message, secrets, maxErrorText)
 	if said == "" {
-		said = clean(scrub(c.code, secrets), 100)
+		said = quote(c.code, secrets, 100)
 	}
 	if label, why, ok := managedComplaint(status, c); ok {
-		return e.managedError(status, clean(scrub(label, secrets), 100), clean(scrub(why, secrets), maxErrorText))
+		return e.managedError(status, quote(label, secrets, 100), quote(why, secrets, maxErrorText))
 	}
 	title := e.cfg.Title()
 	var text string
@@ -243,26 +244,29 @@ func (e *endpoint) transportError(ctx context.Context, err error, secrets []stri
 	}
 	// The cause is kept as text alone: net/http's errors hold addresses, and
 	// openai-go's the whole request.
-	said := clean(scrub(bareText(err), secrets), 200)
+	said := quote(bareText(err), secrets, 200)
 	cause := errors.New(said)
 	host := e.base.Host
 	var redirect errRedirect
 	var dns *net.DNSError
 	var cert *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
+	var alert tls.AlertError
 	var timeout net.Error
 	switch {
 	case errors.As(err, &redirect):
 		return e.errorf(model.ErrorProtocol, 0, cause, "%s sends requests on to %s. The key is not sent there; if that is right, make it the address of this provider.",
-			e.cfg.Title(), clean(scrub(redirect.to, secrets), 200))
+			e.cfg.Title(), quote(redirect.to, secrets, 200))
 	case errors.As(err, &dns):
 		return e.errorf(model.ErrorTransport, 0, cause, "The host %s of %s cannot be found. Check the address and the network.", host, e.cfg.Title())
 	case errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(said, "refused"):
 		return e.errorf(model.ErrorTransport, 0, cause, "Nothing answers at %s. Check that %s is running and that the address is right.", host, e.cfg.Title())
 	case errors.As(err, &cert):
-		return e.errorf(model.ErrorTransport, 0, cause, "The certificate of %s is not trusted: %s. Nothing was sent.", host, said)
+		return e.errorf(model.ErrorTrust, 0, cause, "The certificate of %s is not trusted: %s. Nothing was sent. Check the address, and the clock of this machine.", host, strings.TrimRight(said, "."))
 	case errors.As(err, &record) || strings.Contains(said, "HTTP response to HTTPS client"):
-		return e.errorf(model.ErrorTransport, 0, cause, "%s does not speak https. Write http:// in front of its address if it is on your own machine.", host)
+		return e.errorf(model.ErrorTrust, 0, cause, "%s does not speak https. Write http:// in front of its address if it is on your own machine.", host)
+	case errors.As(err, &alert):
+		return e.errorf(model.ErrorTrust, 0, cause, "No secure connection to %s can be made: %s. Nothing was sent. Check the address, and whether a proxy or a firewall stands in between.", host, strings.TrimRight(said, "."))
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return e.errorf(model.ErrorTransport, 0, cause, "%s did not answer in time. Check the network and try again.", host)
 	}
@@ -281,8 +285,11 @@ func bareText(err error) string {
 
 // ending says how addresses of this format end.
 func (e *endpoint) ending() string {
-	if e.cfg.Kind == store.ProviderGemini {
+	switch e.cfg.Kind {
+	case store.ProviderGemini:
 		return "that of Google ends in /v1beta"
+	case store.ProviderAnthropic:
+		return "that of Anthropic has nothing behind the host"
 	}
 	return "many services want /v1 at its end"
 }
@@ -310,24 +317,16 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-// scrub takes the values of secrets out of a text that came from outside: as
-// they are, as addresses write them, and without the scheme of a header (as in
-// "Bearer …").
+// scrub takes the values of secrets out of a text that came from outside.
 func scrub(text string, secrets []string) string {
-	for _, s := range secrets {
-		forms := []string{s}
-		if _, token, ok := strings.Cut(s, " "); ok {
-			forms = append(forms, strings.TrimSpace(token))
-		}
-		for _, f := range forms {
-			for _, f := range []string{f, url.QueryEscape(f), url.PathEscape(f)} {
-				if len(f) >= 4 {
-					text = strings.ReplaceAll(text, f, "‹secret›")
-				}
-			}
-		}
-	}
-	return text
+	return tools.NewRedactor(secretInError, secrets...).Text(text)
+}
+
+// quote makes foreign words fit for a sentence, without secrets: also without
+// those that only show once invisible characters are gone, and before the end
+// is cut off, which might leave the half of one.
+func quote(text string, secrets []string, limit int) string {
+	return cut(scrub(clean(scrub(text, secrets), len(text)), secrets), limit)
 }
 
 // clean makes foreign text fit for a sentence: one line, no control or

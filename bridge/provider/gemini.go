@@ -212,10 +212,10 @@ func (a *geminiAnswer) failed(said string) error {
 	case string(genai.FinishReasonNoImage):
 		what = "made no image"
 	default:
-		what = "ended its answer for the reason " + clean(a.finish, 100)
+		what = "ended its answer for the reason " + quote(a.finish, a.secrets, 100)
 	}
 	text := "The model of " + a.e.cfg.Title() + " " + what
-	if said = clean(scrub(said, a.secrets), maxErrorText); said != "" {
+	if said = quote(said, a.secrets, maxErrorText); said != "" {
 		text += ": " + said
 	}
 	return a.e.errorf(model.ErrorServer, 0, nil, "%s. Try again, or choose another model.", strings.TrimRight(text, "."))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/genai"
 
@@ -213,10 +214,11 @@ func (w *geminiWriter) opaque(p store.Part) (geminiOpaque, bool) {
 func geminiSigned(out []geminiPart, s geminiOpaque, thought string) []geminiPart {
 	switch s.Of {
 	case geminiThought:
-		if s.Bytes < 0 || s.Bytes > len(thought) {
+		text, ok := geminiTail(thought, s.Bytes)
+		if !ok {
 			return out
 		}
-		p := geminiTextPart(thought[len(thought)-s.Bytes:])
+		p := geminiTextPart(text)
 		p.Thought, p.Signature = true, s.Signature
 		return append(out, p)
 	case geminiText:
@@ -230,11 +232,15 @@ func geminiSigned(out []geminiPart, s geminiOpaque, thought string) []geminiPart
 			return append(out, p)
 		}
 		n := len(out)
-		if n == 0 || out[n-1].Text == nil || out[n-1].Signature != "" || s.Bytes < 0 || s.Bytes > len(*out[n-1].Text) {
+		if n == 0 || out[n-1].Text == nil || out[n-1].Signature != "" {
 			return out
 		}
 		whole := *out[n-1].Text
-		signed := geminiTextPart(whole[len(whole)-s.Bytes:])
+		text, ok := geminiTail(whole, s.Bytes)
+		if !ok {
+			return out
+		}
+		signed := geminiTextPart(text)
 		signed.Signature = s.Signature
 		if rest := whole[:len(whole)-s.Bytes]; rest != "" {
 			return append(append(out[:n-1], geminiTextPart(rest)), signed)
@@ -242,6 +248,16 @@ func geminiSigned(out []geminiPart, s geminiOpaque, thought string) []geminiPart
 		return append(out[:n-1], signed)
 	}
 	return out
+}
+
+// geminiTail returns the last n bytes of a text, and false if they cannot be
+// what was signed: the text is shorter, or a secret was taken out of it.
+func geminiTail(text string, n int) (string, bool) {
+	if n < 0 || n > len(text) {
+		return "", false
+	}
+	tail := text[len(text)-n:]
+	return tail, utf8.ValidString(tail) && !strings.Contains(text, tools.Redacted)
 }
 
 func (w *geminiWriter) call(c store.ToolCall, signature string) geminiPart {

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -52,19 +50,13 @@ func (c *geminiClient) modelPage(ctx context.Context, token string) ([]model.Inf
 	if token != "" {
 		path += "&pageToken=" + url.QueryEscape(token)
 	}
-	res, secrets, err := c.send(ctx, outgoing{method: http.MethodGet, path: path})
+	body, err := c.read(ctx, path, nil, maxModelList)
 	if err != nil {
 		return nil, "", err
 	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxModelList+1))
-	if err != nil {
-		return nil, "", c.transportError(ctx, err, secrets)
-	}
 	list, next, ok := readGeminiModels(body)
 	if len(body) > maxModelList || !ok {
-		return nil, "", c.errorf(model.ErrorProtocol, res.StatusCode, nil,
-			"%s answered with something that is no list of models. The address %s may be wrong; %s. A model's name can also be typed.", c.cfg.Title(), c.address(), c.ending())
+		return nil, "", c.noList()
 	}
 	return list, next, nil
 }
@@ -94,7 +86,7 @@ func readGeminiModels(body []byte) (list []model.Info, next string, ok bool) {
 			continue
 		}
 		id := strings.TrimPrefix(m.Name, "models/")
-		if id == "" || len(id) > maxModelID || hasControl(id) {
+		if !usableID(id) {
 			continue
 		}
 		if m.Title == id {

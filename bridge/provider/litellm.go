@@ -3,8 +3,6 @@ package provider
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"net/http"
 	"strconv"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -23,15 +21,9 @@ const (
 // the list. A proxy may forbid the question to the key; the list is right
 // without the answer.
 func (e *endpoint) litellmLimits(ctx context.Context, list []model.Info) {
-	res, _, err := e.send(ctx, outgoing{method: http.MethodGet, path: "model/info"})
+	body, err := e.read(ctx, "model/info", nil, maxModelList)
 	if err != nil {
 		e.o.Logger.Debug("a proxy says nothing of its models", "provider", e.cfg.ID, "error", err)
-		return
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxModelList))
-	if err != nil {
-		e.o.Logger.Debug("what a proxy says of its models broke off", "provider", e.cfg.ID)
 		return
 	}
 	limits := readLiteLLM(body)

@@ -11,8 +11,10 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -30,24 +32,49 @@ const (
 func (e *endpoint) Models(ctx context.Context) ([]model.Info, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, min(modelsLimit, e.o.Idle), errIdle)
 	defer cancel()
-	res, secrets, err := e.send(ctx, outgoing{method: http.MethodGet, path: "models"})
+	body, err := e.read(ctx, "models", nil, maxModelList)
 	if err != nil {
 		return nil, err
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxModelList+1))
-	if err != nil {
-		return nil, e.transportError(ctx, err, secrets)
 	}
 	list, ok := readModels(body)
 	if ok && e.cfg.Preset == PresetLiteLLM {
 		e.litellmLimits(ctx, list)
 	}
 	if len(body) > maxModelList || !ok {
-		return nil, e.errorf(model.ErrorProtocol, res.StatusCode, nil,
-			"%s answered with something that is no list of models. The address %s may be wrong; %s. A model's name can also be typed.", e.cfg.Title(), e.address(), e.ending())
+		return nil, e.noList()
 	}
 	return list, nil
+}
+
+// read asks for a document and returns it, without the secrets that went out
+// with the question, for the service may have put them in. One that is longer
+// than limit bytes is cut, and longer still.
+func (e *endpoint) read(ctx context.Context, path string, header http.Header, limit int) ([]byte, error) {
+	res, secrets, err := e.send(ctx, outgoing{method: http.MethodGet, path: path, header: header})
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, int64(limit)+1))
+	if err != nil {
+		return nil, e.transportError(ctx, err, secrets)
+	}
+	if len(body) > limit {
+		return body, nil // it is not used
+	}
+	return tools.NewRedactor(secretInAnswer, secrets...).Bytes(body), nil
+}
+
+// noList says that a list of models is none.
+func (e *endpoint) noList() error {
+	return e.errorf(model.ErrorProtocol, http.StatusOK, nil,
+		"%s answered with something that is no list of models. The address %s may be wrong; %s. A model's name can also be typed.", e.cfg.Title(), e.address(), e.ending())
+}
+
+// usableID reports whether a model can be chosen by that id: people must be able
+// to see all of it, and tell it from others.
+func usableID(id string) bool {
+	return id != "" && len(id) <= maxModelID && utf8.ValidString(id) && clean(id, maxModelID) == id
 }
 
 // readModels takes the list from any of the shapes in use: OpenAI's object
@@ -75,7 +102,7 @@ func readModels(body []byte) ([]model.Info, bool) {
 	seen := map[string]bool{}
 	for _, r := range raw {
 		id, name, limits := readModel(r)
-		if id == "" || len(id) > maxModelID || hasControl(id) || seen[id] || len(list) == maxModels {
+		if !usableID(id) || seen[id] || len(list) == maxModels {
 			continue
 		}
 		seen[id] = true

@@ -37,13 +37,11 @@ func (e *endpoint) signPortkey(ctx context.Context, out outgoing, h http.Header)
 		h["X-Portkey-Provider"] = []string{p.Provider}
 	}
 	if p.VirtualKey != "" {
-		v, err := e.value(ctx, "virtual key", p.VirtualKey)
+		v, more, err := e.value(ctx, "virtual key", p.VirtualKey)
 		if err != nil {
 			return nil, err
 		}
-		if p.VirtualKey.Secret() {
-			secrets = append(secrets, v)
-		}
+		secrets = append(secrets, more...)
 		h["X-Portkey-Virtual-Key"] = []string{v}
 	}
 	if p.Config != "" {

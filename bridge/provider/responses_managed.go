@@ -180,7 +180,7 @@ func (a *responsesAnswer) managedDone(s *responsesSlot, item responsesItem, raw 
 	a.size += len(raw)
 	switch item.Type {
 	case itemManagedList:
-		d := model.ListingDelta{Server: server, Error: clean(scrub(managedFault(item.Error), a.secrets), maxErrorText)}
+		d := model.ListingDelta{Server: server, Error: quote(managedFault(item.Error), a.secrets, maxErrorText)}
 		for _, t := range item.Tools {
 			d.Tools = append(d.Tools, model.ListedTool{Name: t.Name, Description: t.Description, InputSchema: t.InputSchema})
 		}

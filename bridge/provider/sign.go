@@ -54,8 +54,9 @@ func (e *endpoint) sign(ctx context.Context, out outgoing) (http.Header, []strin
 	var secrets []string
 	for _, m := range out.managed {
 		for _, v := range m.Headers {
-			if s := v.Reveal(); s != "" {
-				secrets = append(secrets, s)
+			secrets = append(secrets, v.Reveal())
+			if _, token, ok := strings.Cut(v.Reveal(), " "); ok { // behind the name of a scheme
+				secrets = append(secrets, strings.TrimSpace(token))
 			}
 		}
 	}
@@ -69,13 +70,11 @@ func (e *endpoint) sign(ctx context.Context, out outgoing) (http.Header, []strin
 		secrets = append(secrets, more...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.cfg.Headers)) {
-		value, err := e.value(ctx, "header "+name, e.cfg.Headers[name])
+		value, more, err := e.value(ctx, "header "+name, e.cfg.Headers[name])
 		if err != nil {
 			return nil, nil, err
 		}
-		if e.cfg.Headers[name].Secret() {
-			secrets = append(secrets, value)
-		}
+		secrets = append(secrets, more...)
 		name = http.CanonicalHeaderKey(name)
 		if name == style.header || e.cfg.Portkey == nil && slices.Contains(keyHeaders, name) {
 			signed = true
@@ -96,9 +95,9 @@ func (e *endpoint) sign(ctx context.Context, out outgoing) (http.Header, []strin
 	return h, append(secrets, key), nil
 }
 
-// value returns what a configured value stands for. what names it in errors,
-// such as "header X-Team".
-func (e *endpoint) value(ctx context.Context, what string, v store.Value) (string, error) {
+// value returns what a configured value stands for, and the secrets in it. what
+// names it in errors, such as "header X-Team".
+func (e *endpoint) value(ctx context.Context, what string, v store.Value) (value string, secrets []string, err error) {
 	var asked store.SecretRef
 	s, err := v.Expand(func(ref store.SecretRef) (store.Secret, error) {
 		asked = ref
@@ -106,16 +105,20 @@ func (e *endpoint) value(ctx context.Context, what string, v store.Value) (strin
 		if err == nil && s.Empty() {
 			err = store.ErrNotFound
 		}
+		secrets = append(secrets, strings.TrimSpace(s.Reveal()))
 		return s, err
 	})
 	if err != nil {
-		return "", e.keyError(ctx, "the secret of the "+what, asked, err)
+		return "", nil, e.keyError(ctx, "the secret of the "+what, asked, err)
 	}
-	value := strings.TrimSpace(s.Reveal())
+	value = strings.TrimSpace(s.Reveal())
+	if len(secrets) > 0 {
+		secrets = append(secrets, value)
+	}
 	if hasControl(value) {
-		return "", e.errorf(model.ErrorAuth, 0, nil, "The value of the %s for %s contains a line break or another control character; store it again.", what, e.cfg.Title())
+		return "", nil, e.errorf(model.ErrorAuth, 0, nil, "The value of the %s for %s contains a line break or another control character; store it again.", what, e.cfg.Title())
 	}
-	return value, nil
+	return value, secrets, nil
 }
 
 // ownKey returns the key of the entry.

@@ -15,6 +15,7 @@ import (
 	"github.com/openai/openai-go/v3/packages/ssestream"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -24,6 +25,7 @@ const (
 	maxStream = 256 << 20 // bytes of the whole stream, framing included
 	maxEvent  = 16 << 20  // bytes of one event
 	maxCalls  = 10_000
+	maxTokens = 100_000_000 // that a service may say it took, which is more than any model takes
 )
 
 // errTooMuch ends an answer that passes one of the limits.
@@ -45,7 +47,7 @@ type answer interface {
 
 // appendUsage passes a provider's count on, unless it says nothing, or nonsense.
 func appendUsage(out []model.Delta, u store.Usage) []model.Delta {
-	if u == (store.Usage{}) || min(u.Input, u.Cached, u.Output, u.Reasoning) < 0 {
+	if u == (store.Usage{}) || min(u.Input, u.Cached, u.Written, u.Output, u.Reasoning) < 0 || max(u.Input, u.Cached, u.Written, u.Output, u.Reasoning) > maxTokens {
 		return out
 	}
 	return append(out, model.UsageDelta{Usage: u})
@@ -99,6 +101,9 @@ func (e *endpoint) stream(ctx context.Context, req model.Request, x exchange, yi
 		}
 	}
 	defer res.Body.Close()
+	sieve := &screen{r: tools.NewRedactor(secretInAnswer, secrets...), yield: yield}
+	defer sieve.end()
+	yield = sieve.pass
 
 	src := &source{r: res.Body, alive: func() { idle.Reset(e.o.Idle) }, maxTotal: maxStream, maxEvent: maxEvent}
 	in := bufio.NewReader(src)
@@ -171,7 +176,7 @@ func (e *endpoint) streamError(ctx context.Context, err error, secrets []string)
 	case errors.Is(err, model.ErrCut):
 		return e.errorf(model.ErrorTransport, 0, model.ErrCut, "The answer of %s broke off before its end. Try again.", e.cfg.Title())
 	}
-	return e.errorf(model.ErrorTransport, 0, fmt.Errorf("%w: %s", model.ErrCut, clean(scrub(bareText(err), secrets), 200)),
+	return e.errorf(model.ErrorTransport, 0, fmt.Errorf("%w: %s", model.ErrCut, quote(bareText(err), secrets, 200)),
 		"The connection to %s broke off in the middle of the answer. Try again.", e.cfg.Title())
 }
 

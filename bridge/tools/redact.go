@@ -1,40 +1,40 @@
-package mcphost
+package tools
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
 )
 
-// redacted stands where a secret was.
-const redacted = "‹secret›"
+// Redacted stands where a secret was.
+const Redacted = "‹secret›"
 
-// Shorter values are left alone: "1" or "true" would be replaced all over, and
-// what is that short is no secret.
-const redactFrom = 4
-
-// In definitions values count from this length on, since a shorter one may be a
-// word of the schema.
+// redactDefinitionFrom is the length in bytes from which secrets count in
+// definitions, since a shorter one may be a word of the schema.
 const redactDefinitionFrom = 8
 
-// redactor replaces the values that one server received. A nil redactor
-// replaces nothing. It does not change; any goroutine may use it.
-type redactor struct {
-	values  []string // longest first
-	longest int
+// Redactor replaces the secrets that somebody outside was given in what comes
+// back from there. A nil Redactor replaces nothing. It does not change; any
+// goroutine may use it.
+type Redactor struct {
+	values []string  // longest first
+	first  [256]bool // how values begin
 }
 
-// newRedactor takes the values as they are, as JSON and addresses write them,
+// NewRedactor takes the values as they are, as JSON and addresses write them,
 // without the scheme of a header (as in "Bearer …"), and the lines of those
-// that have several.
-func newRedactor(secrets []string) *redactor {
-	var r redactor
+// that have several. Values shorter than least bytes are left alone, as they
+// would be replaced all over. It returns nil if no value is left.
+func NewRedactor(least int, secrets ...string) *Redactor {
+	var r Redactor
 	add := func(v string) {
-		if len(v) >= redactFrom && !slices.Contains(r.values, v) {
+		if len(v) >= max(least, 1) && !slices.Contains(r.values, v) {
 			r.values = append(r.values, v)
-			r.longest = max(r.longest, len(v))
+			r.first[v[0]] = true
 		}
 	}
 	for _, v := range secrets {
@@ -76,39 +76,39 @@ func isAuthScheme(s string) bool {
 	return false
 }
 
-// text returns s without secrets.
-func (r *redactor) text(s string) string {
+// Text returns s without secrets.
+func (r *Redactor) Text(s string) string {
 	if r == nil {
 		return s
 	}
 	for _, v := range r.values {
 		if strings.Contains(s, v) {
-			s = strings.ReplaceAll(s, v, redacted)
+			s = strings.ReplaceAll(s, v, Redacted)
 		}
 	}
 	return s
 }
 
-// bytes returns b without secrets; b itself stays as it is.
-func (r *redactor) bytes(b []byte) []byte {
+// Bytes returns b without secrets; b itself stays as it is.
+func (r *Redactor) Bytes(b []byte) []byte {
 	if r == nil {
 		return b
 	}
 	for _, v := range r.values {
 		if bytes.Contains(b, []byte(v)) {
-			b = bytes.ReplaceAll(b, []byte(v), []byte(redacted))
+			b = bytes.ReplaceAll(b, []byte(v), []byte(Redacted))
 		}
 	}
 	return b
 }
 
-// json returns a JSON document without secrets, which is JSON still. What has
+// JSON returns a JSON document without secrets, which is JSON still. What has
 // none is returned as it is.
-func (r *redactor) json(raw json.RawMessage) json.RawMessage {
+func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage {
 	if r == nil {
 		return raw
 	}
-	v, err := decode(raw)
+	v, err := decodeJSON(raw)
 	if err != nil {
 		return nil // it was read before, so this does not happen
 	}
@@ -116,21 +116,21 @@ func (r *redactor) json(raw json.RawMessage) json.RawMessage {
 	if !changed {
 		return raw
 	}
-	out, err := encode(clean)
+	out, err := encodeJSON(clean)
 	if err != nil {
 		return nil
 	}
 	return out
 }
 
-// definition does the same for the definition of a tool: names of properties and
+// Definition does the same for the definition of a tool: names of properties and
 // numbers stay, because calls are made with them. What cannot be read is
-// returned as it is, for newTool to refuse.
-func (r *redactor) definition(raw json.RawMessage) json.RawMessage {
-	if r == nil || len(raw) > definitionMax {
+// returned as it is.
+func (r *Redactor) Definition(raw json.RawMessage) json.RawMessage {
+	if r == nil {
 		return raw
 	}
-	v, err := decode(raw)
+	v, err := decodeJSON(raw)
 	if err != nil {
 		return raw
 	}
@@ -138,7 +138,7 @@ func (r *redactor) definition(raw json.RawMessage) json.RawMessage {
 	if !changed {
 		return raw
 	}
-	out, err := encode(clean)
+	out, err := encodeJSON(clean)
 	if err != nil {
 		return raw
 	}
@@ -147,12 +147,12 @@ func (r *redactor) definition(raw json.RawMessage) json.RawMessage {
 
 // tree replaces secrets in the texts of a decoded document, in place. With from
 // above 0 only secrets of that length count, and keys and numbers stay.
-func (r *redactor) tree(v any, from int) (out any, changed bool) {
+func (r *Redactor) tree(v any, from int) (out any, changed bool) {
 	text := func(s string) (string, bool) {
 		was := s
 		for _, v := range r.values {
 			if len(v) >= from && strings.Contains(s, v) {
-				s = strings.ReplaceAll(s, v, redacted)
+				s = strings.ReplaceAll(s, v, Redacted)
 			}
 		}
 		return s, s != was
@@ -182,46 +182,85 @@ func (r *redactor) tree(v any, from int) (out any, changed bool) {
 	return v, changed
 }
 
-// redactingStream replaces secrets in a stream that arrives in pieces, however
-// a secret is cut. It passes on what can no longer be the beginning of one.
-type redactingStream struct {
-	r    *redactor
+func decodeJSON(raw json.RawMessage) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more than one value")
+	}
+	return v, nil
+}
+
+func encodeJSON(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// RedactingStream replaces secrets in a stream that arrives in pieces, however
+// a secret is cut. It passes on what can no longer be the beginning of one. One
+// goroutine uses it.
+type RedactingStream struct {
+	r    *Redactor
 	held []byte
 	emit func([]byte)
 }
 
+// Stream returns a stream that passes on what is left by emit, whose argument
+// holds until emit returns.
+func (r *Redactor) Stream(emit func([]byte)) *RedactingStream {
+	return &RedactingStream{r: r, emit: emit}
+}
+
 // Write takes the next piece. It never fails.
-func (s *redactingStream) Write(p []byte) (int, error) {
+func (s *RedactingStream) Write(p []byte) (int, error) {
 	if s.r == nil {
 		s.emit(p)
 		return len(p), nil
 	}
 	s.held = append(s.held, p...)
 	clear := 0 // of held, all before is decided
+	pass := func(to int) {
+		if to > clear {
+			s.emit(s.held[clear:to])
+		}
+	}
 	for i := 0; i < len(s.held); {
+		if !s.r.first[s.held[i]] {
+			i++
+			continue
+		}
 		match, open := s.at(i)
 		switch {
 		case match > 0 && !open:
-			s.emit(s.held[clear:i])
-			s.emit([]byte(redacted))
+			pass(i)
+			s.emit([]byte(Redacted))
 			i += match
 			clear = i
 		case open:
-			s.emit(s.held[clear:i])
+			pass(i)
 			s.held = append(s.held[:0], s.held[i:]...)
 			return len(p), nil
 		default:
 			i++
 		}
 	}
-	s.emit(s.held[clear:])
+	pass(len(s.held))
 	s.held = s.held[:0]
 	return len(p), nil
 }
 
 // at says how long the longest secret is that begins at i, and whether a longer
 // one could, once more has arrived.
-func (s *redactingStream) at(i int) (match int, open bool) {
+func (s *RedactingStream) at(i int) (match int, open bool) {
 	rest := s.held[i:]
 	for _, v := range s.r.values {
 		switch {
@@ -229,18 +268,26 @@ func (s *redactingStream) at(i int) (match int, open bool) {
 			if match == 0 && string(rest[:len(v)]) == v {
 				match = len(v)
 			}
-		case strings.HasPrefix(v, string(rest)):
+		case v[:len(rest)] == string(rest):
 			open = true
 		}
 	}
 	return match, open
 }
 
-// Flush passes on what is held: the stream has ended.
-func (s *redactingStream) Flush() {
-	rest := s.r.bytes(s.held)
+// Flush passes on what is held: the stream has ended. The beginning of a secret
+// is no more than that, unless it is half of it.
+func (s *RedactingStream) Flush() {
+	rest := s.held
 	s.held = nil
-	if len(rest) > 0 {
-		s.emit(rest)
+	if len(rest) == 0 {
+		return
 	}
+	for _, v := range s.r.values {
+		if len(rest) >= max(8, len(v)/2) && strings.HasPrefix(v, string(rest)) {
+			s.emit([]byte(Redacted))
+			return
+		}
+	}
+	s.emit(s.r.Bytes(rest))
 }
