@@ -177,20 +177,21 @@ func nextPage(body []byte) string {
 
 // anthropicLimits reads what the list says of the models' sizes.
 func anthropicLimits(body []byte) map[string]store.ModelLimits {
-	var s struct {
-		Data []struct {
-			ID     string      `json:"id"`
-			Input  json.Number `json:"max_input_tokens"`
-			Output json.Number `json:"max_tokens"`
-		} `json:"data"`
-	}
-	var mistyped *json.UnmarshalTypeError
-	if err := json.Unmarshal(body, &s); err != nil && !errors.As(err, &mistyped) {
+	var s struct{ Data []json.RawMessage }
+	if json.Unmarshal(body, &s) != nil {
 		return nil
 	}
 	out := map[string]store.ModelLimits{}
-	for _, m := range s.Data {
-		out[m.ID] = store.ModelLimits{Context: positive(m.Input), MaxOutput: positive(m.Output)}
+	for _, raw := range s.Data[:min(len(s.Data), maxModels)] {
+		var m struct {
+			ID     string      `json:"id"`
+			Input  json.Number `json:"max_input_tokens"`
+			Output json.Number `json:"max_tokens"`
+		}
+		var mistyped *json.UnmarshalTypeError
+		if err := json.Unmarshal(raw, &m); err == nil || errors.As(err, &mistyped) {
+			out[m.ID] = store.ModelLimits{Context: positive(m.Input), MaxOutput: positive(m.Output)}
+		}
 	}
 	return out
 }

@@ -251,7 +251,6 @@ func (e *endpoint) transportError(ctx context.Context, err error, secrets []stri
 	var dns *net.DNSError
 	var cert *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
 	var timeout net.Error
 	switch {
 	case errors.As(err, &redirect):
@@ -265,12 +264,24 @@ func (e *endpoint) transportError(ctx context.Context, err error, secrets []stri
 		return e.errorf(model.ErrorTrust, 0, cause, "The certificate of %s is not trusted: %s. Nothing was sent. Check the address, and the clock of this machine.", host, strings.TrimRight(said, "."))
 	case errors.As(err, &record) || strings.Contains(said, "HTTP response to HTTPS client"):
 		return e.errorf(model.ErrorTrust, 0, cause, "%s does not speak https. Write http:// in front of its address if it is on your own machine.", host)
-	case errors.As(err, &alert):
+	case badHandshake(err):
 		return e.errorf(model.ErrorTrust, 0, cause, "No secure connection to %s can be made: %s. Nothing was sent. Check the address, and whether a proxy or a firewall stands in between.", host, strings.TrimRight(said, "."))
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return e.errorf(model.ErrorTransport, 0, cause, "%s did not answer in time. Check the network and try again.", host)
 	}
 	return e.errorf(model.ErrorTransport, 0, cause, "The connection to %s failed: %s. Check the network and try again.", host, said)
+}
+
+// badHandshake reports whether one side refused to speak TLS with the other, as
+// they would again: an alert (RFC 8446, section 6.2) that is not about a
+// connection that broke.
+func badHandshake(err error) bool {
+	text := bareText(err)
+	var op *net.OpError
+	if errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error") {
+		return !strings.Contains(text, "bad record MAC") && !strings.Contains(text, "internal error")
+	}
+	return strings.HasPrefix(text, "tls: ")
 }
 
 // bareText returns an error's text without the address that net/http puts in

@@ -75,6 +75,9 @@ func readGeminiModels(body []byte) (list []model.Info, next string, ok bool) {
 		return nil, "", true // the API leaves an empty list out
 	}
 	for _, raw := range *page.Models {
+		if len(list) == maxModels {
+			break
+		}
 		var m struct {
 			Name    string   `json:"name"`
 			Title   string   `json:"displayName"`

@@ -101,8 +101,11 @@ func readModels(body []byte) ([]model.Info, bool) {
 	list := make([]model.Info, 0, min(len(raw), maxModels))
 	seen := map[string]bool{}
 	for _, r := range raw {
+		if len(list) == maxModels {
+			break
+		}
 		id, name, limits := readModel(r)
-		if !usableID(id) || seen[id] || len(list) == maxModels {
+		if !usableID(id) || seen[id] {
 			continue
 		}
 		seen[id] = true
