@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -32,7 +33,7 @@ func TestVariablesArePutInAtTheStart(t *testing.T) {
 	if slices.ContainsFunc(p.spec.env, func(kv string) bool { return strings.HasPrefix(kv, "TOKEN=") }) {
 		t.Error("it gets a variable that it was not given")
 	}
-	if got := p.given.redactor.Text("a canary-4711 in " + home); got != "a "+redacted+" in "+home {
+	if got := p.given.redactor.Text("a canary-4711 in " + home); got != "a "+tools.Redacted+" in "+home {
 		t.Errorf("the log has %q", got)
 	}
 	for name, c := range map[string]store.ServerConfig{
