@@ -21,6 +21,8 @@ type IconButton struct {
 	OnTapped func()
 	// OnKey takes keys that are not the button's own; nil drops them.
 	OnKey func(*fyne.KeyEvent)
+	// OnFocus is called when keys begin to go to the button; nil is nothing.
+	OnFocus func()
 
 	icon    fyne.Resource
 	side    float32
@@ -83,7 +85,13 @@ func (b *IconButton) MouseOut() { b.hovered = false; b.Refresh() }
 func (b *IconButton) Cursor() desktop.Cursor { return desktop.DefaultCursor }
 
 // FocusGained shows that keys go to the button.
-func (b *IconButton) FocusGained() { b.focused = true; b.Refresh() }
+func (b *IconButton) FocusGained() {
+	b.focused = true
+	b.Refresh()
+	if b.OnFocus != nil {
+		b.OnFocus()
+	}
+}
 
 // FocusLost ends what FocusGained began.
 func (b *IconButton) FocusLost() { b.focused = false; b.Refresh() }

@@ -14,10 +14,12 @@ type IconName string
 const (
 	IconAdd          IconName = "add"
 	IconArrowDown    IconName = "arrow-down"
+	IconBranch       IconName = "branch"
 	IconBridge       IconName = "bridge"
 	IconChat         IconName = "chat"
 	IconCheck        IconName = "check"
 	IconChevronDown  IconName = "chevron-down"
+	IconChevronLeft  IconName = "chevron-left"
 	IconChevronRight IconName = "chevron-right"
 	IconClose        IconName = "close"
 	IconCopy         IconName = "copy"

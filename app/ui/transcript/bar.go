@@ -42,6 +42,23 @@ func newBar(v *View, list []barButton, keys map[rune]int) *bar {
 	return b
 }
 
+// take has the buttons do what the list says, and reports whether they are the
+// same by their looks.
+func (b *bar) take(list []barButton) bool {
+	if len(list) != len(b.buttons) {
+		return false
+	}
+	for i, l := range list {
+		if p := b.buttons[i]; p.Text != l.label || (p.Importance == widget.HighImportance) != l.primary {
+			return false
+		}
+	}
+	for i, l := range list {
+		b.buttons[i].OnTapped = l.do
+	}
+	return true
+}
+
 const barGap float32 = 8
 
 // rows places the buttons and returns the height of all.

@@ -28,6 +28,9 @@ func (e *entry) call(c Call) {
 	switch c.State {
 	case CallRunning:
 		st.busy = true
+		if p := c.Progress; p.Total > 0 && p.Done > 0 {
+			st.part = float32(min(p.Done/p.Total, 1))
+		}
 	case CallDone:
 		st.icon, st.tint = look.IconCheck, theme.ColorNameSuccess
 	case CallFailed:
@@ -92,7 +95,10 @@ func callProgress(c Call) string {
 func progressText(p tools.Progress) string {
 	text := visible(strings.ReplaceAll(p.Message, "\n", " "))
 	if p.Total > 0 {
-		text = strings.TrimSpace(fmt.Sprintf("%s %.0f %%", text, min(max(100*p.Done/p.Total, 0), 100)))
+		return strings.TrimSpace(fmt.Sprintf("%s %.0f %%", text, min(max(100*p.Done/p.Total, 0), 100)))
+	}
+	if text == "" && p.Done > 0 {
+		return fmt.Sprintf("at %.6g", p.Done)
 	}
 	return text
 }
@@ -150,7 +156,10 @@ func (e *entry) section(title, text string, ink fyne.ThemeColorName, g *group) {
 
 // buttons is a block of buttons that flow into as many rows as they need.
 func (e *entry) buttons(g *group, left float32, list []barButton, keys map[rune]int) *block {
-	bar := newBar(e.view, list, keys)
+	return e.barBlock(g, left, newBar(e.view, list, keys))
+}
+
+func (e *entry) barBlock(g *group, left float32, bar *bar) *block {
 	b := &block{gap: 10, left: left, right: cardPad, group: g, fixed: bar, tall: bar.heightFor}
 	bar.reveal = func() { e.view.reveal(b) }
 	return b
@@ -296,9 +305,15 @@ func (e *entry) notice(n Notice) {
 	for _, a := range n.Actions {
 		list = append(list, barButton{label: a.Label, primary: a.Primary, do: a.Do})
 	}
-	bar := e.buttons(g, left, list, nil)
+	// A notice that only counts down keeps its buttons, and with them the focus.
+	row := e.row
+	if row == nil || !row.take(list) {
+		row = newBar(e.view, list, nil)
+	}
+	bar := e.barBlock(g, left, row)
 	bar.below = 14
 	e.blocks = append(e.blocks, bar)
+	e.row = row
 }
 
 // pretty indents JSON; what is none stays as it is.

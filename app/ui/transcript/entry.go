@@ -23,6 +23,7 @@ type entry struct {
 	all  bool  // what was cut is shown whole
 	head *head // made when it comes into view
 	line headState
+	row  *bar // the buttons of a notice, as long as their labels stay
 }
 
 const gapItemTop float32 = 22 // above each thing in the thread
@@ -41,10 +42,16 @@ func (e *entry) set(item Item) {
 		e.reasoning(was, item)
 	case Call:
 		e.call(item)
+		if item.Foot {
+			e.blocks = append(e.blocks, e.footBlock(false))
+		}
 	case Listing:
 		e.listing(item)
 	case Notice:
 		e.notice(item)
+		if item.Foot {
+			e.blocks = append(e.blocks, e.footBlock(false))
+		}
 	}
 }
 
@@ -133,16 +140,7 @@ func (e *entry) user(u User) {
 		}
 		e.blocks = append(e.blocks, b)
 	}
-	e.blocks = append(e.blocks, e.actions(func() string { return u.Text }, true))
-}
-
-// actions is the row of small buttons below a message.
-func (e *entry) actions(text func() string, right bool) *block {
-	return &block{
-		gap:  2,
-		tall: func(float32) float32 { return 24 },
-		make: func() fyne.CanvasObject { return newActions(right, func() { e.view.copy(text()) }) },
-	}
+	e.blocks = append(e.blocks, e.footBlock(true))
 }
 
 func (e *entry) assistant(was Item, a Assistant) {
@@ -152,8 +150,7 @@ func (e *entry) assistant(was Item, a Assistant) {
 	set := e.typeset(e.view.size(look.SizeReading), theme.ColorNameForeground)
 	e.fromDocument(e.read(a.Text, a.Growing, set))
 	if !a.Growing && !a.More && len(e.doc.src) > 0 {
-		doc := e.doc
-		e.blocks = append(e.blocks, e.actions(func() string { return string(doc.src) }, false))
+		e.blocks = append(e.blocks, e.footBlock(false))
 	}
 }
 

@@ -25,7 +25,7 @@ type Assistant struct {
 	ID      string
 	Text    string
 	Growing bool // more text may come; AppendText adds it
-	More    bool // calls follow it, so that it has no buttons of its own
+	More    bool // it is not the end of its message, so that it has no Foot
 }
 
 // Reasoning is what the model shows of its thinking. It is folded.
@@ -68,6 +68,8 @@ type Call struct {
 	Result *store.ToolResult
 	// Ask is the question of a call that is CallAsking.
 	Ask *Ask
+	// Foot says that a Foot stands below it.
+	Foot bool
 }
 
 // Ask is a question to the person: may this call run?
@@ -104,6 +106,8 @@ type Notice struct {
 	Kind    NoticeKind
 	Text    string
 	Actions []Action
+	// Foot says that a Foot stands below it.
+	Foot bool
 }
 
 // Action is something that a notice offers to do.

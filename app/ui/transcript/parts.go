@@ -23,8 +23,9 @@ type headState struct {
 	title  string
 	end    string // at the right
 	open   bool
-	can    bool // there is something to open
-	quiet  bool // it stands without a card
+	can    bool    // there is something to open
+	quiet  bool    // it stands without a card
+	part   float32 // how much of the work is done, of 1; 0 shows no bar
 }
 
 // head is the line of a card or of folded reasoning. A tap, Return or Space
@@ -155,6 +156,7 @@ func (h *head) CreateRenderer() fyne.WidgetRenderer {
 		h: h, back: canvas.NewRectangle(color.Transparent), icon: canvas.NewImageFromResource(nil),
 		chevron: canvas.NewImageFromResource(nil), server: canvas.NewText("", color.Transparent),
 		title: canvas.NewText("", color.Transparent), end: canvas.NewText("", color.Transparent),
+		track: canvas.NewRectangle(color.Transparent), fill: canvas.NewRectangle(color.Transparent),
 	}
 	r.icon.FillMode, r.chevron.FillMode = canvas.ImageFillContain, canvas.ImageFillContain
 	r.paint()
@@ -167,6 +169,7 @@ type headRenderer struct {
 	icon, chevron      *canvas.Image
 	server, title, end *canvas.Text
 	spin               *widget.Activity
+	track, fill        *canvas.Rectangle // how much of the work is done
 }
 
 func (r *headRenderer) paint() {
@@ -202,6 +205,11 @@ func (r *headRenderer) paint() {
 		r.spin.Stop()
 		r.spin = nil
 	}
+	for _, bar := range []*canvas.Rectangle{r.track, r.fill} {
+		bar.CornerRadius = headBar / 2
+		bar.Hidden = h.state.part <= 0
+	}
+	r.track.FillColor, r.fill.FillColor = th.Color(theme.ColorNameSeparator, v), th.Color(theme.ColorNamePrimary, v)
 	name := look.IconChevronRight
 	if h.state.open {
 		name = look.IconChevronDown
@@ -214,8 +222,18 @@ func (r *headRenderer) paint() {
 	}
 }
 
+// headBar is how high the bar is that shows the progress.
+const headBar float32 = 3
+
 func (r *headRenderer) Layout(size fyne.Size) {
 	r.back.Resize(size)
+	if part := min(r.h.state.part, 1); part > 0 {
+		w := max(size.Width-2*cardPad, 0)
+		for bar, width := range map[*canvas.Rectangle]float32{r.track: w, r.fill: max(w*part, headBar)} {
+			bar.Resize(fyne.NewSize(width, headBar))
+			bar.Move(fyne.NewPos(cardPad, size.Height-headBar))
+		}
+	}
 	x := float32(cardPad)
 	if r.h.state.quiet {
 		x = 0
@@ -302,7 +320,7 @@ func (r *headRenderer) Objects() []fyne.CanvasObject {
 	if r.spin != nil {
 		mark = r.spin
 	}
-	return []fyne.CanvasObject{r.back, mark, r.server, r.title, r.end, r.chevron}
+	return []fyne.CanvasObject{r.back, mark, r.server, r.title, r.end, r.chevron, r.track, r.fill}
 }
 
 func (r *headRenderer) Destroy() {
@@ -311,18 +329,17 @@ func (r *headRenderer) Destroy() {
 	}
 }
 
-// strip is a row with a muted text at the left and small buttons.
+// strip is a row with a muted text at the left and small buttons at the right.
 type strip struct {
 	widget.BaseWidget
 	text    string
 	bold    bool
 	pad     float32
-	right   bool // the buttons stand at the right
 	buttons []*look.IconButton
 }
 
-func newStrip(text string, right bool, buttons ...*look.IconButton) *strip {
-	s := &strip{text: text, right: right, buttons: buttons}
+func newStrip(text string, buttons ...*look.IconButton) *strip {
+	s := &strip{text: text, buttons: buttons}
 	s.ExtendBaseWidget(s)
 	return s
 }
@@ -334,19 +351,15 @@ func newCodeHead(c *code, copyText func(string)) fyne.CanvasObject {
 	if lang == "" {
 		lang = "text"
 	}
-	s := newStrip(lang, true, look.NewSmallIconButton("Copy code", look.Icon(look.IconCopy), func() { copyText(c.source()) }))
+	s := newStrip(lang, look.NewSmallIconButton("Copy code", look.Icon(look.IconCopy), func() { copyText(c.source()) }))
 	s.pad = codePad
 	return s
 }
 
 func newCaption(title, label string, copyText func()) fyne.CanvasObject {
-	s := newStrip(title, true, look.NewSmallIconButton(label, look.Icon(look.IconCopy), copyText))
+	s := newStrip(title, look.NewSmallIconButton(label, look.Icon(look.IconCopy), copyText))
 	s.bold = true
 	return s
-}
-
-func newActions(right bool, copyText func()) fyne.CanvasObject {
-	return newStrip("", right, look.NewSmallIconButton("Copy message", look.Icon(look.IconCopy), copyText))
 }
 
 // DumpText returns the text.
@@ -376,10 +389,7 @@ func (r *stripRenderer) Layout(size fyne.Size) {
 	h := r.text.MinSize().Height
 	r.text.Move(fyne.NewPos(r.s.pad, (size.Height-h)/2))
 	r.text.Resize(r.text.MinSize())
-	x := float32(-5)
-	if r.s.right {
-		x = size.Width - float32(len(r.s.buttons))*26 - r.s.pad/2
-	}
+	x := size.Width - float32(len(r.s.buttons))*26 - r.s.pad/2
 	for _, b := range r.s.buttons {
 		b.Resize(fyne.NewSquareSize(24))
 		b.Move(fyne.NewPos(x, (size.Height-24)/2))

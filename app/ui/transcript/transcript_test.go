@@ -296,12 +296,17 @@ func TestCallOpens(t *testing.T) {
 func tapLabelled(t *testing.T, v *View, label string) {
 	t.Helper()
 	for _, o := range v.r.objects {
-		if s, ok := o.(*strip); ok {
-			for _, b := range s.buttons {
-				if b.AccessibilityLabel() == label {
-					test.Tap(b)
-					return
-				}
+		var buttons []*look.IconButton
+		switch o := o.(type) {
+		case *strip:
+			buttons = o.buttons
+		case *foot:
+			buttons = o.buttons
+		}
+		for _, b := range buttons {
+			if b.AccessibilityLabel() == label {
+				test.Tap(b)
+				return
 			}
 		}
 	}

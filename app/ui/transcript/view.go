@@ -39,6 +39,10 @@ type Options struct {
 	// TypeElsewhere takes letters that are typed while the thread has the
 	// focus.
 	TypeElsewhere func(rune)
+	// Foot returns what stands below the message of an item: a User, an
+	// Assistant that is whole, or another that says so. It is called when that
+	// comes into view, and by RefreshFeet. Nil is a button that copies.
+	Foot func(id string) Foot
 	// Escape is called when Escape is pressed in the thread.
 	Escape func()
 }
