@@ -18,10 +18,8 @@ type ToolOffer struct {
 	// Search says that the model gets a search over the tools in their place.
 	Search bool
 	Sent   int // about how many tokens go into each request for tools
-	// LeftOut are tools that the service cannot take, with the reasons, and
-	// Notes what it cannot be told of others.
+	// LeftOut are tools that the service cannot take, with the reasons.
 	LeftOut []tools.LeftOut
-	Notes   map[tools.Ref]string
 	// Fault says in a sentence why a turn would fail; empty if none would.
 	Fault string
 }
@@ -33,12 +31,7 @@ func (l *Loop) Offer(conv store.Conversation, m Model, list []tools.Tool) (ToolO
 	table := l.tools.Table(list, dialect, false)
 	o := ToolOffer{
 		Count: len(table.Functions()), Most: dialect.MaxTools, Context: l.o.Limits(conv.Model).Context,
-		Tokens: table.Tokens(nil), LeftOut: table.LeftOut(), Notes: map[tools.Ref]string{},
-	}
-	for _, f := range table.Functions() {
-		if f.Note != "" {
-			o.Notes[f.Ref] = f.Note
-		}
+		Tokens: table.Tokens(nil), LeftOut: table.LeftOut(),
 	}
 	t := &turn{Options: l.o, in: Turn{Conversation: conv, Model: m}, conv: conv, ruler: l.ruler, converter: l.tools}
 	sent, err := t.table(conv.Model, list, false)

@@ -47,7 +47,12 @@ type Engine interface {
 	HandedOver(ctx context.Context, conv store.Conversation) ([]bridge.Handed, error)
 	RunClientSide(ctx context.Context, server string) error
 	Settings() store.Settings
-	Send(ctx context.Context, conversation, text string, by chat.Approver) iter.Seq2[chat.Event, error]
+	// WatchTitles yields when conversations got their titles from a model.
+	WatchTitles(ctx context.Context) iter.Seq[struct{}]
+	Turns
+	Branches
+	Prompts
+	Counts
 }
 
 // Options is what a Page is made of. All are required.
@@ -71,6 +76,7 @@ type Page struct {
 	o        Options
 	object   *fyne.Container
 	sidebar  *sidebar
+	head     *head
 	composer *composer
 	view     *view
 	fail     *notice
@@ -84,8 +90,16 @@ type Page struct {
 	threads map[string]*thread // of the one that is shown and those that run
 	runs    map[string]*run
 	drafts  map[string]string // what was typed and not sent, by conversation
+	editing editing
 	views   []bridge.ServerView
 	shown   bool // the page is in view
+	watched bool // somebody waits for titles
+
+	counting  bool // a countdown will go on in a moment
+	measuring once
+	offering  once
+	offer     chat.ToolOffer // what the tools of the conversation in view come to
+	offerErr  error
 }
 
 // New makes the page. Nothing is read before Shown.
@@ -95,12 +109,13 @@ func New(o Options) *Page {
 	p.sidebar.onOpen = func(c store.Conversation) { p.open(c.ID) }
 	p.sidebar.onRename = p.rename
 	p.sidebar.onDelete = p.delete
-	p.composer = newComposer(p.send, p.stop, p.pickModel, p.chooseTools)
+	p.head = newHead(p.openAbout)
+	p.composer = newComposer(p.send, p.stop, p.endEdit, p.pickModel, p.chooseTools)
 	p.view = newView(p)
 	p.fail = newNotice()
 	foot := container.New(layout.NewCustomPaddedLayout(0, 14, 16, 16), container.NewVBox(p.fail.box, p.composer.box))
 	p.object = container.NewBorder(nil, nil, p.sidebar.box, nil,
-		container.NewBorder(nil, foot, nil, nil, p.view.object))
+		container.NewBorder(p.head.box, foot, nil, nil, p.view.object))
 	p.reset()
 	return p
 }
@@ -120,7 +135,24 @@ func (p *Page) Shown() {
 	p.showChanges()
 	p.refreshState()
 	p.reloadConversations()
+	p.measure()
+	p.measureTools()
+	p.watchTitles()
 	p.focusInput()
+}
+
+// watchTitles has the list show the titles that are made, as long as the window
+// lives.
+func (p *Page) watchTitles() {
+	if p.watched {
+		return
+	}
+	p.watched = true
+	p.o.Runner.Go(func(ctx context.Context) {
+		for range p.o.Engine.WatchTitles(ctx) {
+			p.o.Runner.Do(p.reloadConversations)
+		}
+	})
 }
 
 // Hidden is called when the page goes out of view. Turns go on, and nothing
@@ -142,6 +174,7 @@ func (p *Page) SetServers(views []bridge.ServerView) {
 		p.tools.setServers(views)
 	}
 	p.refreshState()
+	p.measureTools()
 }
 
 // NewChat begins a conversation. It is kept when its first message is sent.
@@ -161,6 +194,8 @@ func (p *Page) reset() {
 	p.sidebar.setCurrent("")
 	p.fail.say("")
 	p.view.show(newThread(nil))
+	p.measure()
+	p.measureTools()
 }
 
 // leave forgets the thread that was shown, unless it runs or tells of a
@@ -171,7 +206,10 @@ func (p *Page) leave() {
 	}
 }
 
-func (p *Page) keepDraft() { p.drafts[p.current] = p.composer.input.Text }
+func (p *Page) keepDraft() {
+	p.endEdit()
+	p.drafts[p.current] = p.composer.input.Text
+}
 
 // open shows a conversation.
 func (p *Page) open(id string) {
@@ -186,22 +224,15 @@ func (p *Page) open(id string) {
 	p.composer.input.SetText(p.drafts[id])
 	p.fail.say("")
 	p.refreshState()
+	p.head.setUse("")
 	if t := p.threads[id]; t != nil {
 		p.view.show(t)
-		p.focusInput()
-		return
+		p.measure()
+	} else {
+		p.view.show(newThread(nil))
+		p.load(id, nil)
 	}
-	p.view.show(newThread(nil))
-	var messages []store.Message
-	p.work(func(ctx context.Context) (err error) {
-		messages, err = p.o.Engine.Messages(ctx, id)
-		return err
-	}, func() {
-		if p.current == id && p.runs[id] == nil {
-			p.threads[id] = newThread(messages)
-			p.view.show(p.threads[id])
-		}
-	})
+	p.measureTools()
 	p.focusInput()
 }
 
@@ -229,9 +260,13 @@ func (p *Page) send() {
 		if p.threads[p.current] == nil {
 			return // it is still being read
 		}
-		p.composer.input.SetText("")
-		delete(p.drafts, p.current)
-		p.start(p.current, text)
+		q := request{text: text, edit: p.editing.message}
+		p.endEdit()
+		if q.edit == "" {
+			p.composer.input.SetText("")
+			delete(p.drafts, p.current)
+		}
+		p.start(p.current, q)
 		return
 	}
 	draft := p.draft
@@ -247,6 +282,16 @@ func (p *Page) send() {
 				return err
 			}
 		}
+		if draft.System != "" {
+			if err := p.o.Engine.SetSystem(ctx, made.ID, draft.System); err != nil {
+				return err
+			}
+		}
+		if len(draft.Metadata) > 0 {
+			if err := p.o.Engine.SetMetadata(ctx, made.ID, draft.Metadata); err != nil {
+				return err
+			}
+		}
 		return p.o.Engine.SetSwitches(ctx, made.ID, draft.Switches)
 	}, func(err error) {
 		if err != nil {
@@ -256,7 +301,7 @@ func (p *Page) send() {
 			}
 			return
 		}
-		made.Model, made.Switches = draft.Model, draft.Switches
+		made.Model, made.Switches, made.System, made.Metadata = draft.Model, draft.Switches, draft.System, draft.Metadata
 		p.conversations = append([]store.Conversation{made}, p.conversations...)
 		p.threads[made.ID] = newThread(nil)
 		delete(p.drafts, "")
@@ -265,22 +310,8 @@ func (p *Page) send() {
 			p.sidebar.setCurrent(made.ID)
 			p.view.show(p.threads[made.ID])
 		}
-		p.start(made.ID, text)
+		p.start(made.ID, request{text: text})
 	})
-}
-
-// stop ends the answer that is shown.
-func (p *Page) stop() {
-	if r := p.runs[p.current]; r != nil {
-		r.cancel()
-	}
-}
-
-// retry tries the last turn again.
-func (p *Page) retry() {
-	if p.current != "" {
-		p.start(p.current, "")
-	}
 }
 
 // conversation returns what is shown, the draft of a new one included.
@@ -303,14 +334,31 @@ func (p *Page) change(f func(*store.Conversation), keep func(ctx context.Context
 		f(&p.draft)
 	} else {
 		id := p.current
-		for i := range p.conversations {
-			if p.conversations[i].ID == id {
-				f(&p.conversations[i])
-			}
-		}
-		p.work(func(ctx context.Context) error { return keep(ctx, id) }, nil)
+		p.amend(id, f)
+		p.work(func(ctx context.Context) error { return keep(ctx, id) }, p.measure)
 	}
 	p.refreshState()
+	p.measureTools()
+}
+
+// amend changes what is known here of a conversation.
+func (p *Page) amend(id string, f func(*store.Conversation)) {
+	for i := range p.conversations {
+		if p.conversations[i].ID == id {
+			f(&p.conversations[i])
+		}
+	}
+}
+
+// provider returns the entry that answers in the conversation that is shown.
+func (p *Page) provider() (store.ProviderConfig, bool) {
+	ref := p.model()
+	for _, c := range p.o.Engine.Providers() {
+		if c.ID == ref.Provider {
+			return c, true
+		}
+	}
+	return store.ProviderConfig{}, false
 }
 
 func (p *Page) setModel(m store.ModelRef) {
@@ -331,12 +379,26 @@ func (p *Page) setSwitches(s store.Switches) {
 func (p *Page) refreshState() {
 	p.composer.setRunning(p.runs[p.current] != nil)
 	p.composer.setAsking(p.stateOf(p.current) == stateAsking)
-	on, all := countTools(p.views, p.switches())
-	p.composer.say(p.modelTitle(), fmt.Sprintf("%d of %d tools", on, all))
+	p.sayTools()
+	p.head.setTitle(shortenRunes(titleOf(p.conversation()), 80))
+	p.view.script.RefreshFeet()
 	for _, c := range p.conversations {
 		p.sidebar.setState(c.ID, p.stateOf(c.ID))
 	}
 	p.view.setEmpty()
+}
+
+// sayTools shows the model and how many tools it is offered.
+func (p *Page) sayTools() {
+	on, all := countTools(p.views, p.switches())
+	text := fmt.Sprintf("%d of %d tools", on, all)
+	switch {
+	case p.offer.Fault != "":
+		text += ", too many"
+	case p.offer.Search:
+		text += ", by search"
+	}
+	p.composer.say(p.modelTitle(), text)
 }
 
 func (p *Page) stateOf(id string) runState {
@@ -351,16 +413,14 @@ func (p *Page) stateOf(id string) runState {
 }
 
 func (p *Page) modelTitle() string {
-	ref := p.model()
-	for _, c := range p.o.Engine.Providers() {
-		if c.ID == ref.Provider {
-			if c.Kind == store.ProviderRehearsal {
-				return c.Title()
-			}
-			return form.Visible(shortenRunes(c.Title()+" › "+ref.Model, 60), false)
-		}
+	c, ok := p.provider()
+	switch {
+	case !ok:
+		return "Choose a model"
+	case c.Kind == store.ProviderRehearsal:
+		return c.Title()
 	}
-	return "Choose a model"
+	return form.Visible(shortenRunes(c.Title()+" › "+p.model().Model, 60), false)
 }
 
 func shortenRunes(s string, limit int) string {

@@ -24,10 +24,11 @@ type composer struct {
 	models *chip
 	tools  *chip
 	row    *fyne.Container // what stands below the text
+	edit   *fyne.Container // what stands above it while a message is edited
 	send   *theme.IconButton
 
-	onSend, onStop func()
-	running        bool
+	onSend, onStop, onLeave func()
+	running, editing        bool
 }
 
 // The least and the most lines that the field shows.
@@ -36,22 +37,27 @@ const (
 	mostLines  = 9
 )
 
-func newComposer(send, stop, models, tools func()) *composer {
-	c := &composer{onSend: send, onStop: stop}
+func newComposer(send, stop, leave, models, tools func()) *composer {
+	c := &composer{onSend: send, onStop: stop, onLeave: leave}
 	c.input = newInput("Message", "Write a message")
 	c.input.SetMinRowsVisible(leastLines)
 	c.input.Wrapping = fyne.TextWrapWord
 	c.input.onSend = c.press
-	c.input.onStop = stop
+	c.input.onStop = c.escape
 	c.input.OnChanged = func(string) { c.fit() }
 	c.models = newChip("Choose the model", "", "", theme.IconChevronDown, models)
 	c.tools = newChip("Choose the tools", "", theme.IconTools, "", tools)
 	c.send = theme.NewIconButton("Send", theme.Icon(theme.IconSend), c.press)
 	c.send.Primary = true
 
+	words := form.MutedLine("Editing a message. What you send begins a branch; what is there now stays.", fyne.TextStyle{})
+	cancel := form.Quiet("Cancel", nil, leave)
+	cancel.Name = "Leave the message as it is"
+	c.edit = container.NewBorder(nil, nil, nil, cancel, words)
+	c.edit.Hide()
 	c.row = container.New(rowLayout{}, c.models, c.tools, c.send)
 	frame := newPanel(container.New(layout.NewCustomPaddedVBoxLayout(0),
-		c.input, c.row))
+		c.edit, c.input, c.row))
 	c.input.onFocus = frame.setFocused
 	c.box = container.New(form.Centered(threadWidth), frame)
 	c.update()
@@ -103,6 +109,30 @@ func (c *composer) press() {
 	if strings.TrimSpace(c.input.Text) != "" {
 		c.onSend()
 	}
+}
+
+// escape stops the answer, or leaves the message that is edited as it is.
+func (c *composer) escape() {
+	if c.editing && !c.running {
+		c.onLeave()
+		return
+	}
+	c.onStop()
+}
+
+// setEditing says whether what is written takes the place of a message.
+func (c *composer) setEditing(on bool) {
+	if c.editing == on {
+		return
+	}
+	c.editing = on
+	if on {
+		c.edit.Show()
+	} else {
+		c.edit.Hide()
+	}
+	c.update()
+	form.Relayout(c.box)
 }
 
 // setRunning turns the button into one that stops.
@@ -276,6 +306,13 @@ func (i *input) TypedKey(k *fyne.KeyEvent) {
 
 // newLine breaks the line where the cursor is.
 func (i *input) newLine() { i.Entry.Entry.TypedRune('\n') }
+
+// toEnd puts the cursor behind the text.
+func (i *input) toEnd() {
+	lines := strings.Split(i.Text, "\n")
+	i.CursorRow, i.CursorColumn = len(lines)-1, len([]rune(lines[len(lines)-1]))
+	i.Refresh()
+}
 
 // lines counts the lines that the text takes at the present width.
 func (i *input) lines() int {

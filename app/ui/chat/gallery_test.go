@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/policy"
@@ -39,8 +41,59 @@ func furnished(turns ...turn) *engine {
 	}
 	e.Lists["openai"] = []model.Info{{ID: "gpt-5.2"}, {ID: "gpt-5.2-mini"}, {ID: "gpt-4o"}, {ID: "o4-mini"}}
 	e.Lists["rehearsal"] = []model.Info{{ID: "rehearsal"}}
+	e.offer = chat.ToolOffer{Count: 9, Most: 128, Context: 200_000, Tokens: map[string]int{"workbench": 830, "files": 3240}, Sent: 4070,
+		LeftOut: []tools.LeftOut{{Ref: tools.Ref{Server: "files", Tool: "tree"}, Reason: "Its arguments are no object, and the service takes nothing else."}}}
 	e.Given = []store.ToolAnswer{{Server: "files", Tool: "write_file", Answer: string(tools.AnswerNever)}}
 	return e
+}
+
+// openOld shows a conversation with branches, a cut answer and calls of all
+// kinds.
+func openOld(b *bench) {
+	ref := store.ModelRef{Provider: "openai", Model: "gpt-5.2"}
+	say := func(id string, role store.Role, parts ...store.Part) store.Message {
+		return store.Message{ID: id, Role: role, Status: store.StatusComplete, Model: ref, Parts: parts, Usage: store.Usage{Input: 12_400, Output: 310}}
+	}
+	done := func(id, text string) store.ToolResult {
+		return store.ToolResult{CallID: id, Elapsed: 40 * time.Millisecond, Content: store.Parts{store.Text{Text: text}}}
+	}
+	cut := say("m6", store.RoleAssistant, store.Text{Text: "The beginning of an ans"})
+	cut.Status, cut.Error = store.StatusInterrupted, "The connection to OpenAI was lost."
+	b.e.mu.Lock()
+	b.e.conv = append(b.e.conv, store.Conversation{ID: "old", Title: "Notes about boats", CreatedAt: noon, UpdatedAt: noon, Model: ref, System: "Answer in one sentence.",
+		Metadata: map[string]string{"team": "sailing", "feature": "notes"}})
+	b.e.said["old"] = []store.Message{
+		say("m1", store.RoleUser, store.Text{Text: "What is in my notes?"}),
+		say("m2", store.RoleAssistant,
+			store.ToolCall{ID: "a", Name: tools.FindTools, Tool: tools.FindTools, Arguments: []byte(`{"query":"read a text file"}`)},
+			store.ToolCall{ID: "b", Name: tools.CallTool, Server: "files", Tool: "read_text_file", Arguments: []byte(`{"name":"files__read_text_file","arguments":{"path":"/notes"}}`)},
+			store.ToolCall{ID: "c", Name: tools.ReadResult, Tool: tools.ReadResult, Arguments: []byte(`{"handle":"b"}`)}),
+		say("m3", store.RoleTool, done("a", "found"), done("b", "Boats"), done("c", "and more")),
+		say("m4", store.RoleAssistant, store.Text{Text: "They are about **boats**, and about more."}),
+		say("m5", store.RoleUser, store.Text{Text: "Edit me"}),
+		cut,
+	}
+	b.e.kin["old"] = map[string][]string{"m2": {"m2", "x"}, "m4": {"y", "m4", "z"}, "m5": {"w", "m5"}}
+	b.e.use = chat.ContextUse{Tokens: 18_200, Limit: 200_000, Cost: chat.Cost{USD: 0.043, Known: true}}
+	b.e.mu.Unlock()
+	b.p.reloadConversations()
+	b.settle()
+	b.p.open("old")
+	b.settle()
+}
+
+// waiting is a turn whose model is called again after that time.
+func waiting(wait time.Duration) turn {
+	return func(ctx context.Context, say func(chat.Event) bool, _ chat.Approver) error {
+		m := store.Message{ID: "retried", Role: store.RoleAssistant, Status: store.StatusStreaming}
+		say(chat.Started{Message: m})
+		say(chat.Retrying{MessageID: m.ID, Attempt: 2, Of: 4, Wait: wait, At: noon.Add(wait), Reason: "OpenAI wants fewer requests (429): the limit of the organisation is reached."})
+		<-ctx.Done()
+		m.Status, m.Error = store.StatusInterrupted, "You stopped this answer."
+		say(chat.Finished{Message: m})
+		say(chat.TurnDone{Reason: chat.ReasonStopped})
+		return nil
+	}
 }
 
 // TestGallery renders the page in its states.
@@ -68,6 +121,41 @@ func TestGallery(t *testing.T) {
 			b.sees("refused the key")
 			b.settle()
 		},
+		"branches": func(b *bench) {
+			openOld(b)
+			b.p.edit("m5", "Edit me, and say it in other words")
+			b.settle()
+		},
+		"retrying": func(b *bench) {
+			b.e.turns = []turn{waiting(12 * time.Second)}
+			b.say("Hello?")
+			b.sees("Trying again in 12 s")
+		},
+		"repeating": func(b *bench) {
+			b.e.turns = []turn{func(ctx context.Context, say func(chat.Event) bool, by chat.Approver) error {
+				say(chat.FellBack{From: store.ModelRef{Model: "gpt-5.2"}, To: store.ModelRef{Model: "claude-sonnet-4-5"}, Reason: "OpenAI refused the key (401)."})
+				pause := chat.Pause{Steps: 3, Times: 3, Repeated: []store.ToolCall{{Name: "files__read_text_file", Server: "files", Tool: "read_text_file"}}}
+				say(chat.Repeating{Pause: pause})
+				_, err := by.Continue(ctx, pause)
+				return err
+			}}
+			b.say("Read it")
+			b.sees("Should it go on?")
+		},
+		"about": func(b *bench) {
+			b.p.o.Engine.(*engine).Keep.Providers[0].Portkey = &store.Portkey{Provider: "@work"}
+			openOld(b)
+			b.p.amend("old", func(c *store.Conversation) { c.Model = store.ModelRef{Provider: "openai", Model: "gpt-5.2"} })
+			b.p.openAbout()
+			b.settle()
+		},
+		"tools-search": func(b *bench) {
+			b.e.offer.Search, b.e.offer.Count = true, 140
+			b.p.measureTools()
+			b.settle()
+			b.p.chooseTools()
+			b.settle()
+		},
 		"composer": func(b *bench) { b.type_(strings.Repeat("A long message that goes over several lines. ", 14)) },
 		"tools":    func(b *bench) { b.p.chooseTools(); b.settle() },
 		"models":   func(b *bench) { b.p.pickModel(); b.settle() },
@@ -77,7 +165,7 @@ func TestGallery(t *testing.T) {
 	var pictures []uitest.Picture
 	for name, scene := range scenes {
 		sizes := map[string]fyne.Size{"": size}
-		if name == "answer" || name == "asking" || name == "tools" {
+		if name == "answer" || name == "asking" || name == "tools" || name == "branches" {
 			sizes["-narrow"] = fyne.NewSize(640, 600)
 		}
 		for label, size := range sizes {

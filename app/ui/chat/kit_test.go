@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/url"
 	"slices"
@@ -44,10 +45,19 @@ type engine struct {
 	sent  []string // texts of the turns so far
 	fail  error    // of the next reading call
 	tick  time.Time
+	kin   map[string]map[string][]string // by conversation: what Siblings returns
+	gone  map[string][]store.Message     // by a message's id: the chain that SwitchBranch shows
+	use   chat.ContextUse
+	offer chat.ToolOffer
+	asked []string // what was asked for besides, in words
+	// titled makes WatchTitles yield; waits is told while it waits.
+	titled chan struct{}
+	waits  func(n int)
 }
 
 func newEngine(turns ...turn) *engine {
-	return &engine{Engine: uitest.NewEngine(), said: map[string][]store.Message{}, turns: turns, tick: noon}
+	return &engine{Engine: uitest.NewEngine(), said: map[string][]store.Message{}, turns: turns, tick: noon,
+		kin: map[string]map[string][]string{}, gone: map[string][]store.Message{}, titled: make(chan struct{})}
 }
 
 func (e *engine) failure() error {
@@ -135,6 +145,142 @@ func (e *engine) Tools(context.Context) ([]bridge.ToolView, error) {
 		}
 	}
 	return out, nil
+}
+
+func (e *engine) ask(format string, a ...any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.asked = append(e.asked, fmt.Sprintf(format, a...))
+}
+
+func (e *engine) did() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return strings.Join(e.asked, "; ")
+}
+
+// WatchTitles yields at each titled. While it waits nothing of the page works.
+func (e *engine) WatchTitles(ctx context.Context) iter.Seq[struct{}] {
+	return func(yield func(struct{}) bool) {
+		for {
+			e.waits(-1)
+			select {
+			case <-e.titled:
+				e.waits(1)
+			case <-ctx.Done():
+				e.waits(1)
+				return
+			}
+			if !yield(struct{}{}) {
+				return
+			}
+		}
+	}
+}
+
+// Edit and Regenerate leave out the message and what followed it, and go on as
+// Send does.
+func (e *engine) Edit(ctx context.Context, id, message, text string, by chat.Approver) iter.Seq2[chat.Event, error] {
+	e.ask("edit %s: %s", message, text)
+	return e.turnFrom(ctx, id, message, text, by)
+}
+
+func (e *engine) Regenerate(ctx context.Context, id, message string, by chat.Approver) iter.Seq2[chat.Event, error] {
+	e.ask("regenerate %s", message)
+	return e.turnFrom(ctx, id, message, "", by)
+}
+
+func (e *engine) turnFrom(ctx context.Context, id, message, text string, by chat.Approver) iter.Seq2[chat.Event, error] {
+	return func(yield func(chat.Event, error) bool) {
+		e.mu.Lock()
+		before := e.said[id]
+		i := slices.IndexFunc(before, func(m store.Message) bool { return m.ID == message })
+		refused := e.failure()
+		if i >= 0 && refused == nil {
+			e.said[id] = slices.Clone(before[:i])
+		}
+		e.mu.Unlock()
+		if refused != nil {
+			yield(nil, refused)
+			return
+		}
+		e.Send(ctx, id, text, by)(yield)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if now := e.said[id]; i >= 0 && len(now) > i {
+			kin := []string{message, now[i].ID}
+			e.kin[id] = map[string][]string{now[i].ID: kin}
+			e.gone[message] = before
+			e.gone[now[i].ID] = slices.Clone(now)
+		}
+	}
+}
+
+func (e *engine) Siblings(_ context.Context, id string) (map[string][]string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.kin[id], e.failure()
+}
+
+func (e *engine) SwitchBranch(_ context.Context, id, message string) (string, error) {
+	e.ask("switch to %s", message)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, kin := range e.kin[id] {
+		if slices.Contains(kin, message) {
+			e.kin[id] = map[string][]string{message: kin}
+		}
+	}
+	e.said[id] = e.gone[message]
+	return message, e.failure()
+}
+
+func (e *engine) Fork(_ context.Context, id, message string) (store.Conversation, error) {
+	e.ask("fork at %s", message)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	i := slices.IndexFunc(e.said[id], func(m store.Message) bool { return m.ID == message })
+	c := store.Conversation{ID: store.NewID(), Title: "A fork", CreatedAt: e.tick, UpdatedAt: e.tick}
+	e.conv = append(e.conv, c)
+	e.said[c.ID] = slices.Clone(e.said[id][:i+1])
+	return c, e.failure()
+}
+
+func (e *engine) SetSystem(_ context.Context, id, system string) error {
+	return e.change(id, func(c *store.Conversation) { c.System = system })
+}
+
+func (e *engine) SetMetadata(_ context.Context, id string, metadata map[string]string) error {
+	return e.change(id, func(c *store.Conversation) { c.Metadata = metadata })
+}
+
+func (e *engine) Presets() []store.PromptPreset { return e.Settings().Presets }
+
+func (e *engine) SetPreset(p store.PromptPreset) error {
+	return e.UpdateSettings(func(s *store.Settings) error { s.Presets = append(s.Presets, p); return nil })
+}
+
+func (e *engine) RemovePreset(name string) error {
+	return e.UpdateSettings(func(s *store.Settings) error {
+		s.Presets = slices.DeleteFunc(s.Presets, func(p store.PromptPreset) bool { return p.Name == name })
+		return nil
+	})
+}
+
+func (e *engine) Usage(context.Context, string) (chat.ContextUse, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.use, nil
+}
+
+func (e *engine) Limits(store.ModelRef) store.ModelLimits {
+	return store.ModelLimits{Context: 200_000, Input: 2, Output: 10}
+}
+
+func (e *engine) ToolOffer(context.Context, store.Conversation) (chat.ToolOffer, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.offer, nil
 }
 
 // Send follows the next script. The message of the person comes first, as in
@@ -307,6 +453,7 @@ func newBench(t *testing.T, e *engine) *bench {
 func benchIn(t *testing.T, e *engine, w fyne.Window) *bench {
 	t.Helper()
 	b := &bench{t: t, e: e, w: w, ready: make(chan struct{}, 1)}
+	e.waits = b.work
 	ctx, cancel := context.WithCancel(context.Background())
 	b.p = New(Options{
 		Engine: e, Window: b.w,

@@ -28,9 +28,9 @@ type managed struct {
 func managedPart(message, provider string, p store.Part, listings int) *entry {
 	switch p := p.(type) {
 	case store.ManagedListing:
-		return &entry{id: fmt.Sprintf("%s/l%d", message, listings), kind: kindListing, managed: &managed{provider: provider, listing: p}}
+		return &entry{id: fmt.Sprintf("%s/l%d", message, listings), message: message, kind: kindListing, managed: &managed{provider: provider, listing: p}}
 	case store.ManagedCall:
-		return &entry{id: message + "/m" + p.ID, kind: kindManaged, managed: &managed{provider: provider, call: p}, call: callEntry{
+		return &entry{id: message + "/m" + p.ID, message: message, kind: kindManaged, managed: &managed{provider: provider, call: p}, call: callEntry{
 			call:  store.ToolCall{ID: p.ID, Server: p.Server, Tool: p.Tool, Arguments: p.Arguments},
 			state: map[store.ManagedState]callState{store.ManagedRunning: callRunning, store.ManagedDone: callDone}[p.State],
 		}}
@@ -63,7 +63,7 @@ func (t *thread) growManaged(message string, d model.Delta) {
 			listings++
 		}
 	}
-	t.put(managedPart(message, t.providers[message], p, listings))
+	t.put(managedPart(message, t.about[message].model.Provider, p, listings))
 }
 
 // ask notes that a whole message has a call that the provider asks for, so that
@@ -88,7 +88,7 @@ func (t *thread) answered(a store.ManagedAnswer) {
 func (v *view) managedItem(e *entry) transcript.Item {
 	m := e.managed
 	c := transcript.Call{
-		ID: e.id, Server: v.serverName(m.call.Server), Tool: m.call.Tool, By: v.providerName(m.provider), Arguments: m.call.Arguments,
+		ID: e.id, Server: v.serverName(m.call.Server), Tool: m.call.Tool, By: v.providerName(m.provider), Arguments: m.call.Arguments, Foot: e.foot,
 	}
 	switch {
 	case e.call.state == callAsked:
@@ -121,18 +121,18 @@ func (v *view) listingItem(e *entry) transcript.Item {
 	l := e.managed.listing
 	item := transcript.Listing{ID: e.id, Server: v.serverName(l.Server), By: v.providerName(e.managed.provider), Tools: l.Tools, Error: l.Error}
 	if l.Error != "" && v.p.handsOver(l.Server) {
-		item.Actions = []transcript.Action{v.runHere(l.Server, false)}
+		item.Actions = []transcript.Action{v.runHere(l.Server, false, request{})}
 	}
 	return item
 }
 
 // runHere is the button that has a server's tools run here from now on.
-func (v *view) runHere(server string, retry bool) transcript.Action {
+func (v *view) runHere(server string, retry bool, again request) transcript.Action {
 	return transcript.Action{Label: "Run " + form.Visible(v.serverName(server), false) + " client-side instead", Primary: true, Do: func() {
 		id := v.p.current
 		v.p.work(func(ctx context.Context) error { return v.p.o.Engine.RunClientSide(ctx, server) }, func() {
 			if retry && v.p.current == id {
-				v.p.retry()
+				v.p.retry(again)
 			}
 		})
 	}}

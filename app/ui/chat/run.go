@@ -2,19 +2,12 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"sync"
-	"time"
 
-	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
-	"github.com/drawbridge-app/drawbridge/store"
 )
-
-// frame is how often the window shows what a turn has brought.
-const frame = 16 * time.Millisecond
 
 // run is a turn that goes on, whether its conversation is shown or not. One
 // goroutine ranges over it; what it brings is folded and applied to the thread
@@ -24,13 +17,16 @@ type run struct {
 	thread       *thread // belongs to the goroutine of the window
 	cancel       context.CancelFunc
 	over         chan struct{} // closed when the turn is over
+	request      request
+	began        bool // something of it is in the history; belongs to the window, too
 
 	mu      sync.Mutex // protects what follows
 	events  []chat.Event
 	pending bool                         // an apply is on its way
 	asked   map[string]chan tools.Answer // by call id
 	early   map[string]tools.Answer      // given before Approve was called
-	limits  []chan bool                  // of the question whether to go on
+	limit   chan bool                    // of the question whether to go on
+	decided *bool                        // the answer to it that was given before Continue was called
 }
 
 func newRun(conversation string, t *thread, cancel context.CancelFunc) *run {
@@ -135,7 +131,7 @@ func (r *run) answer(call string, a tools.Answer) {
 func (r *run) waiting() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.asked) > 0 || len(r.limits) > 0
+	return len(r.asked) > 0 || r.limit != nil
 }
 
 // Continue waits until the person says whether the turn goes on. It is part of
@@ -143,11 +139,16 @@ func (r *run) waiting() bool {
 func (r *run) Continue(ctx context.Context, _ chat.Pause) (bool, error) {
 	answer := make(chan bool, 1)
 	r.mu.Lock()
-	r.limits = append(r.limits, answer)
+	if on := r.decided; on != nil {
+		r.decided = nil
+		r.mu.Unlock()
+		return *on, nil
+	}
+	r.limit = answer
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
-		r.limits = nil
+		r.limit = nil
 		r.mu.Unlock()
 	}()
 	select {
@@ -158,77 +159,16 @@ func (r *run) Continue(ctx context.Context, _ chat.Pause) (bool, error) {
 	}
 }
 
+// goOn hands over what the person said; the first answer counts.
 func (r *run) goOn(on bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, ch := range r.limits {
-		select {
-		case ch <- on:
-		default:
-		}
-	}
-}
-
-// start begins a turn in the conversation; an empty text tries the last one
-// again. It must be called on the goroutine of the window.
-func (p *Page) start(conversation, text string) {
-	if p.runs[conversation] != nil {
+	if r.limit == nil {
+		r.decided = &on // the card is shown a moment before Continue is called
 		return
 	}
-	t := p.threads[conversation]
-	t.forget()
-	ctx, cancel := context.WithCancel(context.Background())
-	r := newRun(conversation, t, cancel)
-	p.runs[conversation] = r
-	p.o.Runner.Go(func(window context.Context) {
-		defer close(r.over)
-		defer cancel()
-		defer context.AfterFunc(window, cancel)()
-		var failed error
-		for event, err := range p.o.Engine.Send(ctx, conversation, text, r) {
-			if err != nil {
-				failed = err
-				break
-			}
-			if r.push(event) {
-				time.AfterFunc(frame, func() { p.o.Runner.Do(func() { p.apply(r) }) })
-			}
-		}
-		p.o.Runner.Do(func() { p.ended(r, failed) })
-	})
-	p.refreshState()
-}
-
-// apply shows what came.
-func (p *Page) apply(r *run) {
-	for _, e := range r.take() {
-		r.thread.take(e)
-		if a, ok := e.(chat.Appended); ok && a.Message.Role == store.RoleUser {
-			p.reloadConversations() // it has moved to the top, and may have a title now
-		}
+	select {
+	case r.limit <- on:
+	default:
 	}
-	if p.current == r.conversation {
-		p.showChanges()
-		p.composer.setAsking(p.stateOf(r.conversation) == stateAsking)
-	}
-	p.sidebar.setState(r.conversation, p.stateOf(r.conversation))
-}
-
-// ended closes a turn.
-func (p *Page) ended(r *run, err error) {
-	for _, e := range r.take() {
-		r.thread.take(e)
-	}
-	delete(p.runs, r.conversation)
-	if err != nil {
-		r.thread.closeCalls()
-		r.thread.fail(form.Sentence(err), !errors.Is(err, chat.ErrBusy) && !errors.Is(err, chat.ErrNothing), managedServer(err))
-	}
-	if p.current == r.conversation {
-		p.showChanges()
-	} else if err == nil {
-		delete(p.threads, r.conversation) // read again when it is shown
-	}
-	p.refreshState()
-	p.reloadConversations()
 }

@@ -3,7 +3,6 @@ package chat
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
@@ -14,20 +13,25 @@ import (
 
 // entry is one thing in the thread.
 type entry struct {
-	id   string
-	kind entryKind
-	text string // of a message, reasoning or notice
+	id      string
+	message string // id of the message that it is part of; empty for remarks
+	kind    entryKind
+	text    string // of a message, reasoning or notice
 	// growing says that more of the text is to come.
 	growing bool
-	// more says that calls follow a kindAnswer, so that it is not the end.
-	more bool
-	call callEntry      // of a kindCall
-	ask  *chat.Approval // of a kindCall that waits for the person
-	// retry says that a kindError can be tried again.
+	// foot says that the row of the message's buttons stands below it.
+	foot    bool
+	call    callEntry      // of a kindCall
+	ask     *chat.Approval // of a kindCall that waits for the person
+	managed *managed       // of a kindManaged or kindListing
+	// retry says that a kindError, or the remark that an answer was cut off,
+	// offers to try again, and again with what.
 	retry bool
+	again request
 	// server is that of a kindError whose provider could not use it itself.
-	server  string
-	managed *managed // of a kindManaged or kindListing
+	server string
+	until  time.Time  // of a kindRetry: when the model is called again
+	pause  chat.Pause // of a kindLimit
 }
 
 type entryKind int
@@ -41,6 +45,7 @@ const (
 	kindManaged // a call that the provider runs itself
 	kindListing // what it found on a server
 	kindNotice  // interrupted and the like
+	kindRetry   // a failed call of the model is repeated soon
 	kindError
 	kindLimit // asks whether to go on
 )
@@ -68,21 +73,39 @@ const (
 type thread struct {
 	entries []*entry
 	byID    map[string]*entry
-	calls   map[string]*entry // by call id
-	// providers are the entries that messages come from, by the message's id.
-	providers map[string]string
+	calls   map[string]*entry   // by call id
+	parts   map[string][]*entry // by the id of their message, in order
+	about   map[string]about    // of each message, by its id
+	order   []string            // the messages of the person and of the model
+	// siblings are the messages that stand in the same place, the one that is
+	// shown included, by its id.
+	siblings map[string][]string
+	// shortened says that messages of the history are not shown, because a turn
+	// begins before them.
+	shortened bool
 	// changed and removed are what the view does not show as it is, in the
 	// order in which it changed.
 	changed []*entry
 	removed []string
+	made    int // entries whose ids were made here
+}
+
+// about is what is known of a message.
+type about struct {
+	role  store.Role
+	model store.ModelRef
+	usage store.Usage
+	cut   bool // it is an answer that is not whole and calls nothing
+	calls bool
 }
 
 func newThread(messages []store.Message) *thread {
-	t := &thread{byID: map[string]*entry{}, calls: map[string]*entry{}, providers: map[string]string{}}
+	t := &thread{byID: map[string]*entry{}, calls: map[string]*entry{}, parts: map[string][]*entry{}, about: map[string]about{}}
 	for _, m := range messages {
 		t.add(m)
 	}
 	t.closeCalls()
+	t.offerRetry()
 	t.changed = nil
 	return t
 }
@@ -92,9 +115,10 @@ const summarising = "summarising"
 
 // add takes a whole message.
 func (t *thread) add(m store.Message) {
+	t.note(m)
 	switch m.Role {
 	case store.RoleUser:
-		t.put(&entry{id: m.ID, kind: kindUser, text: m.Text()})
+		t.put(&entry{id: m.ID, message: m.ID, kind: kindUser, text: m.Text()})
 	case store.RoleTool:
 		for _, r := range m.Results() {
 			t.result(r)
@@ -110,9 +134,21 @@ func (t *thread) add(m store.Message) {
 		}
 		for _, p := range m.Parts {
 			if s, ok := p.(store.Summary); ok {
-				t.put(&entry{id: m.ID, kind: kindSummary, text: s.Text})
+				t.put(&entry{id: m.ID, message: m.ID, kind: kindSummary, text: s.Text})
 			}
 		}
+	}
+}
+
+// note remembers what is known of a message.
+func (t *thread) note(m store.Message) {
+	calls := len(m.Calls()) > 0
+	if _, known := t.about[m.ID]; !known && (m.Role == store.RoleUser || m.Role == store.RoleAssistant) {
+		t.order = append(t.order, m.ID)
+	}
+	t.about[m.ID] = about{
+		role: m.Role, model: m.Model, usage: m.Usage, calls: calls,
+		cut: m.Role == store.RoleAssistant && m.Status != store.StatusComplete && !calls,
 	}
 }
 
@@ -125,7 +161,7 @@ func (t *thread) assistant(m store.Message) {
 		var e *entry
 		switch p := p.(type) {
 		case store.Text:
-			e = &entry{kind: kindAnswer, text: p.Text, more: len(m.Calls()) > 0}
+			e = &entry{kind: kindAnswer, text: p.Text}
 		case store.Reasoning:
 			e = &entry{kind: kindReasoning, text: p.Text}
 		case store.ToolCall:
@@ -141,7 +177,7 @@ func (t *thread) assistant(m store.Message) {
 		default:
 			continue
 		}
-		e.id = fmt.Sprintf("%s/%d", m.ID, i)
+		e.id, e.message = fmt.Sprintf("%s/%d", m.ID, i), m.ID
 		if j := slices.IndexFunc(grown, func(g *entry) bool { return g.kind == e.kind }); j >= 0 {
 			e.id = grown[j].id
 			grown = slices.Delete(grown, j, j+1)
@@ -157,22 +193,15 @@ func (t *thread) assistant(m store.Message) {
 	switch {
 	case m.Status == store.StatusComplete:
 	case m.Error != "":
-		t.put(&entry{id: m.ID + "/cut", kind: kindNotice, text: m.Error})
+		t.put(&entry{id: m.ID + "/cut", message: m.ID, kind: kindNotice, text: m.Error})
 	default:
-		t.put(&entry{id: m.ID + "/cut", kind: kindNotice, text: "Interrupted."})
+		t.put(&entry{id: m.ID + "/cut", message: m.ID, kind: kindNotice, text: "Interrupted."})
 	}
+	t.setFoot(m.ID)
 }
 
 // of returns the entries of a message.
-func (t *thread) of(message string) []*entry {
-	var out []*entry
-	for _, e := range t.entries {
-		if strings.HasPrefix(e.id, message+"/") {
-			out = append(out, e)
-		}
-	}
-	return out
-}
+func (t *thread) of(message string) []*entry { return slices.Clone(t.parts[message]) }
 
 // closeCalls marks calls without a result in a history that nobody works on.
 func (t *thread) closeCalls() {
@@ -191,6 +220,9 @@ func (t *thread) closeCalls() {
 // drop removes an entry.
 func (t *thread) drop(e *entry) {
 	delete(t.byID, e.id)
+	if e.message != "" {
+		t.parts[e.message] = slices.DeleteFunc(t.parts[e.message], func(o *entry) bool { return o == e })
+	}
 	t.entries = slices.DeleteFunc(t.entries, func(o *entry) bool { return o == e })
 	t.removed = append(t.removed, e.id)
 }
@@ -204,6 +236,9 @@ func (t *thread) put(e *entry) *entry {
 		return old
 	}
 	t.byID[e.id] = e
+	if e.message != "" {
+		t.parts[e.message] = append(t.parts[e.message], e)
+	}
 	t.entries = append(t.entries, e)
 	t.touch(e)
 	return e
@@ -249,22 +284,23 @@ func (t *thread) take(event chat.Event) {
 	case chat.CallAnswered:
 		t.answered(ev.Answer)
 	case chat.Started:
-		t.providers[ev.Message.ID] = ev.Message.Model.Provider
+		t.note(ev.Message)
 		for _, g := range t.of(ev.Message.ID) { // a repeated call begins the message anew
 			t.drop(g)
 		}
 	case chat.Retrying:
-		t.put(&entry{id: ev.MessageID + "/again", kind: kindNotice, text: fmt.Sprintf("%s Trying again at %s (%d of %d).",
-			ev.Reason, ev.At.Local().Format(time.TimeOnly), ev.Attempt, ev.Of)})
+		t.put(&entry{
+			id: ev.MessageID + "/again", message: ev.MessageID, kind: kindRetry, until: ev.At,
+			text: fmt.Sprintf("%d of %d · %s", ev.Attempt, ev.Of, ev.Reason),
+		})
 	case chat.FellBack:
-		t.put(&entry{id: fmt.Sprintf("fellback/%d", len(t.entries)), kind: kindNotice, text: fmt.Sprintf("%s %s answers instead of %s.",
-			ev.Reason, ev.To.Model, ev.From.Model)})
+		t.put(&entry{id: t.fresh("fellback"), kind: kindNotice, text: fellBack(ev)})
 	case chat.Summarising:
 		t.put(&entry{id: summarising, kind: kindNotice, text: "The conversation is getting too long for the model. Its beginning is being summarised…"})
 	case chat.StepLimit:
-		t.put(&entry{id: fmt.Sprintf("limit/%d", ev.Steps), kind: kindLimit, text: chat.Pause{Steps: ev.Steps}.String()})
+		t.put(&entry{id: t.fresh("limit"), kind: kindLimit, pause: chat.Pause{Steps: ev.Steps}})
 	case chat.Repeating:
-		t.put(&entry{id: fmt.Sprintf("limit/%d", ev.Pause.Steps), kind: kindLimit, text: ev.Pause.String()})
+		t.put(&entry{id: t.fresh("limit"), kind: kindLimit, pause: ev.Pause})
 	case chat.TurnDone:
 		t.done(ev.Reason)
 	}
@@ -287,7 +323,7 @@ func (t *thread) grow(message string, delta model.Delta) {
 		id := fmt.Sprintf("%s/c%d", message, d.Index)
 		e := t.byID[id]
 		if e == nil {
-			e = &entry{id: id, kind: kindCall}
+			e = &entry{id: id, message: message, kind: kindCall}
 			t.put(e)
 		}
 		if d.Name != "" && e.call.call.Name == "" {
@@ -316,33 +352,34 @@ func (t *thread) growText(message string, kind entryKind, text string) {
 			t.touch(e)
 		}
 	}
-	t.put(&entry{id: fmt.Sprintf("%s/t%d", message, len(t.entries)), kind: kind, text: text, growing: true})
+	t.put(&entry{id: t.fresh(message + "/t"), message: message, kind: kind, text: text, growing: true})
 }
 
+// fresh returns an id that no entry has had.
+func (t *thread) fresh(prefix string) string {
+	t.made++
+	return fmt.Sprintf("%s/%d", prefix, t.made)
+}
+
+// done shows how a turn ended that did not fail. Why an answer was cut off
+// stands below it already.
 func (t *thread) done(reason chat.DoneReason) {
 	text := map[chat.DoneReason]string{
-		chat.ReasonLength:  "The answer reached the model's limit of output and was cut there.",
-		chat.ReasonFilter:  "The provider withheld the rest of the answer.",
 		chat.ReasonLimit:   "The turn ended at its step limit. Write a message to go on.",
 		chat.ReasonRepeats: "The turn ended because the model made the same calls again and again. Write a message to go on.",
 	}[reason]
 	if text != "" {
-		t.put(&entry{id: fmt.Sprintf("done/%d", len(t.entries)), kind: kindNotice, text: text})
+		t.put(&entry{id: t.fresh("done"), kind: kindNotice, text: text})
 	}
 	t.closeCalls()
+	t.offerRetry()
 }
 
-// fail shows why a turn ended; retry says whether it can be tried again, server
-// which server its provider could not use itself.
-func (t *thread) fail(sentence string, retry bool, server string) {
-	t.put(&entry{id: fmt.Sprintf("error/%d", len(t.entries)), kind: kindError, text: sentence, retry: retry, server: server})
-}
-
-// forget removes the notices of the turn before, when the next one begins.
-func (t *thread) forget() {
-	for _, e := range slices.Clone(t.entries) {
-		if e.kind == kindError || e.kind == kindLimit {
-			t.drop(e)
-		}
+// fellBack says which model answered in the place of which.
+func fellBack(e chat.FellBack) string {
+	to, from := e.To.Model, e.From.Model
+	if to == from {
+		to, from = e.To.Provider+" › "+to, e.From.Provider+" › "+from
 	}
+	return fmt.Sprintf("%s answered instead of %s: %s", to, from, e.Reason)
 }

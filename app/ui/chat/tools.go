@@ -15,6 +15,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -27,6 +28,11 @@ type toolsSheet struct {
 	search  *form.Entry
 	list    *fyne.Container
 	count   *form.Note
+	advice  *form.Note    // what the tools come to for the model
+	fault   *widget.Label // why a turn would fail
+	head    *fyne.Container
+	offer   chat.ToolOffer
+	known   bool // offer is
 	views   []bridge.ServerView
 	refused map[tools.Ref]bool // "never", whatever is switched
 	handed  map[string]string  // by server: what it means that the provider connects to it itself
@@ -43,14 +49,16 @@ const maxRows = 200
 
 // chooseTools opens the sheet.
 func (p *Page) chooseTools() {
-	t := &toolsSheet{p: p, list: container.NewVBox(), count: form.MutedWord(""), views: p.views, refused: map[tools.Ref]bool{}, open: map[string]bool{},
+	t := &toolsSheet{p: p, list: container.NewVBox(), count: form.MutedWord(""), advice: form.Muted(""), fault: form.Failure(""), views: p.views, refused: map[tools.Ref]bool{}, open: map[string]bool{},
 		servers: map[string]*serverRow{}, tools: map[tools.Ref]*toolRow{}}
 	t.search = form.NewEntry("Search tools", "Search tools")
 	t.search.OnChanged = func(string) { t.fill() }
 	head := container.NewBorder(nil, nil, nil, form.Row(
 		form.Quiet("All", nil, func() { t.all(true) }),
 		form.Quiet("None", nil, func() { t.all(false) })), t.count)
-	content := container.NewBorder(container.NewVBox(t.search, head), nil, nil, nil,
+	t.advice.Hide()
+	t.head = container.New(layout.NewCustomPaddedVBoxLayout(0), t.search, head, t.advice, t.fault)
+	content := container.NewBorder(t.head, nil, nil, nil,
 		container.NewVScroll(container.New(layout.NewCustomPaddedLayout(4, 8, 0, 12), t.list)))
 	t.sheet = form.NewSheet(p.o.Window, "Tools in this conversation", content)
 	t.sheet.SetFill("Tools in this conversation", content)
@@ -66,6 +74,7 @@ func (p *Page) chooseTools() {
 	p.tools = t
 	t.fill()
 	t.sheet.Show()
+	t.setOffer(p.offer, p.offerErr)
 	t.loadAnswers()
 	t.loadHanded()
 }
@@ -145,7 +154,7 @@ func (t *toolsSheet) states() {
 	s := t.p.switches()
 	for _, v := range t.views {
 		if r := t.servers[v.Server.ID]; r != nil {
-			r.set(v, s)
+			r.set(v, s, t.tokens(v.Server.ID))
 		}
 		for _, tool := range v.Passed {
 			if r := t.tools[tool.Ref]; r != nil {
@@ -169,6 +178,7 @@ func (t *toolsSheet) fill() {
 			continue
 		}
 		rows = append(rows, t.serverRow(v, query != ""))
+		rows = append(rows, t.leftOut(v, query)...)
 		if text := t.handed[v.Server.ID]; text != "" {
 			rows = append(rows, indented(form.Muted(form.Visible(text, false))))
 		}
@@ -196,6 +206,100 @@ func (t *toolsSheet) fill() {
 	t.list.Objects = rows
 	t.states()
 	t.list.Refresh()
+}
+
+// leftOut are the tools of a server that cannot be offered, with the reasons.
+func (t *toolsSheet) leftOut(v bridge.ServerView, query string) (rows []fyne.CanvasObject) {
+	add := func(name, reason string) {
+		if query == "" || strings.Contains(strings.ToLower(v.Server.Name+" "+name), query) {
+			rows = append(rows, leftOutRow(name, reason))
+		}
+	}
+	for _, l := range v.LeftOut {
+		add(l.Name, l.Reason)
+	}
+	for _, l := range t.offer.LeftOut {
+		if l.Ref.Server == v.Server.ID {
+			add(l.Ref.Tool, l.Reason)
+		}
+	}
+	return rows[:min(len(rows), maxLeftOut)]
+}
+
+// maxLeftOut bounds how many tools of a server are shown that are left out.
+const maxLeftOut = 20
+
+func leftOutRow(name, reason string) fyne.CanvasObject {
+	icon := widget.NewIcon(theme.Tinted(theme.IconWarning, fynetheme.ColorNameWarning))
+	words := form.Muted(form.Visible(shortenRunes(name, 80)+" is left out. "+shortenRunes(reason, 300), false))
+	return indented(container.NewBorder(nil, nil, icon, nil, words))
+}
+
+// tokens is about how many tokens the tools of a server take that are on.
+func (t *toolsSheet) tokens(server string) int {
+	if !t.known {
+		return 0
+	}
+	return t.offer.Tokens[server]
+}
+
+// setOffer shows what the tools come to for the model that is chosen.
+func (t *toolsSheet) setOffer(o chat.ToolOffer, err error) {
+	if !t.sheet.IsOpen() {
+		return
+	}
+	relist := len(o.LeftOut) != len(t.offer.LeftOut)
+	t.offer, t.known = o, err == nil
+	text, fault := "", o.Fault
+	if err != nil && t.p.hasModel() {
+		fault = form.Sentence(err)
+	} else if err == nil && fault == "" {
+		text = t.p.offerText(o)
+	}
+	t.advice.SetText(text)
+	t.advice.Hidden = text == ""
+	form.SetFailure(t.fault, fault)
+	if relist {
+		t.fill()
+	} else {
+		t.states()
+	}
+	form.Relayout(t.head)
+}
+
+func (p *Page) hasModel() bool {
+	_, ok := p.provider()
+	return ok
+}
+
+// offerText says what the tools come to in each request.
+func (p *Page) offerText(o chat.ToolOffer) string {
+	if o.Count == 0 {
+		return ""
+	}
+	all := 0
+	for _, n := range o.Tokens {
+		all += n
+	}
+	name := "the service"
+	if c, ok := p.provider(); ok {
+		name = form.Visible(c.Title(), false)
+	}
+	size := "about " + tokenText(int64(all)) + " tokens"
+	if o.Context > 0 {
+		size += " of the model's " + tokenText(o.Context)
+	}
+	switch {
+	case o.Search && o.Most > 0 && o.Count > o.Most:
+		return fmt.Sprintf("These are too many: %s takes at most %d tools, and %d run here. So the model searches them and calls what it finds, which takes about %s tokens.", name, o.Most, o.Count, tokenText(int64(o.Sent)))
+	case o.Search:
+		return fmt.Sprintf("These would take %s. So the model searches them and calls what it finds, which takes about %s tokens.", size, tokenText(int64(o.Sent)))
+	}
+	text := fmt.Sprintf("Each request takes %s for %d tools", size, o.Count)
+	if o.Most > 0 {
+		text += fmt.Sprintf("; %s takes at most %d", name, o.Most)
+	}
+	return text + "."
 }
 
 func matchTools(v bridge.ServerView, query string) []tools.Tool {
@@ -252,7 +356,7 @@ func (t *toolsSheet) serverRow(v bridge.ServerView, searching bool) fyne.CanvasO
 	return r.box
 }
 
-func (r *serverRow) set(v bridge.ServerView, s store.Switches) {
+func (r *serverRow) set(v bridge.ServerView, s store.Switches, tokens int) {
 	on := 0
 	for _, tool := range v.Passed {
 		if s.On(tool.Server, tool.Tool) {
@@ -260,6 +364,9 @@ func (r *serverRow) set(v bridge.ServerView, s store.Switches) {
 		}
 	}
 	text := fmt.Sprintf("%d of %d", on, len(v.Passed))
+	if tokens > 0 {
+		text += " · " + tokenText(int64(tokens)) + " tokens"
+	}
 	if v.State != mcphost.Ready {
 		text = string(v.State)
 	}

@@ -1,6 +1,9 @@
 package chat
 
 import (
+	"fmt"
+	"time"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
@@ -33,6 +36,7 @@ func newView(p *Page) *view {
 	v.script = transcript.New(transcript.Options{
 		Copy:          p.o.Clipboard.SetContent,
 		OpenLink:      p.openLink,
+		Foot:          p.foot,
 		TypeElsewhere: func(r rune) { p.focusInput(); p.composer.input.TypedRune(r) },
 		Escape:        p.stop,
 	})
@@ -52,6 +56,7 @@ func (v *view) show(t *thread) {
 	v.script.SetItems(items)
 	t.changed, t.removed = nil, nil
 	v.arrange()
+	v.p.count()
 }
 
 // update shows what changed in the thread.
@@ -79,6 +84,7 @@ func (v *view) update(t *thread) {
 	}
 	t.changed, t.removed = nil, nil
 	v.arrange()
+	v.p.count()
 }
 
 // note remembers how much of a growing text the view has.
@@ -96,7 +102,7 @@ func (v *view) item(e *entry) transcript.Item {
 	case kindUser:
 		return transcript.User{ID: e.id, Text: e.text}
 	case kindAnswer:
-		return transcript.Assistant{ID: e.id, Text: e.text, Growing: e.growing, More: e.more}
+		return transcript.Assistant{ID: e.id, Text: e.text, Growing: e.growing, More: !e.foot}
 	case kindReasoning:
 		return transcript.Reasoning{ID: e.id, Text: e.text, Growing: e.growing}
 	case kindSummary:
@@ -110,41 +116,40 @@ func (v *view) item(e *entry) transcript.Item {
 	case kindError:
 		n := transcript.Notice{ID: e.id, Kind: transcript.NoticeError, Text: e.text}
 		if e.retry {
-			n.Actions = []transcript.Action{{Label: "Retry", Primary: e.server == "", Do: v.p.retry}}
+			n.Actions = []transcript.Action{v.again(e, e.server == "")}
 		}
 		if e.server != "" && v.p.handsOver(e.server) {
-			n.Actions = append([]transcript.Action{v.runHere(e.server, e.retry)}, n.Actions...)
+			n.Actions = append([]transcript.Action{v.runHere(e.server, e.retry, e.again)}, n.Actions...)
 		}
 		return n
 	case kindLimit:
 		return v.limitItem(e)
+	case kindRetry:
+		return v.retryItem(e)
 	}
-	return transcript.Notice{ID: e.id, Kind: transcript.NoticeInfo, Text: e.text}
+	n := transcript.Notice{ID: e.id, Kind: transcript.NoticeInfo, Text: e.text, Foot: e.foot}
+	if e.retry {
+		n.Actions = []transcript.Action{v.again(e, false)}
+	}
+	return n
 }
 
-func (v *view) callItem(e *entry) transcript.Item {
-	c := transcript.Call{
-		ID: e.id, Server: v.serverName(e.call.call.Server), Tool: e.call.call.Tool,
-		Arguments: chat.Meant(e.call.call).Arguments, Progress: e.call.progress,
+// again is the button that tries a turn again.
+func (v *view) again(e *entry, primary bool) transcript.Action {
+	q := e.again
+	return transcript.Action{Label: "Retry", Primary: primary, Do: func() { v.p.retry(q) }}
+}
+
+// retryItem counts down to the next call of the model.
+func (v *view) retryItem(e *entry) transcript.Item {
+	when := "now"
+	if left := e.until.Sub(v.p.o.Now()); left > 0 {
+		when = fmt.Sprintf("in %d s", (left+time.Second-1)/time.Second)
 	}
-	if c.Tool == "" {
-		c.Tool = e.call.call.Name
+	return transcript.Notice{
+		ID: e.id, Kind: transcript.NoticeWarning, Text: "Trying again " + when + " · " + e.text,
+		Actions: []transcript.Action{{Label: "Stop", Do: v.p.stop}},
 	}
-	switch e.call.state {
-	case callWriting, callWaiting:
-		c.State = transcript.CallWaiting
-	case callRunning:
-		c.State = transcript.CallRunning
-	case callAsked:
-		return v.asking(e, c)
-	case callDone:
-		c.State = transcript.CallDone
-		if e.call.result.IsError {
-			c.State = transcript.CallFailed
-		}
-		c.Result = &e.call.result
-	}
-	return c
 }
 
 // asking makes of a call's card the question that is open about it.
@@ -170,15 +175,41 @@ func (v *view) serverName(id string) string {
 	return id
 }
 
+// limitItem asks whether a turn is to go on.
 func (v *view) limitItem(e *entry) transcript.Item {
-	n := transcript.Notice{ID: e.id, Kind: transcript.NoticeWarning, Text: e.text}
-	if run := v.p.runs[v.p.current]; run != nil {
-		n.Actions = []transcript.Action{
-			{Label: "Go on", Primary: true, Do: func() { run.goOn(true) }},
-			{Label: "Stop here", Do: func() { run.goOn(false) }},
+	n := transcript.Notice{ID: e.id, Kind: transcript.NoticeWarning, Text: v.pauseText(e.pause) + " Should it go on?"}
+	t, run := v.shown, v.p.runs[v.p.current]
+	if run == nil {
+		return n
+	}
+	answer := func(on bool) func() {
+		return func() {
+			run.goOn(on)
+			t.drop(e)
+			v.p.showChanges()
+			v.p.focusInput()
 		}
 	}
+	n.Actions = []transcript.Action{{Label: "Go on", Primary: true, Do: answer(true)}, {Label: "Stop here", Do: answer(false)}}
 	return n
+}
+
+// pauseText says why a turn asks, with the tools as people know them.
+func (v *view) pauseText(p chat.Pause) string {
+	name := func(c store.ToolCall) string {
+		server, tool := v.toolName(c)
+		if server != "" {
+			return tool + " of " + server
+		}
+		return tool
+	}
+	switch len(p.Repeated) {
+	case 0:
+		return p.String()
+	case 1:
+		return fmt.Sprintf("The model has called %s with the same arguments %d times in a row.", name(p.Repeated[0]), p.Times)
+	}
+	return fmt.Sprintf("The model calls %s and %s in turn, each %d times with the same arguments.", name(p.Repeated[0]), name(p.Repeated[1]), p.Times)
 }
 
 // setEmpty says what to show while there is nothing in the thread.
@@ -233,11 +264,6 @@ func (v *view) welcome() fyne.CanvasObject {
 }
 
 func (v *view) rehearsing() bool {
-	ref := v.p.model()
-	for _, c := range v.p.o.Engine.Providers() {
-		if c.ID == ref.Provider {
-			return c.Kind == store.ProviderRehearsal
-		}
-	}
-	return false
+	c, ok := v.p.provider()
+	return ok && c.Kind == store.ProviderRehearsal
 }

@@ -56,7 +56,7 @@ func TestFoot(t *testing.T) {
 	again := f.buttons[3]
 	w.Canvas().Focus(again)
 	again.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
-	test.Tap(f.after)
+	f.after.Tapped(nil)
 	v.RefreshFeet()
 	if strings.Join(did, ", ") != "again a, turn" || at != 3 {
 		t.Errorf("the buttons did %v, and %d is shown", did, at)

@@ -217,6 +217,17 @@ func (v *View) ScrollToEnd() {
 	v.sync()
 }
 
+// ScrollTo has the item with that ID stand at the top, as far as there is
+// enough below it. It does nothing if there is none.
+func (v *View) ScrollTo(id string) {
+	e, ok := v.byID[id]
+	if !ok || e.placed == 0 {
+		return
+	}
+	v.follow, v.anchor, v.above = false, e.first, 0
+	v.sync()
+}
+
 // AtEnd reports whether the end is in view and followed.
 func (v *View) AtEnd() bool { return v.follow }
 

@@ -1,0 +1,169 @@
+package chat
+
+import (
+	"context"
+	"slices"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// Branches goes from one branch of a conversation to another; see the methods of
+// bridge.Bridge.
+type Branches interface {
+	Siblings(ctx context.Context, conversation string) (map[string][]string, error)
+	SwitchBranch(ctx context.Context, conversation, message string) (string, error)
+	Fork(ctx context.Context, conversation, message string) (store.Conversation, error)
+}
+
+// foot is the row below a message: what can be done with it, which of several
+// it is, and what it took.
+func (p *Page) foot(id string) transcript.Foot {
+	t := p.view.shown
+	e := t.byID[id]
+	if e == nil || e.message == "" {
+		return transcript.Foot{}
+	}
+	message := e.message
+	a := t.about[message]
+	var f transcript.Foot
+	free := p.current != "" && p.runs[p.current] == nil
+	branch := transcript.FootAction{Label: "Branch into a new conversation", Icon: theme.IconBranch, Do: func() { p.fork(message) }}
+	switch {
+	case a.role == store.RoleUser:
+		f.Copy = func() string { return e.text }
+		if free {
+			f.Actions = []transcript.FootAction{{Label: "Edit message", Icon: theme.IconEdit, Do: func() { p.edit(message, e.text) }}, branch}
+		}
+	default:
+		if e.kind == kindAnswer {
+			f.Copy = func() string { return t.answerText(message) }
+		}
+		f.Info = usageText(a.usage, p.o.Engine.Limits(a.model))
+		if free {
+			f.Actions = []transcript.FootAction{{Label: "Regenerate answer", Icon: theme.IconRestart, Do: func() { p.start(p.current, request{regenerate: message}) }}, branch}
+		}
+	}
+	if all := t.siblings[message]; len(all) > 1 {
+		f.At, f.Of = slices.Index(all, message)+1, len(all)
+		if free {
+			f.Turn = func(at int) { p.switchTo(all[at-1]) }
+		}
+	}
+	return f
+}
+
+// switchTo shows the branch of another message in the same place.
+func (p *Page) switchTo(message string) {
+	id := p.current
+	p.work(func(ctx context.Context) error {
+		_, err := p.o.Engine.SwitchBranch(ctx, id, message)
+		return err
+	}, func() {
+		p.load(id, func(t *thread) {
+			if p.current == id && len(t.parts[message]) > 0 {
+				p.view.script.ScrollTo(t.parts[message][0].id)
+			}
+		})
+	})
+}
+
+// fork begins a conversation with the messages up to that one.
+func (p *Page) fork(message string) {
+	id := p.current
+	var made store.Conversation
+	p.work(func(ctx context.Context) (err error) {
+		made, err = p.o.Engine.Fork(ctx, id, message)
+		return err
+	}, func() {
+		p.conversations = append([]store.Conversation{made}, p.conversations...)
+		p.reloadConversations()
+		if p.current == id {
+			p.open(made.ID)
+		}
+	})
+}
+
+// editing is a message that is written anew in the composer.
+type editing struct {
+	message string // empty for none
+	before  string // what stood in the composer
+}
+
+// edit brings a message of the person into the composer. What is sent then takes
+// its place, on a branch of its own.
+func (p *Page) edit(message, text string) {
+	if p.editing.message == "" {
+		p.editing.before = p.composer.input.Text
+	}
+	p.editing.message = message
+	p.composer.setEditing(true)
+	p.composer.input.SetText(text)
+	p.composer.input.toEnd()
+	p.focusInput()
+}
+
+// endEdit leaves the message as it is.
+func (p *Page) endEdit() {
+	if p.editing.message == "" {
+		return
+	}
+	before := p.editing.before
+	p.editing = editing{}
+	p.composer.setEditing(false)
+	p.composer.input.SetText(before)
+}
+
+// load reads the messages of a conversation anew and shows them, if it is the
+// one in view. done gets the thread.
+func (p *Page) load(id string, done func(*thread)) {
+	var messages []store.Message
+	var siblings map[string][]string
+	p.work(func(ctx context.Context) (err error) {
+		if messages, err = p.o.Engine.Messages(ctx, id); err != nil {
+			return err
+		}
+		siblings, err = p.o.Engine.Siblings(ctx, id)
+		return err
+	}, func() {
+		if p.runs[id] != nil {
+			return
+		}
+		t := newThread(messages)
+		t.setSiblings(siblings)
+		t.changed = nil
+		if p.current == id {
+			p.threads[id] = t
+			p.view.show(t)
+		}
+		if done != nil {
+			done(t)
+		}
+		if p.current == id {
+			p.showChanges()
+			p.measure()
+		} else if len(t.changed) > 0 {
+			p.threads[id] = t // it tells of a failure
+		}
+	})
+}
+
+// follow brings the rows below the messages up to date after a turn.
+func (p *Page) follow() {
+	id := p.current
+	var siblings map[string][]string
+	p.work(func(ctx context.Context) (err error) {
+		siblings, err = p.o.Engine.Siblings(ctx, id)
+		return err
+	}, func() {
+		if t := p.threads[id]; t != nil && p.runs[id] == nil {
+			t.setSiblings(siblings)
+			if p.current == id {
+				p.showChanges()
+				p.view.script.RefreshFeet()
+			}
+		}
+	})
+	p.measure()
+}

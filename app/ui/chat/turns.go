@@ -1,0 +1,219 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// frame is how often the window shows what a turn has brought.
+const frame = 16 * time.Millisecond
+
+// Turns begins turns; see the methods of bridge.Bridge.
+type Turns interface {
+	Send(ctx context.Context, conversation, text string, by chat.Approver) iter.Seq2[chat.Event, error]
+	Edit(ctx context.Context, conversation, message, text string, by chat.Approver) iter.Seq2[chat.Event, error]
+	Regenerate(ctx context.Context, conversation, message string, by chat.Approver) iter.Seq2[chat.Event, error]
+}
+
+// request is what a turn is begun with. The zero value tries the last one again.
+type request struct {
+	text       string
+	edit       string // the message of the person whose place the text takes
+	regenerate string // the answer that is made again
+}
+
+func (q request) run(ctx context.Context, e Turns, conversation string, by chat.Approver) iter.Seq2[chat.Event, error] {
+	switch {
+	case q.edit != "":
+		return e.Edit(ctx, conversation, q.edit, q.text, by)
+	case q.regenerate != "":
+		return e.Regenerate(ctx, conversation, q.regenerate, by)
+	}
+	return e.Send(ctx, conversation, q.text, by)
+}
+
+// start begins a turn in the conversation. It must be called on the goroutine of
+// the window.
+func (p *Page) start(conversation string, q request) {
+	t := p.threads[conversation]
+	if p.runs[conversation] != nil || t == nil {
+		return
+	}
+	t.begin(q)
+	ctx, cancel := context.WithCancel(context.Background())
+	r := newRun(conversation, t, cancel)
+	r.request = q
+	p.runs[conversation] = r
+	p.o.Runner.Go(func(window context.Context) {
+		defer close(r.over)
+		defer cancel()
+		defer context.AfterFunc(window, cancel)()
+		var failed error
+		for event, err := range q.run(ctx, p.o.Engine, conversation, r) {
+			if err != nil {
+				failed = err
+				break
+			}
+			if r.push(event) {
+				time.AfterFunc(frame, func() { p.o.Runner.Do(func() { p.apply(r) }) })
+			}
+		}
+		p.o.Runner.Do(func() { p.ended(r, failed) })
+	})
+	if p.current == conversation {
+		p.showChanges()
+	}
+	p.refreshState()
+}
+
+// take shows what came in the run's thread.
+func (p *Page) take(r *run) (settled bool) {
+	for _, e := range r.take() {
+		r.thread.take(e)
+		switch e := e.(type) {
+		case chat.Appended:
+			r.began, settled = true, true
+			if e.Message.Role == store.RoleUser {
+				p.reloadConversations() // it has moved to the top, and may have a title now
+			}
+		case chat.Finished:
+			r.began, settled = true, true
+		}
+	}
+	return settled
+}
+
+// apply shows what came.
+func (p *Page) apply(r *run) {
+	settled := p.take(r)
+	if p.current == r.conversation {
+		p.showChanges()
+		p.composer.setAsking(p.stateOf(r.conversation) == stateAsking)
+		if settled && p.runs[r.conversation] == r {
+			p.measure()
+		}
+	}
+	p.sidebar.setState(r.conversation, p.stateOf(r.conversation))
+}
+
+// ended closes a turn.
+func (p *Page) ended(r *run, err error) {
+	p.take(r)
+	delete(p.runs, r.conversation)
+	r.thread.over()
+	if err != nil {
+		r.thread.closeCalls()
+	}
+	switch {
+	case !r.began && !p.gone(r.conversation):
+		p.undo(r, err)
+	case err != nil:
+		r.thread.fail(failure{
+			text: form.Sentence(err), server: managedServer(err),
+			retry: !errors.Is(err, chat.ErrBusy) && !errors.Is(err, chat.ErrNothing),
+		})
+	}
+	if p.current == r.conversation {
+		p.showChanges()
+		p.follow()
+	} else if err == nil && r.began {
+		delete(p.threads, r.conversation) // read again when it is shown
+	}
+	p.refreshState()
+	p.reloadConversations()
+}
+
+// undo takes back what a turn that nothing came of did to the thread: what it
+// was to take the place of is shown again, and what was written goes back to
+// where it was written.
+func (p *Page) undo(r *run, err error) {
+	q := r.request
+	fail := func(t *thread) {
+		if err != nil {
+			t.fail(failure{
+				text: form.Sentence(err), server: managedServer(err), again: q,
+				retry: q.text == "" && !errors.Is(err, chat.ErrBusy) && !errors.Is(err, chat.ErrNothing),
+			})
+		}
+	}
+	if q.text != "" {
+		p.giveBack(r.conversation, q)
+	}
+	if !r.thread.shortened {
+		fail(r.thread)
+		return
+	}
+	p.load(r.conversation, func(t *thread) { fail(t) })
+}
+
+// giveBack puts a text that was not sent back to where it was written, unless
+// something else stands there by now.
+func (p *Page) giveBack(conversation string, q request) {
+	switch {
+	case p.current != conversation:
+		if p.drafts[conversation] == "" {
+			p.drafts[conversation] = q.text
+		}
+	case p.composer.input.Text == "":
+		if q.edit != "" {
+			p.edit(q.edit, q.text)
+		} else {
+			p.composer.input.SetText(q.text)
+		}
+	}
+}
+
+// gone reports whether the conversation was deleted meanwhile.
+func (p *Page) gone(conversation string) bool {
+	for _, c := range p.conversations {
+		if c.ID == conversation {
+			return false
+		}
+	}
+	return true
+}
+
+// stop ends the answer that is shown.
+func (p *Page) stop() {
+	if r := p.runs[p.current]; r != nil {
+		r.cancel()
+	}
+}
+
+// retry tries the last turn of the conversation that is shown again.
+func (p *Page) retry(q request) {
+	if p.current != "" {
+		p.start(p.current, q)
+	}
+}
+
+// count shows the seconds go by while a failed call of the model waits to be
+// repeated in the thread in view. Nothing ticks otherwise.
+func (p *Page) count() {
+	t := p.threads[p.current]
+	if p.counting || !p.shown || t == nil || t.waiting() == nil {
+		return
+	}
+	left := t.waiting().until.Sub(p.o.Now())
+	if left <= 0 {
+		return
+	}
+	p.counting = true
+	time.AfterFunc(max(left%time.Second, 50*time.Millisecond), func() {
+		p.o.Runner.Do(func() {
+			p.counting = false
+			if t := p.threads[p.current]; t != nil {
+				if e := t.waiting(); e != nil {
+					t.touch(e)
+					p.showChanges()
+				}
+			}
+		})
+	})
+}
