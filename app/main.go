@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/drawbridge-app/drawbridge/app/control"
+	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 )
 
 // Exit codes, besides those of package control.
@@ -27,7 +28,10 @@ const (
 	exitUsage = 2 // the command line is wrong
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	mcphost.RunShim()
+	os.Exit(run(os.Args[1:]))
+}
 
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -352,8 +352,10 @@ func fixture(mode string) {
 		r := raw{call: func(string, json.RawMessage, json.RawMessage) { select {} }}
 		r.serve()
 	default:
-		fmt.Fprintln(os.Stderr, "no such mode")
-		os.Exit(98)
+		if !treeFixture(mode, argument) {
+			fmt.Fprintln(os.Stderr, "no such mode")
+			os.Exit(98)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 const modeVariable = "MCPHOST_TEST_MODE"
 
 func TestMain(m *testing.M) {
+	RunShim()
 	if mode := os.Getenv(modeVariable); mode != "" {
 		fixture(mode)
 		os.Exit(0)

@@ -23,6 +23,8 @@ type Manager struct {
 	end  context.CancelCauseFunc
 	// lives are the goroutines that watch over servers.
 	lives sync.WaitGroup
+	// warnOnce is for the warning that servers run without a shim.
+	warnOnce sync.Once
 
 	mu      sync.Mutex // protects what follows
 	order   []string   // ids, as Apply gave them

@@ -15,7 +15,7 @@ const (
 	stopAfterEOF  = 500 * time.Millisecond // after its input was closed
 	stopAfterTerm = time.Second            // after it was asked to end
 	stopAfterKill = 500 * time.Millisecond // after it was killed
-	sweepAfter    = 300 * time.Millisecond // for what it left in its group
+	sweepAfter    = 300 * time.Millisecond // for what it left behind
 	drainAfter    = 200 * time.Millisecond // for what it had written
 )
 
@@ -27,21 +27,37 @@ type processSpec struct {
 	dir  string
 }
 
-// process is a child process with everything in its process group (unix) or
-// job (Windows).
+// tree is a child process with what it starts: all of it behind a shim and in a
+// Windows job, and what stays in its process group without a shim.
+type tree interface {
+	// start starts the command.
+	start(*exec.Cmd) error
+	pid() int
+	// wait returns when the process itself has ended, and says how, to continue
+	// a sentence. It is called once.
+	wait() string
+	terminate() // asks all to end
+	kill()      // ends all
+	// sweep ends what the process left behind, after asking it: d later it is
+	// killed. It is called once, after kill or the process's own end, and
+	// returns when nothing is left, or can be done.
+	sweep(d time.Duration)
+}
+
+// process is a child process with its tree.
 type process struct {
-	cmd                   *exec.Cmd
-	group                 group
+	tree                  tree
 	stdin, stdout, stderr *os.File // our ends
 
 	exited chan struct{} // closed when the process itself has ended
-	gone   chan struct{} // closed when its group has ended too
+	how    string        // it ended; set before
+	gone   chan struct{} // closed when its tree has ended too
 	once   sync.Once
 }
 
-// launch starts a process. The caller reads stdout and stderr to their ends,
-// and calls stop.
-func launch(spec processSpec) (*process, error) {
+// launch starts a process as the root of a tree. The caller reads stdout and
+// stderr to their ends, and calls stop.
+func launch(spec processSpec, t tree) (*process, error) {
 	var pipes [6]*os.File
 	closeAll := func() {
 		for _, f := range pipes {
@@ -58,43 +74,43 @@ func launch(spec processSpec) (*process, error) {
 		}
 		pipes[i], pipes[i+1] = r, w
 	}
-	p := &process{
-		cmd:   &exec.Cmd{Path: spec.path, Args: spec.args, Env: spec.env, Dir: spec.dir},
-		stdin: pipes[1], stdout: pipes[2], stderr: pipes[4],
-		exited: make(chan struct{}), gone: make(chan struct{}),
-	}
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = pipes[0], pipes[3], pipes[5]
-	if err := p.group.start(p.cmd); err != nil {
+	cmd := &exec.Cmd{Path: spec.path, Args: spec.args, Env: spec.env, Dir: spec.dir}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = pipes[0], pipes[3], pipes[5]
+	if err := t.start(cmd); err != nil {
 		closeAll()
 		return nil, err
 	}
 	for _, i := range []int{0, 3, 5} {
 		pipes[i].Close()
 	}
+	p := &process{
+		tree: t, stdin: pipes[1], stdout: pipes[2], stderr: pipes[4],
+		exited: make(chan struct{}), gone: make(chan struct{}),
+	}
 	go func() {
-		p.cmd.Wait() // how it ended is in cmd.ProcessState
+		p.how = t.wait()
 		close(p.exited)
 		p.stop()
 	}()
 	return p, nil
 }
 
-func (p *process) pid() int { return p.cmd.Process.Pid }
+func (p *process) pid() int { return p.tree.pid() }
 
-// stop ends the process and its group: it closes the input, waits, asks, waits,
+// stop ends the process and its tree: it closes the input, waits, asks, waits,
 // kills. It returns when all is gone, after 2.5 s at most. Everyone who calls
 // it waits for the same end.
 func (p *process) stop() {
 	p.once.Do(func() {
 		p.stdin.Close()
 		if !p.endsWithin(stopAfterEOF) {
-			p.group.terminate()
+			p.tree.terminate()
 			if !p.endsWithin(stopAfterTerm) {
-				p.group.kill()
+				p.tree.kill()
 				p.endsWithin(stopAfterKill)
 			}
 		}
-		p.group.sweep(sweepAfter)
+		p.tree.sweep(sweepAfter)
 		close(p.gone)
 	})
 	<-p.gone
@@ -115,10 +131,10 @@ func (p *process) endsWithin(d time.Duration) bool {
 func (p *process) ending() string {
 	select {
 	case <-p.exited:
+		return p.how
 	default:
 		return "is still there"
 	}
-	return describeExit(p.cmd.ProcessState)
 }
 
 // isClosed reports whether a read or write failed because our end was closed.

@@ -4,7 +4,6 @@ package mcphost
 
 import (
 	"errors"
-	"os"
 	"os/exec"
 	"syscall"
 	"time"
@@ -13,8 +12,11 @@ import (
 const windows = false
 
 // group is a process group, led by the child. A process that leaves it (with
-// setsid, say) is not found by its signals.
-type group struct{ leader int }
+// setsid, say) is not found by its signals, and when this program is killed the
+// group stays; a shim has neither weakness.
+type group struct{ cmd *exec.Cmd }
+
+func newGroup() tree { return &group{} }
 
 // start starts the command as the leader of a new group.
 func (g *group) start(cmd *exec.Cmd) error {
@@ -22,41 +24,49 @@ func (g *group) start(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	g.leader = cmd.Process.Pid
+	g.cmd = cmd
 	return nil
 }
 
+func (g *group) pid() int { return g.cmd.Process.Pid }
+
+func (g *group) wait() string {
+	g.cmd.Wait() // how it ended is in ProcessState
+	if w, ok := g.cmd.ProcessState.Sys().(syscall.WaitStatus); ok {
+		return describeExit(w)
+	}
+	return exitCode(g.cmd.ProcessState.ExitCode())
+}
+
 // terminate asks the whole group to end.
-func (g *group) terminate() { g.signal(syscall.SIGTERM) }
+func (g *group) terminate() { signalGroup(g.pid(), syscall.SIGTERM) }
 
 // kill ends the whole group.
-func (g *group) kill() { g.signal(syscall.SIGKILL) }
+func (g *group) kill() { signalGroup(g.pid(), syscall.SIGKILL) }
 
-func (g *group) signal(s syscall.Signal) bool {
+// signalGroup reports whether the group has anybody.
+func signalGroup(leader int, s syscall.Signal) bool {
 	// Never 0 or 1: kill(2) takes them for our own group and for everyone.
-	return g.leader > 1 && !errors.Is(syscall.Kill(-g.leader, s), syscall.ESRCH)
+	return leader > 1 && !errors.Is(syscall.Kill(-leader, s), syscall.ESRCH)
 }
 
 // sweep ends what the leader left behind in its group.
 func (g *group) sweep(within time.Duration) {
-	if !g.terminateAndFind() {
+	if !signalGroup(g.pid(), syscall.SIGTERM) {
 		return
 	}
 	for until := time.Now().Add(within); time.Now().Before(until); {
 		time.Sleep(10 * time.Millisecond)
-		if !g.signal(0) {
+		if !signalGroup(g.pid(), 0) {
 			return
 		}
 	}
 	g.kill()
 }
 
-// terminateAndFind asks the group to end and reports whether it had anybody.
-func (g *group) terminateAndFind() bool { return g.signal(syscall.SIGTERM) }
-
-func describeExit(s *os.ProcessState) string {
-	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+func describeExit(w syscall.WaitStatus) string {
+	if w.Signaled() {
 		return "was ended by the signal " + w.Signal().String()
 	}
-	return exitCode(s.ExitCode())
+	return exitCode(w.ExitStatus())
 }

@@ -114,7 +114,13 @@ func (m *Manager) connectStdio(ctx context.Context, p plan, log *serverLog, e *e
 
 // startProcess runs the program and connects its streams.
 func (m *Manager) startProcess(k *link, spec processSpec) error {
-	p, err := launch(spec)
+	t, weaker := newTree(m.o.Environ())
+	if weaker != "" {
+		m.warnOnce.Do(func() {
+			m.o.Logger.Warn("what servers start may outlive them, and this program when it is killed", "cause", weaker)
+		})
+	}
+	p, err := launch(spec, t)
 	if err != nil {
 		return sentence(fmt.Sprintf("The program %s could not be started: %v.", spec.path, reason(err)), err)
 	}
