@@ -122,40 +122,11 @@ func (b *Bridge) Drafts(text []byte) (drafts []setup.Draft, problems []string, e
 	return b.freeNames(drafts), problems, nil
 }
 
-// ImportOffer returns the servers of another app on this machine that are not
-// here yet, and false when there are none. Nothing is kept.
-func (b *Bridge) ImportOffer(context.Context) (setup.Found, bool, error) {
-	found, ok, err := setup.ClaudeDesktop(b.o.Places)
-	if err != nil || !ok {
-		return setup.Found{}, false, err
-	}
-	have := map[string]bool{}
-	for _, c := range b.configs() {
-		have[identity(c)] = true
-	}
-	found.Drafts = slices.DeleteFunc(found.Drafts, func(d setup.Draft) bool { return have[identity(d.Config)] })
-	found.Drafts = b.freeNames(found.Drafts)
-	return found, len(found.Drafts) > 0, nil
-}
-
-// identity tells whether two configurations are the same server: what runs, or
-// where it is, without the values that go into the keychain.
-func identity(c store.ServerConfig) string {
-	return fmt.Sprintf("%q %q %q %q", c.Transport, c.Command, c.Args, c.URL)
-}
-
 func (b *Bridge) freeNames(drafts []setup.Draft) []setup.Draft {
-	taken := map[string]bool{}
-	for _, c := range b.configs() {
-		taken[c.Name], taken[c.ID] = true, true
-	}
+	servers := b.configs()
 	for i := range drafts {
-		name := setup.UniqueName(drafts[i].Config.Name, func(n string) bool { return taken[n] })
-		if name != drafts[i].Config.Name {
-			drafts[i].Notes = append(drafts[i].Notes, fmt.Sprintf("The name %s is taken, so this one is called %s.", drafts[i].Config.Name, name))
-			drafts[i] = drafts[i].Rename(name)
-		}
-		taken[name] = true
+		drafts[i] = freeName(drafts[i], servers)
+		servers = append(servers, drafts[i].Config)
 	}
 	return drafts
 }
@@ -170,14 +141,8 @@ func (b *Bridge) AddServer(ctx context.Context, d setup.Draft, approve bool) (st
 		d.Config.ID = d.Config.Name
 	}
 	c := d.Config.Clone()
-	if err := c.Validate(); err != nil {
+	if err := b.acceptable(c); err != nil {
 		return store.ServerConfig{}, err
-	}
-	if c.Transport == store.TransportBuiltin {
-		return store.ServerConfig{}, fmt.Errorf("what is built in cannot be added (%w)", store.ErrInvalid)
-	}
-	if why := onlyHere(c); c.Managed && why != "" {
-		return store.ServerConfig{}, fmt.Errorf("no provider can connect to %q. %s (%w)", c.Name, why, store.ErrInvalid)
 	}
 	if err := b.free(c, ""); err != nil {
 		return store.ServerConfig{}, err
@@ -194,11 +159,8 @@ func (b *Bridge) AddServer(ctx context.Context, d setup.Draft, approve bool) (st
 func (b *Bridge) UpdateServer(ctx context.Context, id string, d setup.Draft, approve bool) error {
 	d.Config.ID = id
 	c := d.Config.Clone()
-	if err := c.Validate(); err != nil {
+	if err := b.acceptable(c); err != nil {
 		return err
-	}
-	if why := onlyHere(c); c.Managed && why != "" {
-		return fmt.Errorf("no provider can connect to %q. %s (%w)", c.Name, why, store.ErrInvalid)
 	}
 	if err := b.free(c, id); err != nil {
 		return err
@@ -223,33 +185,62 @@ func (b *Bridge) free(c store.ServerConfig, except string) error {
 	return nil
 }
 
-// keep stores the secrets, then the approval, then the configuration, so that
-// nothing refers to what is not there. What was stored is taken back when a
-// later step fails.
-func (b *Bridge) keep(ctx context.Context, d setup.Draft, approve bool, change func([]store.ServerConfig) ([]store.ServerConfig, error)) (err error) {
-	var set []store.SecretRef
+// keep is keepAll for one draft.
+func (b *Bridge) keep(ctx context.Context, d setup.Draft, approve bool, change func([]store.ServerConfig) ([]store.ServerConfig, error)) error {
+	return b.keepAll(ctx, []setup.Draft{d}, approve, change)
+}
+
+// keepAll stores the files of bundles, the secrets, then the approvals, then the
+// configuration, so that nothing refers to what is not there. It is all or
+// nothing: what was stored is taken back when a later step fails.
+func (b *Bridge) keepAll(ctx context.Context, drafts []setup.Draft, approve bool, change func([]store.ServerConfig) ([]store.ServerConfig, error)) (err error) {
+	var undo []func(context.Context) error
 	defer func() {
 		if err != nil {
-			for _, ref := range set {
-				err = errors.Join(err, b.o.Secrets.Remove(context.WithoutCancel(ctx), ref))
+			for _, f := range slices.Backward(undo) {
+				err = errors.Join(err, f(context.WithoutCancel(ctx)))
 			}
 		}
 	}()
-	for ref, value := range d.Secrets {
-		if !ref.MayUse(d.Config.ID) {
-			return fmt.Errorf("the secret %q belongs to something else (%w)", ref, store.ErrInvalid)
+	known := map[string]bool{}
+	for _, c := range b.configs() {
+		known[c.ID] = true
+	}
+	for _, d := range drafts {
+		if len(d.Fields) > 0 {
+			return fmt.Errorf("server %q still asks for %q (%w)", d.Config.Name, d.Fields[0].Title, store.ErrInvalid)
 		}
-		_, getErr := b.o.Secrets.Get(ctx, ref)
-		if err := b.o.Secrets.Set(ctx, ref, value); err != nil {
-			return fmt.Errorf("keep the secret %s of server %q: %w", ref, d.Config.Name, err)
+		if d.Bundle != nil {
+			remove, err := d.Bundle.Install(ctx)
+			if err != nil {
+				return err
+			}
+			undo = append(undo, func(context.Context) error { return remove() })
 		}
-		if errors.Is(getErr, store.ErrNotFound) {
-			set = append(set, ref)
+		for ref, value := range d.Secrets {
+			if !ref.MayUse(d.Config.ID) {
+				return fmt.Errorf("the secret %q belongs to something else (%w)", ref, store.ErrInvalid)
+			}
+			was, getErr := b.o.Secrets.Get(ctx, ref)
+			if err := b.o.Secrets.Set(ctx, ref, value); err != nil {
+				return fmt.Errorf("keep the secret %s of server %q: %w", ref, d.Config.Name, err)
+			}
+			switch {
+			case errors.Is(getErr, store.ErrNotFound):
+				undo = append(undo, func(ctx context.Context) error { return b.o.Secrets.Remove(ctx, ref) })
+			case getErr == nil:
+				undo = append(undo, func(ctx context.Context) error { return b.o.Secrets.Set(ctx, ref, was) })
+			}
 		}
 	}
 	if approve {
-		if err := b.policy.ApproveServer(ctx, d.Config); err != nil {
-			return fmt.Errorf("keep your approval of server %q: %w", d.Config.Name, err)
+		for _, d := range drafts {
+			if err := b.policy.ApproveServer(ctx, d.Config); err != nil {
+				return fmt.Errorf("keep your approval of server %q: %w", d.Config.Name, err)
+			}
+			if id := d.Config.ID; !known[id] {
+				undo = append(undo, func(ctx context.Context) error { return b.policy.Forget(ctx, id) })
+			}
 		}
 	}
 	if err := b.o.Settings.UpdateServers(change); err != nil {
@@ -267,11 +258,14 @@ func (b *Bridge) RemoveServer(ctx context.Context, id string) error {
 		return fmt.Errorf("the workbench is part of the program and cannot be removed; switch it off instead (%w)", store.ErrInvalid)
 	}
 	found := false
+	var was store.ServerConfig
 	err := b.o.Settings.UpdateServers(func(all []store.ServerConfig) ([]store.ServerConfig, error) {
-		n := len(all)
-		all = slices.DeleteFunc(all, func(c store.ServerConfig) bool { return c.ID == id })
-		found = len(all) < n
-		return all, nil
+		for _, c := range all {
+			if c.ID == id {
+				found, was = true, c.Clone()
+			}
+		}
+		return slices.DeleteFunc(all, func(c store.ServerConfig) bool { return c.ID == id }), nil
 	})
 	if err != nil {
 		return err
@@ -280,7 +274,7 @@ func (b *Bridge) RemoveServer(ctx context.Context, id string) error {
 		return fmt.Errorf("there is no server %q (%w)", id, store.ErrNotFound)
 	}
 	b.apply()
-	errs := []error{b.policy.Forget(ctx, id)}
+	errs := []error{b.policy.Forget(ctx, id), b.removeBundles(ctx, was)}
 	refs, err := b.o.Secrets.List(ctx)
 	errs = append(errs, err)
 	for _, ref := range refs {

@@ -54,6 +54,9 @@ func (m *Manager) Test(ctx context.Context, c store.ServerConfig) Status {
 	return s
 }
 
+// opened is in a test's log once the server speaks the protocol.
+const opened = "it speaks the protocol"
+
 // try plans and starts a server and lists its tools. The caller closes the
 // link. Errors are sentences.
 func (m *Manager) try(ctx context.Context, c store.ServerConfig, log *serverLog, e *era) (*link, time.Duration, error) {
@@ -70,6 +73,7 @@ func (m *Manager) try(ctx context.Context, c store.ServerConfig, log *serverLog,
 	if err != nil {
 		return nil, 0, err
 	}
+	log.add(opened)
 	list, err := k.list(starting)
 	if err != nil {
 		err = k.startError(starting, err, m.o)

@@ -3,8 +3,11 @@
 // anything is kept. It starts nothing, stores nothing and asks nobody: package
 // bridge does that, once the person agreed.
 //
-//	drafts, err := setup.Parse(pasted)
-//	for _, d := range drafts { show(d.Config, d.Notes) }
+//	drafts, problems, err := setup.Parse(pasted)
+//	for _, d := range drafts { show(d.Config, d.Notes, d.Warnings) }
+//
+// All that it reads is hostile until checked: files of other apps, pasted text,
+// links and bundles are bounded in size, depth and time.
 package setup
 
 import (
@@ -12,14 +15,14 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/kballard/go-shellquote"
 
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// Draft is a server as it would be added.
+// Draft is a server as it would be added. It must not be changed but by its
+// methods once others have it.
 type Draft struct {
 	Config store.ServerConfig
 	// Secrets are the values for references in Config that are to go into the
@@ -27,6 +30,13 @@ type Draft struct {
 	Secrets map[store.SecretRef]store.Secret
 	// Notes say in sentences what was left out or deserves a look.
 	Notes []string
+	// Warnings say in sentences what may be a trap.
+	Warnings []string
+	// Fields are what the person has to say first; Fill puts it in. A draft
+	// with fields cannot be added.
+	Fields []Field
+	// Bundle is what has to be unpacked for it; nil for all but bundles.
+	Bundle *Bundle
 }
 
 // MakeSecret moves the value of an environment variable (kind "env") or header
@@ -57,26 +67,23 @@ func (d *Draft) makeLikelySecrets() {
 			values = d.Config.Headers
 		}
 		for _, name := range slices.Sorted(maps.Keys(values)) {
-			if v := string(values[name]); LikelySecret(name, v) {
+			v := string(values[name])
+			if len(store.EnvRefs(v)) > 0 || askMark.MatchString(v) {
+				continue // a reference, which is no secret itself
+			}
+			if LikelySecret(name, v) {
 				d.MakeSecret(kind, name)
 				d.Notes = append(d.Notes, fmt.Sprintf("%s looks like a secret; its value goes into the keychain.", name))
 			}
 		}
 	}
-	for _, a := range d.Config.Args {
-		if secretValue.MatchString(a) {
-			d.Notes = append(d.Notes, "An argument looks like a secret. Arguments can be seen by every program of yours; if the server can read it from an environment variable, use that.")
-			break
-		}
-	}
 }
 
 var (
-	secretName   = regexp.MustCompile(`(?i)(token|secret|passw|passphrase|credential|authorization|cookie|bearer|private|api[_-]?key|access[_-]?key|[_-]key$|^key$|[_-]pat$|^pat$)`)
-	publicName   = regexp.MustCompile(`(?i)(_url|_uri|_path|_file|_dir|_id|_name|_host|_port)$`)
-	secretValue  = regexp.MustCompile(`^(Bearer |Basic |token )?(sk-|pk-|rk_|sk_|ghp_|gho_|ghs_|github_pat_|glpat-|xox[abeprs]-|AKIA|AIza|hf_|npm_|pypi-|eyJ[A-Za-z0-9_-]{10,}\.)[A-Za-z0-9_.=-]{10,}`)
-	placeholder  = regexp.MustCompile(`(?i)^(bearer )?(<.*>|\$\{.*\}|\$[A-Z_]+|%[A-Z_]+%|your[-_ ].*|xxx+|\.\.\.|changeme)$`)
-	controlChars = regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f]`)
+	secretName  = regexp.MustCompile(`(?i)(token|secret|passw|passphrase|credential|authorization|cookie|bearer|private|api[_-]?key|access[_-]?key|[_-]key$|^key$|[_-]pat$|^pat$)`)
+	publicName  = regexp.MustCompile(`(?i)(_url|_uri|_path|_file|_dir|_id|_name|_host|_port)$`)
+	secretValue = regexp.MustCompile(`^(Bearer |Basic |token )?(sk-|pk-|rk_|sk_|ghp_|gho_|ghs_|github_pat_|glpat-|xox[abeprs]-|AKIA|AIza|hf_|npm_|pypi-|eyJ[A-Za-z0-9_-]{10,}\.)[A-Za-z0-9_.=-]{10,}`)
+	placeholder = regexp.MustCompile(`(?i)^(bearer )?(<.*>|\$\{.*\}|\$[A-Z_]+|%[A-Z_]+%|your[-_ ].*|xxx+|\.\.\.|changeme)$`)
 )
 
 // LikelySecret reports whether a variable or header of that name and value
@@ -116,27 +123,21 @@ func UniqueName(name string, taken func(string) bool) string {
 	}
 }
 
-// cleanName makes a key of somebody's file a name that the rest of the program
-// takes, or returns "".
-func cleanName(name string) string {
-	name = strings.TrimSpace(controlChars.ReplaceAllString(name, ""))
-	if len(name) > 100 {
-		name = strings.ToValidUTF8(name[:100], "")
-	}
-	return name
-}
-
 // Rename returns the draft under another name, with its secrets moved along.
-func (d Draft) Rename(name string) Draft {
+func (d Draft) Rename(name string) Draft { return d.For(name, name) }
+
+// For returns the draft under the id and name of a server, with its secrets
+// moved along.
+func (d Draft) For(id, name string) Draft {
 	old := d.Config.ID
 	d.Config = d.Config.Clone()
-	d.Config.ID, d.Config.Name = name, name
+	d.Config.ID, d.Config.Name = id, name
 	secrets := make(map[store.SecretRef]store.Secret, len(d.Secrets))
 	for kind, values := range map[string]map[string]store.Value{"env": d.Config.Env, "header": d.Config.Headers} {
 		for k, v := range values {
 			was := store.ServerSecret(old, kind, k)
 			if secret, ok := d.Secrets[was]; ok && v == store.RefTo(was) {
-				ref := store.ServerSecret(name, kind, k)
+				ref := store.ServerSecret(id, kind, k)
 				secrets[ref], values[k] = secret, store.RefTo(ref)
 			}
 		}

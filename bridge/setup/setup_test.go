@@ -115,29 +115,88 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-func TestClaudeDesktop(t *testing.T) {
+func TestFindIsQuietWithoutServers(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	places := setup.Places{GOOS: "linux", Home: home}
-	if _, ok, err := setup.ClaudeDesktop(places); ok || err != nil {
-		t.Fatalf("found something in an empty home: %v", err)
+	if found := setup.Find(places); len(found) > 0 {
+		t.Fatalf("found something in an empty home: %v", found)
 	}
-	dir := filepath.Join(home, ".config", "Claude")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
+	if found := setup.Find(setup.Places{}); len(found) > 0 {
+		t.Fatalf("found something without a home: %v", found)
 	}
+	path := filepath.Join(home, ".config", "Claude", "claude_desktop_config.json")
 	write := func(text string) {
-		if err := os.WriteFile(filepath.Join(dir, "claude_desktop_config.json"), []byte(text), 0o600); err != nil {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write(`{"globalShortcut": ""}`)
-	if _, ok, err := setup.ClaudeDesktop(places); ok || err != nil {
-		t.Errorf("a file without servers was offered: %v", err)
+	for _, text := range []string{`{"globalShortcut": ""}`, `{"mcpServers": {}}`, ``} {
+		write(text)
+		if found := setup.Find(places); len(found) > 0 {
+			t.Errorf("%q is offered: %v", text, found)
+		}
 	}
-	write(`{"mcpServers": {"memory": {"command": "npx", "args": ["-y", "server-memory"]}}}`)
-	found, ok, err := setup.ClaudeDesktop(places)
-	if err != nil || !ok || len(found.Drafts) != 1 || found.Drafts[0].Config.Name != "memory" {
-		t.Errorf("got %+v, %v, %v", found, ok, err)
+	for _, text := range []string{`{"mcpServers": {`, `{"mcpServers": 5}`, `{"mcpServers": {"a": {}}}`} {
+		write(text)
+		if found := setup.Find(places); len(found) != 1 || len(found[0].Problems) != 1 || len(found[0].Drafts) != 0 {
+			t.Errorf("%q: nobody hears of it: %v", text, found)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if found := setup.Find(places); len(found) != 1 || len(found[0].Problems) != 1 {
+		t.Errorf("a folder in its place: %v", found)
+	}
+	if found := setup.Find(places, "cursor"); len(found) > 0 {
+		t.Errorf("another app's file was read: %v", found)
+	}
+}
+
+func TestPlacesOfEachSystem(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ goos, path, id string }{
+		{"darwin", "Library/Application Support/Claude/claude_desktop_config.json", "claude-desktop"},
+		{"darwin", "Library/Application Support/Code/User/mcp.json", "vscode"},
+		{"darwin", ".config/zed/settings.json", "zed"},
+		{"darwin", ".config/goose/config.yaml", "goose"},
+		{"windows", "AppData/Roaming/Claude/claude_desktop_config.json", "claude-desktop"},
+		{"windows", "AppData/Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json", "claude-desktop"},
+		{"windows", "AppData/Roaming/Code/User/mcp.json", "vscode"},
+		{"windows", "AppData/Roaming/Zed/settings.json", "zed"},
+		{"windows", "AppData/Roaming/Block/goose/config/config.yaml", "goose"},
+		{"linux", ".config/claude/claude_desktop_config.json", "claude-desktop"},
+		{"linux", ".cache/lm-studio/mcp.json", "lmstudio"},
+		{"linux", ".gemini/settings.json", "gemini"},
+	} {
+		home := t.TempDir()
+		path := filepath.Join(home, filepath.FromSlash(tt.path))
+		text := `{"mcpServers": {"a": {"command": "x"}}}`
+		switch tt.id {
+		case "zed":
+			text = `{"context_servers": {"a": {"command": "x"}}}`
+		case "goose":
+			text = "extensions: {a: {type: stdio, cmd: x}}"
+		case "vscode":
+			text = `{"servers": {"a": {"command": "x"}}}`
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		found := setup.Find(setup.Places{GOOS: tt.goos, Home: home})
+		if len(found) != 1 || found[0].ID != tt.id || len(found[0].Drafts) != 1 {
+			t.Errorf("%s on %s: %v", tt.path, tt.goos, found)
+		}
 	}
 }
 
