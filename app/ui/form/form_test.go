@@ -229,3 +229,53 @@ func TestRunnerCancels(t *testing.T) {
 		t.Errorf("done with %v", err)
 	}
 }
+
+func TestSelectKeys(t *testing.T) {
+	w := uitest.Window(t, theme.Light, fyne.NewSize(400, 300))
+	s := form.NewSelect("Format", []string{"one", "two"}, nil)
+	sheet := form.NewSheet(w, "Sheet", form.Labelled("Format", s, "What it speaks."))
+	sheet.SetFocus(s)
+	sheet.Show()
+	uitest.Shows(t, w, "Format", "What it speaks.")
+	if got := s.AccessibilityLabel(); got != "Format" {
+		t.Errorf("it is called %q", got)
+	}
+	s.TypedKey(&fyne.KeyEvent{Name: fyne.KeyRight})
+	s.TypedKey(&fyne.KeyEvent{Name: fyne.KeyRight})
+	if s.Selected != "two" {
+		t.Errorf("%q is selected", s.Selected)
+	}
+	s.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	if n := len(w.Canvas().Overlays().List()); n != 2 {
+		t.Fatalf("%d overlays are open; Return should open a menu above the sheet", n)
+	}
+	w.Canvas().Overlays().Remove(w.Canvas().Overlays().Top())
+	s.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	if sheet.IsOpen() {
+		t.Error("Escape did not close the sheet")
+	}
+}
+
+func TestFoldAndRowsThatAreAdded(t *testing.T) {
+	w := uitest.Window(t, theme.Light, fyne.NewSize(500, 300))
+	pairs := form.NewPairs("Metadata", "Told with every request.", "Add entry", nil)
+	pairs.SetPlain()
+	fold := form.NewFold("More", pairs.Box)
+	tall := form.Sized(10, 600, widget.NewLabel("above"))
+	sheet := form.NewSheet(w, "Sheet", form.Column(tall, fold.Box))
+	sheet.Show()
+	uitest.ShowsNot(t, w, "Metadata")
+	uitest.Tap(t, w, "More")
+	uitest.Shows(t, w, "Metadata")
+	uitest.Tap(t, w, "Add entry")
+	name := uitest.Entry(t, w, "Metadata: name", 0)
+	if w.Canvas().Focused() != fyne.Focusable(name) {
+		t.Error("the new row has not the focus")
+	}
+	if y := fyne.CurrentApp().Driver().AbsolutePositionForObject(name).Y; y < 0 || y > 300 {
+		t.Errorf("the new row is at %g, out of view", y)
+	}
+	uitest.ShowsNot(t, w, "Secret")
+	uitest.Tap(t, w, "More")
+	uitest.ShowsNot(t, w, "Metadata")
+}

@@ -49,9 +49,7 @@ func NewPairs(caption, help, add string, likely func(name, value string) bool) *
 	p := &Pairs{caption: caption, list: Column(), fail: Failure(""), likely: likely, kept: keptWords}
 	button := Quiet(add, theme.ContentAddIcon(), func() {
 		r := p.add(Pair{})
-		if c := fyne.CurrentApp().Driver().CanvasForObject(r.name); c != nil {
-			c.Focus(r.name)
-		}
+		FocusAdded(p.list, r.box, r.name)
 	})
 	p.Box = container.New(layout.NewCustomPaddedVBoxLayout(2),
 		Caption(caption), Muted(help), p.list, p.fail, container.NewHBox(button))

@@ -161,17 +161,38 @@ func (s *Sheet) Reveal(o fyne.CanvasObject) {
 
 // reveal scrolls so far that all of the object can be seen.
 func (s *Sheet) reveal(o fyne.CanvasObject) {
+	s.revealAt(fyne.CurrentApp().Driver().AbsolutePositionForObject(o).Y, o.Size().Height)
+}
+
+// revealAt scrolls to what is that far from the top of the window, and that
+// high.
+func (s *Sheet) revealAt(y, height float32) {
 	if s.fill != nil {
 		return
 	}
-	driver := fyne.CurrentApp().Driver()
-	top := driver.AbsolutePositionForObject(o).Y - driver.AbsolutePositionForObject(s.scroll).Y
-	below := top + o.Size().Height - s.scroll.Size().Height
+	top := y - fyne.CurrentApp().Driver().AbsolutePositionForObject(s.scroll).Y
+	below := top + height - s.scroll.Size().Height
 	switch {
 	case top < 0:
 		s.scroll.ScrollToOffset(fyne.NewPos(0, s.scroll.Offset.Y+top-Gap))
 	case below > 0:
 		s.scroll.ScrollToOffset(fyne.NewPos(0, s.scroll.Offset.Y+below+Gap))
+	}
+}
+
+// FocusAdded gives the focus to a part of a row that was just added to a list,
+// and brings it into view. Such a row has not been drawn, so that the driver
+// does not know yet where it is; the list it knows.
+func FocusAdded(list *fyne.Container, row fyne.CanvasObject, f fyne.Focusable) {
+	driver := fyne.CurrentApp().Driver()
+	c := driver.CanvasForObject(list)
+	if c == nil {
+		return
+	}
+	Relayout(list)
+	c.Focus(f)
+	if s := sheetOn(list); s != nil {
+		s.revealAt(driver.AbsolutePositionForObject(list).Y+row.Position().Y, row.Size().Height)
 	}
 }
 

@@ -46,9 +46,7 @@ func newLimitRows() *limitRows {
 	l.head.Hide()
 	add := form.Quiet("Add model", theme.ContentAddIcon(), func() {
 		r := l.add("", store.ModelLimits{})
-		if c := fyne.CurrentApp().Driver().CanvasForObject(r.model); c != nil {
-			c.Focus(r.model)
-		}
+		form.FocusAdded(l.list, r.box, r.model)
 	})
 	l.Box = container.New(layout.NewCustomPaddedVBoxLayout(2),
 		form.Caption("What models take and cost"),

@@ -69,6 +69,8 @@ func (e *providerEditor) read() (savePlan, bool) {
 		wrong(e.name, "Give it a name, for example Work.")
 	case len([]rune(cfg.Name)) > maxName:
 		wrong(e.name, fmt.Sprintf("The name is long. Use at most %d letters.", maxName))
+	case e.cfg.Name == "" && cfg.Name == e.cfg.ID: // it has none, and shows its id
+		cfg.Name = ""
 	}
 	if e.isNew {
 		cfg.ID = strings.TrimSpace(e.id.Text())
