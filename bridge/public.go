@@ -44,38 +44,15 @@ func onlyHere(c store.ServerConfig) string {
 	return privateHost(u.Hostname())
 }
 
-// privateNames are the ends of names that mean nothing, or something else, in
-// another network (RFC 2606, RFC 6762, RFC 8375, RFC 9476 and what is in use).
-var privateNames = map[string]bool{
-	"local": true, "localhost": true, "localdomain": true, "internal": true, "intranet": true, "private": true,
-	"lan": true, "home": true, "corp": true, "test": true, "invalid": true, "example": true,
-	"onion": true, "alt": true, "arpa": true,
-}
-
-// special are ranges of addresses that netip does not name but that no provider
-// reaches, or that hide another address in them (the registries of IANA, RFC
-// 6890).
-var special = func() (list []netip.Prefix) {
-	for _, p := range []string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
-		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16",
-		"3fff::/20", "5f00::/16", "fec0::/10",
-	} {
-		list = append(list, netip.MustParsePrefix(p))
-	}
-	return list
-}()
-
 // privateHost says why a host is not public, or "".
 func privateHost(host string) string {
 	const private = "Its address is one of this computer or of a private network, which a provider cannot reach; its tools run here."
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if addr, err := netip.ParseAddr(host); err == nil {
-		if addr.Zone() != "" || !publicAddr(addr) {
-			return private
-		}
+	if store.PublicHost(host) {
 		return ""
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return private
 	}
 	for _, c := range host {
 		if c > '~' {
@@ -91,27 +68,5 @@ func privateHost(host string) string {
 			return "Its address is no public name."
 		}
 	}
-	last := labels[len(labels)-1]
-	switch {
-	case len(labels) == 1, privateNames[last]:
-		return private
-	// What ends in a number is an IPv4 address in disguise ("ends in a number
-	// checker" of the URL standard), and was no plain one above.
-	case strings.Trim(last, "0123456789") == "", strings.HasPrefix(last, "0x"):
-		return private
-	}
-	return ""
-}
-
-func publicAddr(a netip.Addr) bool {
-	a = a.Unmap()
-	if !a.IsGlobalUnicast() || a.IsPrivate() {
-		return false
-	}
-	for _, p := range special {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
+	return private
 }

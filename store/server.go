@@ -37,6 +37,8 @@ type ServerConfig struct {
 	Dir       string // working folder; empty means the person's home
 	URL       string
 	Headers   map[string]Value
+	// Auth says how a server over HTTP is shown who asks.
+	Auth Auth
 	// Disabled servers are kept but not started.
 	Disabled bool
 	// Managed has a provider that can do so connect to this server itself. Only
@@ -49,7 +51,7 @@ type ServerConfig struct {
 // Hash identifies everything that a person approves when they approve a
 // server: transport, command, arguments, the names of environment and headers,
 // their literal values and references, folder and URL, and that the server is
-// handed to providers, since its headers go there. The values of secrets are
+// handed to providers, since its headers go there, and how one signs in. The values of secrets are
 // not part of it, so that a token can be renewed. Name, Disabled and Serial are
 // not part of it either.
 func (c ServerConfig) Hash() string {
@@ -61,6 +63,10 @@ func (c ServerConfig) Hash() string {
 		}
 		return out
 	}
+	var auth *Auth // absent where there is none, so that older approvals hold
+	if !c.Auth.Zero() {
+		auth = &c.Auth
+	}
 	b, err := json.Marshal(struct {
 		Transport Transport
 		Command   string
@@ -68,8 +74,9 @@ func (c ServerConfig) Hash() string {
 		Env       []pair
 		Dir, URL  string
 		Headers   []pair
-		Managed   bool `json:",omitempty"`
-	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed})
+		Managed   bool  `json:",omitempty"`
+		Auth      *Auth `json:",omitempty"`
+	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed, auth})
 	if err != nil {
 		panic("store: strings always encode: " + err.Error())
 	}
@@ -77,7 +84,8 @@ func (c ServerConfig) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Refs returns the secrets that the server's environment and headers refer to.
+// Refs returns the secrets that the server's environment, headers and sign-in
+// refer to.
 func (c ServerConfig) Refs() []SecretRef {
 	var refs []SecretRef
 	for _, m := range []map[string]Value{c.Env, c.Headers} {
@@ -85,7 +93,7 @@ func (c ServerConfig) Refs() []SecretRef {
 			refs = append(refs, m[k].Refs()...)
 		}
 	}
-	return refs
+	return append(refs, c.Auth.Secret.Refs()...)
 }
 
 // Clone returns a copy that shares nothing with c.
@@ -93,6 +101,7 @@ func (c ServerConfig) Clone() ServerConfig {
 	c.Args = slices.Clone(c.Args)
 	c.Env = maps.Clone(c.Env)
 	c.Headers = maps.Clone(c.Headers)
+	c.Auth = c.Auth.clone()
 	return c
 }
 
@@ -149,9 +158,21 @@ func (c ServerConfig) Validate() error {
 				return bad("the header %s contains a line break", k)
 			}
 		}
+		if why := c.Auth.validate(); why != "" {
+			return bad("%s", why)
+		}
+		for k := range c.Headers {
+			sets := strings.EqualFold(k, "Authorization") && (c.Auth.Kind != AuthNone && c.Auth.Kind != AuthHeader) || c.Auth.Kind == AuthHeader && strings.EqualFold(k, c.Auth.Header)
+			if sets {
+				return bad("the header %s is configured, and the way to sign in sets it too; keep one of them", k)
+			}
+		}
 	case TransportBuiltin:
 	default:
 		return bad("the transport %q is not known; use a command (stdio) or an address (Streamable HTTP)", c.Transport)
+	}
+	if c.Transport != TransportHTTP && !c.Auth.Zero() {
+		return bad("only a server with an address can be signed in to; a program gets what it needs in its environment")
 	}
 	for _, ref := range c.Refs() {
 		if !ref.MayUse(c.ID) {

@@ -59,6 +59,17 @@ func (d *Draft) MakeSecret(kind, name string) {
 	values[name] = store.RefTo(ref)
 }
 
+// SetAuthSecret keeps what one signs in with: a token, a key, a password or the
+// secret of a client.
+func (d *Draft) SetAuthSecret(value store.Secret) {
+	ref := store.ServerSecret(d.Config.ID, "auth", "secret")
+	if d.Secrets == nil {
+		d.Secrets = map[store.SecretRef]store.Secret{}
+	}
+	d.Secrets[ref] = value
+	d.Config.Auth.Secret = store.RefTo(ref)
+}
+
 // makeLikelySecrets marks every value that looks like a secret, and notes it.
 func (d *Draft) makeLikelySecrets() {
 	for _, kind := range []string{"env", "header"} {
@@ -141,6 +152,11 @@ func (d Draft) For(id, name string) Draft {
 				secrets[ref], values[k] = secret, store.RefTo(ref)
 			}
 		}
+	}
+	was := store.ServerSecret(old, "auth", "secret")
+	if secret, ok := d.Secrets[was]; ok && d.Config.Auth.Secret == store.RefTo(was) {
+		ref := store.ServerSecret(name, "auth", "secret")
+		secrets[ref], d.Config.Auth.Secret = secret, store.RefTo(ref)
 	}
 	d.Secrets = secrets
 	return d

@@ -26,7 +26,33 @@ type entry struct {
 	Disabled bool                   `json:"disabled,omitempty"`
 	Managed  bool                   `json:"managed,omitempty"`
 	Serial   bool                   `json:"serial,omitempty"`
+	Auth     auth                   `json:"auth,omitzero"`
 	Own      own                    `json:"drawbridge,omitzero"`
+}
+
+// auth is how one signs in, as mcp.json has it. The secret is a reference.
+type auth struct {
+	Type             store.AuthKind `json:"type,omitempty"`
+	Secret           store.Value    `json:"secret,omitempty"`
+	Header           string         `json:"header,omitempty"`
+	User             string         `json:"user,omitempty"`
+	ClientID         string         `json:"client_id,omitempty"`
+	AuthorizationURL string         `json:"authorization_url,omitempty"`
+	TokenURL         string         `json:"token_url,omitempty"`
+	Scopes           []string       `json:"scopes,omitempty"`
+	TokenAuth        string         `json:"token_auth,omitempty"`
+	Port             int            `json:"port,omitempty"`
+	Origins          []string       `json:"origins,omitempty"`
+}
+
+// IsZero has an entry without it leave the key out.
+func (a auth) IsZero() bool { return authOf(a).Zero() }
+
+func authOf(a auth) store.Auth {
+	return store.Auth{
+		Kind: a.Type, Secret: a.Secret, Header: a.Header, User: a.User, ClientID: a.ClientID,
+		AuthorizationURL: a.AuthorizationURL, TokenURL: a.TokenURL, Scopes: a.Scopes, TokenAuth: a.TokenAuth, Port: a.Port, Origins: a.Origins,
+	}
 }
 
 type own struct {
@@ -40,6 +66,8 @@ func entryOf(c store.ServerConfig) entry {
 	}
 	if c.Transport == store.TransportHTTP {
 		e.Type, e.URL, e.Headers = "http", c.URL, c.Headers
+		a := c.Auth
+		e.Auth = auth{a.Kind, a.Secret, a.Header, a.User, a.ClientID, a.AuthorizationURL, a.TokenURL, a.Scopes, a.TokenAuth, a.Port, a.Origins}
 	} else {
 		e.Command, e.Args, e.Env, e.Cwd = c.Command, c.Args, c.Env, c.Dir
 	}
@@ -118,6 +146,7 @@ func decodeServer(name string, v *hujson.Value) (store.ServerConfig, error) {
 	}
 	if c.Transport == store.TransportHTTP {
 		c.URL, c.Headers = url, r.values("headers")
+		c.Auth = r.auth("auth")
 	} else {
 		c.Command, c.Args, c.Env, c.Dir = command, r.texts("args"), r.values("env"), r.text("cwd")
 	}
@@ -233,6 +262,42 @@ func (r *reader) values(key string) map[string]store.Value {
 		out[memberName(&o.Members[i])] = store.Value(s)
 	}
 	return out
+}
+
+// auth reads how one signs in.
+func (r *reader) auth(key string) store.Auth {
+	v := r.get(key)
+	if v == nil {
+		return store.Auth{}
+	}
+	o := object(v)
+	if o == nil {
+		r.fail(key, "an object")
+		return store.Auth{}
+	}
+	in := reader{o: o}
+	a := store.Auth{
+		Kind: store.AuthKind(in.text("type")), Secret: store.Value(in.text("secret")), Header: in.text("header"), User: in.text("user"),
+		ClientID: in.text("client_id"), AuthorizationURL: in.text("authorization_url"), TokenURL: in.text("token_url"),
+		Scopes: in.texts("scopes"), TokenAuth: in.text("token_auth"), Port: in.number("port"), Origins: in.texts("origins"),
+	}
+	if in.err != nil && r.err == nil {
+		r.err = fmt.Errorf("in %q, %w", key, in.err)
+	}
+	return a
+}
+
+func (r *reader) number(key string) int {
+	v := r.get(key)
+	if v == nil {
+		return 0
+	}
+	n, ok := v.Value.(hujson.Literal)
+	if !ok || n.Kind() != '0' || n.Int() < 0 || n.Int() > 1<<30 {
+		r.fail(key, "a number")
+		return 0
+	}
+	return int(n.Int())
 }
 
 // checkServers says what is wrong with a list that is to be written.

@@ -141,6 +141,14 @@ func (e *editor) draft() (setup.Draft, bool) {
 	if e.transport == store.TransportHTTP {
 		c.URL = strings.TrimSpace(e.address.Text())
 		c.Managed = e.mode.on.Checked
+		if e.base.Config.Transport == store.TransportHTTP {
+			c.Auth = e.base.Config.Auth
+			for _, ref := range c.Auth.Secret.Refs() {
+				if s, typed := e.base.Secrets[ref]; typed {
+					d.Secrets[ref] = s
+				}
+			}
+		}
 		if u, err := url.Parse(c.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 			wrong(e.address, "This is no address. It should look like https://example.com/mcp.")
 		} else if u.User != nil {
