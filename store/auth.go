@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -66,6 +67,25 @@ const (
 // SignInSecret names what is kept of the sign-in at a server: its tokens and
 // what it is registered as, by issuer.
 func SignInSecret(id string) SecretRef { return ServerSecret(id, "auth", "session") }
+
+// StaticHeader returns the header that a Static way to sign in sends. An error
+// of lookup is returned as it is.
+func (a Auth) StaticHeader(lookup func(SecretRef) (Secret, error)) (name string, value Secret, err error) {
+	s, err := a.Secret.Expand(lookup)
+	if err != nil {
+		return "", Secret{}, err
+	}
+	switch a.Kind {
+	case AuthHeader:
+		return a.Header, s, nil
+	case AuthBasic: // RFC 7617
+		pair := base64.StdEncoding.EncodeToString([]byte(a.User + ":" + s.Reveal()))
+		return "Authorization", NewSecret("Basic " + pair), nil
+	case AuthBearer:
+		return "Authorization", NewSecret("Bearer " + s.Reveal()), nil
+	}
+	return "", Secret{}, fmt.Errorf("the way to sign in %q has no header that is known beforehand (%w)", a.Kind, ErrInvalid)
+}
 
 // Zero reports whether nothing is configured.
 func (a Auth) Zero() bool {

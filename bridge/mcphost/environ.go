@@ -118,6 +118,14 @@ func (m *Manager) resolve(ctx context.Context, c store.ServerConfig, path string
 	if err != nil {
 		return received{}, err
 	}
+	if c.Auth.Static() {
+		name, value, err := c.Auth.StaticHeader(lookup)
+		if err != nil {
+			return received{}, err
+		}
+		headers[name] = value.Reveal()
+		secrets = append(secrets, value.Reveal()) // basic writes it in another way
+	}
 	for name, v := range headers {
 		if strings.ContainsAny(v, "\r\n") {
 			return received{}, fmt.Errorf("the value of the header %s contains a line break; type it again (%w)", name, store.ErrInvalid)

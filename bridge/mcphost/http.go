@@ -37,6 +37,7 @@ type httpLink struct {
 	headers map[string]string
 	life    context.Context // ends every request
 	secrets *tools.Redactor // for what is said of a failure
+	signIn  bool            // a person, or the program, can sign in
 
 	mu   sync.Mutex // protects last
 	last httpAnswer
@@ -60,7 +61,7 @@ func (m *Manager) connectHTTP(ctx context.Context, p plan, log *serverLog, e *er
 	for _, listen := range []bool{true, false} {
 		life, end := context.WithCancel(context.Background())
 		k := newLink(p.config, log, p.given.redactor)
-		k.http = &httpLink{base: m.o.HTTP, origin: originOf(target), address: p.config.URL, headers: p.given.headers, life: life, secrets: p.given.redactor}
+		k.http = &httpLink{base: p.account.over(m.o.HTTP, originOf(target)), signIn: p.account != nil, origin: originOf(target), address: p.config.URL, headers: p.given.headers, life: life, secrets: p.given.redactor}
 		k.end = func() {
 			if k.session != nil {
 				closed := make(chan struct{})

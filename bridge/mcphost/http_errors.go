@@ -70,7 +70,10 @@ func (h *httpLink) explain(err error) error {
 		verify   *tls.CertificateVerificationError
 		timeout  net.Error
 	)
+	var signIn *signInError
 	switch {
+	case errors.As(from, &signIn):
+		return &httpError{h.secrets.Text(signIn.Error()), err, signIn.passing()}
 	case errors.As(err, &redirect), errors.As(from, &redirect):
 		return say(false, "%s sends its visitors on to %s, which is another server. If that is right, write that address into its settings.", host, visible(cut(redirect.target(), 300)))
 	case errors.As(from, &dns):
@@ -93,6 +96,8 @@ func (h *httpLink) explain(err error) error {
 		return say(true, "There is no way to %s. Check whether you are online.", host)
 	}
 	switch {
+	case last.status == http.StatusUnauthorized && h.signIn:
+		return say(false, "%s asks who you are (401). Sign in; or, if it gave you a token, edit the server and add the header Authorization with the value \"Bearer \" and your token, marked as secret.", host)
 	case last.status == http.StatusUnauthorized:
 		return say(false, "%s asks who you are (401). Edit the server and add the header Authorization with the value \"Bearer \" and your token, marked as secret.", host)
 	case last.status == http.StatusForbidden:

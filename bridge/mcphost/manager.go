@@ -47,7 +47,9 @@ type server struct {
 	link   *link // the live connection; nil unless Ready
 	log    *serverLog
 	era    *era
-	hurry  chan<- struct{} // makes a life try again at once; nil if none waits to
+	// account is the sign-in; nil where there is none to be had.
+	account *account
+	hurry   chan<- struct{} // makes a life try again at once; nil if none waits to
 }
 
 // view is a snapshot of all servers. It does not change.
@@ -103,6 +105,7 @@ func (m *Manager) Apply(configs []store.ServerConfig) {
 			m.halt(s, Stopped)
 			m.endings[id] = s.ending
 			s.log.close(s.ending)
+			s.account.stop()
 			delete(m.servers, id)
 		}
 	}
@@ -121,6 +124,8 @@ func (m *Manager) reconcile(c store.ServerConfig) {
 	s.status.Server = c
 	if changed {
 		s.era = &era{}
+		s.account.stop()
+		s.account = m.newAccount(c)
 	}
 	switch {
 	case c.Disabled:
@@ -216,8 +221,9 @@ func (m *Manager) publish() {
 	v := view{servers: make(map[string]serverView, len(m.order)), statuses: make([]Status, 0, len(m.order))}
 	for _, id := range m.order {
 		s := m.servers[id]
-		v.statuses = append(v.statuses, s.status)
 		status := s.status
+		status.SignIn = s.account.view()
+		v.statuses = append(v.statuses, status)
 		v.servers[id] = serverView{&status, s.link, s.hurry}
 		if status.State == Ready {
 			v.tools = append(v.tools, status.Tools...)

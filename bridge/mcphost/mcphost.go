@@ -44,11 +44,25 @@ type Secrets interface {
 	Get(ctx context.Context, ref store.SecretRef) (store.Secret, error)
 }
 
+// SignIns keeps what a sign-in leaves: tokens, and what the program is
+// registered as. The errors are those of Secrets.
+type SignIns interface {
+	Secrets
+	Set(ctx context.Context, ref store.SecretRef, value store.Secret) error
+	Remove(ctx context.Context, ref store.SecretRef) error
+}
+
 // Options is what a Manager is made of. Gate and Secrets are required; a zero
 // duration means the default that is named with it.
 type Options struct {
 	Gate    Gate
 	Secrets Secrets
+	// SignIns keeps sign-ins; nil means that they last as long as the manager.
+	SignIns SignIns
+	// ClientDocument is the https address of the client id metadata document
+	// that describes this program to authorization servers; empty where none is
+	// published.
+	ClientDocument string
 	// Environ is the environment of this program, of which servers inherit a
 	// few variables; nil means none.
 	Environ func() []string
@@ -73,6 +87,7 @@ type Options struct {
 	CallMax         time.Duration // of a call in all; 10 min
 	BackoffMin      time.Duration // first wait before a crashed server is started again; 1 s
 	BackoffMax      time.Duration // longest such wait; 60 s
+	SignInLimit     time.Duration // that a person has to sign in; 5 min
 }
 
 func (o Options) withDefaults() Options {
@@ -143,4 +158,6 @@ type Status struct {
 	// itself anything; nothing is looked up by it.
 	PeerName    string
 	PeerVersion string
+	// SignIn says how the sign-in stands; nil where there is none to be had.
+	SignIn *SignIn
 }

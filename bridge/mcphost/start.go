@@ -20,6 +20,8 @@ type plan struct {
 	config store.ServerConfig
 	spec   processSpec
 	given  received
+	// account is the sign-in; nil where there is none to be had.
+	account *account
 }
 
 // plan looks up what the configuration refers to: secrets, the program, the
@@ -36,6 +38,9 @@ func (m *Manager) plan(ctx context.Context, c store.ServerConfig) (plan, error) 
 	var err error
 	if p.given, err = m.resolve(ctx, c, m.path.join(path)); err != nil {
 		return plan{}, sentence(upper(err.Error())+".", err)
+	}
+	if p.account = m.accountFor(c, p.given.config.URL); p.account != nil {
+		p.given.redactor = p.given.redactor.And(p.account.secrets)
 	}
 	c = p.given.config
 	p.config = c

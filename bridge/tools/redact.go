@@ -23,6 +23,27 @@ const redactDefinitionFrom = 8
 type Redactor struct {
 	values []string  // longest first
 	first  [256]bool // how values begin
+	// later is what became known since, such as tokens that were renewed.
+	later func() *Redactor
+}
+
+// And returns a Redactor that also replaces what later gives, which is asked at
+// each use and may return nil. Streams do without it.
+func (r *Redactor) And(later func() *Redactor) *Redactor {
+	if r == nil {
+		return &Redactor{later: later}
+	}
+	both := *r
+	both.later = later
+	return &both
+}
+
+// since returns what became known later; nil if nothing did.
+func (r *Redactor) since() *Redactor {
+	if r.later == nil {
+		return nil
+	}
+	return r.later()
 }
 
 // NewRedactor takes the values as they are, as JSON and addresses write them,
@@ -86,7 +107,7 @@ func (r *Redactor) Text(s string) string {
 			s = strings.ReplaceAll(s, v, Redacted)
 		}
 	}
-	return s
+	return r.since().Text(s)
 }
 
 // Bytes returns b without secrets; b itself stays as it is.
@@ -99,7 +120,7 @@ func (r *Redactor) Bytes(b []byte) []byte {
 			b = bytes.ReplaceAll(b, []byte(v), []byte(Redacted))
 		}
 	}
-	return b
+	return r.since().Bytes(b)
 }
 
 // JSON returns a JSON document without secrets, which is JSON still. What has
@@ -108,6 +129,7 @@ func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage {
 	if r == nil {
 		return raw
 	}
+	raw = r.since().JSON(raw)
 	v, err := decodeJSON(raw)
 	if err != nil {
 		return nil // it was read before, so this does not happen
@@ -130,6 +152,7 @@ func (r *Redactor) Definition(raw json.RawMessage) json.RawMessage {
 	if r == nil {
 		return raw
 	}
+	raw = r.since().Definition(raw)
 	v, err := decodeJSON(raw)
 	if err != nil {
 		return raw
