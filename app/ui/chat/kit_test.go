@@ -44,12 +44,14 @@ type engine struct {
 	turns []turn   // the next turns
 	sent  []string // texts of the turns so far
 	fail  error    // of the next reading call
-	tick  time.Time
-	kin   map[string]map[string][]string // by conversation: what Siblings returns
-	gone  map[string][]store.Message     // by a message's id: the chain that SwitchBranch shows
-	use   chat.ContextUse
-	offer chat.ToolOffer
-	asked []string // what was asked for besides, in words
+	// refused is why the next turn does not begin.
+	refused error
+	tick    time.Time
+	kin     map[string]map[string][]string // by conversation: what Siblings returns
+	gone    map[string][]store.Message     // by a message's id: the chain that SwitchBranch shows
+	use     chat.ContextUse
+	offer   chat.ToolOffer
+	asked   []string // what was asked for besides, in words
 	// titled makes WatchTitles yield; waits is told while it waits.
 	titled chan struct{}
 	waits  func(n int)
@@ -195,15 +197,10 @@ func (e *engine) turnFrom(ctx context.Context, id, message, text string, by chat
 		e.mu.Lock()
 		before := e.said[id]
 		i := slices.IndexFunc(before, func(m store.Message) bool { return m.ID == message })
-		refused := e.failure()
-		if i >= 0 && refused == nil {
+		if i >= 0 && e.refused == nil {
 			e.said[id] = slices.Clone(before[:i])
 		}
 		e.mu.Unlock()
-		if refused != nil {
-			yield(nil, refused)
-			return
-		}
 		e.Send(ctx, id, text, by)(yield)
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -288,6 +285,12 @@ func (e *engine) ToolOffer(context.Context, store.Conversation) (chat.ToolOffer,
 func (e *engine) Send(ctx context.Context, id, text string, by chat.Approver) iter.Seq2[chat.Event, error] {
 	return func(yield func(chat.Event, error) bool) {
 		e.mu.Lock()
+		if refused := e.refused; refused != nil {
+			e.refused = nil
+			e.mu.Unlock()
+			yield(nil, refused)
+			return
+		}
 		e.sent = append(e.sent, text)
 		var script turn
 		if len(e.turns) > 0 {
@@ -436,7 +439,8 @@ type bench struct {
 	p      *Page
 	opened []string
 
-	mu      sync.Mutex // protects queue, active and most
+	mu      sync.Mutex // protects now, queue, active and most
+	now     time.Time
 	queue   []func()
 	ready   chan struct{}
 	running sync.WaitGroup
@@ -452,7 +456,7 @@ func newBench(t *testing.T, e *engine) *bench {
 // benchIn puts the page into a window.
 func benchIn(t *testing.T, e *engine, w fyne.Window) *bench {
 	t.Helper()
-	b := &bench{t: t, e: e, w: w, ready: make(chan struct{}, 1)}
+	b := &bench{t: t, e: e, w: w, now: noon, ready: make(chan struct{}, 1)}
 	e.waits = b.work
 	ctx, cancel := context.WithCancel(context.Background())
 	b.p = New(Options{
@@ -467,9 +471,13 @@ func benchIn(t *testing.T, e *engine, w fyne.Window) *bench {
 				})
 			},
 		},
-		Clipboard:   test.NewClipboard(),
-		OpenURL:     func(u *url.URL) error { b.opened = append(b.opened, u.String()); return nil },
-		Now:         func() time.Time { return noon },
+		Clipboard: test.NewClipboard(),
+		OpenURL:   func(u *url.URL) error { b.opened = append(b.opened, u.String()); return nil },
+		Now: func() time.Time {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.now
+		},
 		OpenServers: func() { b.opened = append(b.opened, "servers") }, OpenSettings: func() { b.opened = append(b.opened, "settings") },
 	})
 	t.Cleanup(func() {
@@ -483,6 +491,13 @@ func benchIn(t *testing.T, e *engine, w fyne.Window) *bench {
 	b.p.Shown()
 	b.settle()
 	return b
+}
+
+// pass lets time go by.
+func (b *bench) pass(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now = b.now.Add(d)
 }
 
 // lay places everything again, as a running window does in each frame.
