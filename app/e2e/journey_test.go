@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -22,8 +23,10 @@ const (
 
 // TestJourney is what Drawbridge exists for: a person adds two servers by
 // clicking, types a key, writes a message, allows the call and reads what it
-// gave; switches the tool off, and the model is not offered it any more; and
-// finds the conversation again after the program was killed.
+// gave; switches the tool off, and the model is not offered it any more; writes
+// a message in another way and has an answer made again, each on a branch of its
+// own; waits with the program until the provider takes more requests; and finds
+// the conversation again after the program was killed.
 func TestJourney(t *testing.T) {
 	s := newStage(t, whole)
 	node := s.node()
@@ -86,12 +89,15 @@ func TestJourney(t *testing.T) {
 		t.Errorf("after echo was switched off, the request offers %v", third.tools())
 	}
 
+	s.branches(proxy)
+	s.retries(proxy)
+
 	// The program is killed in the middle of its life, and everything is there.
 	s.app.Kill()
 	s.open()
-	s.click(driver.Contains("SAY-IT-BACK").Kind("row"))
-	s.see(driver.Contains("The tool on your computer answered"))
-	s.see(driver.Contains("I can only use what is left"))
+	s.click(driver.Contains("Over the bridge and back").Kind("row"))
+	s.see(driver.Contains("The second try went through."))
+	s.see(driver.Contains("That was said better"))
 	s.picture("after-restart")
 	s.page("Servers")
 	s.see(driver.Contains("ready, 14 tools"))
@@ -115,6 +121,55 @@ func TestJourney(t *testing.T) {
 		if strings.Contains(p.Command, "modelcontextprotocol") {
 			t.Errorf("a server outlives the program: %v", p)
 		}
+	}
+}
+
+// branches edits a message and has an answer made again, and goes from one
+// branch to the other.
+func (s *stage) branches(proxy *standin.Proxy) {
+	s.t.Helper()
+	s.see(driver.Text("Over the bridge and back").Kind("row")) // the title came aside
+	s.click(driver.Text("Edit message").Last())
+	s.see(driver.Contains("Editing a message"))
+	s.picture("editing")
+	s.say("SAID-BETTER, please.")
+	s.see(driver.Contains("That was said better"))
+	s.see(driver.Text("2 of 2").Kind("foot"))
+	s.gone(driver.Contains("I can only use what is left"))
+	s.gone(driver.Contains("WHAT-IS-LEFT"))
+	s.click(driver.Text("Show the one before"))
+	s.see(driver.Contains("I can only use what is left"))
+	s.see(driver.Text("1 of 2").Kind("foot"))
+	s.gone(driver.Contains("That was said better"))
+	s.picture("branch")
+	s.click(driver.Text("Show the one after"))
+	s.see(driver.Contains("That was said better"))
+
+	edited := s.request(proxy, 3)
+	if !strings.Contains(edited.text, "SAID-BETTER") || !strings.Contains(edited.text, "SAY-IT-BACK") || strings.Contains(edited.text, "WHAT-IS-LEFT") {
+		s.t.Errorf("after the message was edited, the request is %s", edited.text)
+	}
+	s.click(driver.Text("Regenerate answer").Last())
+	again := s.request(proxy, 4)
+	if again.text != edited.text {
+		s.t.Errorf("the answer was made again with %s", again.text)
+	}
+	s.see(driver.Text("2 of 2 · 3.7k in, 21 out").Kind("foot"))
+	s.see(driver.Contains("That was said better"))
+	s.picture("regenerated")
+}
+
+// retries has the provider refuse a request for now: the program counts down,
+// and asks again by itself.
+func (s *stage) retries(proxy *standin.Proxy) {
+	s.t.Helper()
+	s.say("TOO-MANY at once?")
+	s.see(driver.Like(`Trying again in \d+ s · 2 of 4 · .*Slow down, please`))
+	s.picture("retrying")
+	s.see(driver.Contains("The second try went through."))
+	s.gone(driver.Contains("Trying again"))
+	if a, b := s.request(proxy, 5), s.request(proxy, 6); a.text != b.text || !strings.Contains(a.text, "TOO-MANY") {
+		s.t.Errorf("what was repeated is\n%s\nand then\n%s", a.text, b.text)
 	}
 }
 
@@ -183,10 +238,13 @@ type modelRequest struct {
 	}
 }
 
-// request waits for a request to the Responses API, counted from 0.
+// request waits for a request to the Responses API, counted from 0. That for the
+// title, which offers no tools and comes at any time, does not count.
 func (s *stage) request(proxy *standin.Proxy, index int) (m modelRequest) {
 	s.t.Helper()
-	r, err := proxy.Wait(s.ctx, index, func(r standin.Request) bool { return r.Path == "/v1/responses" })
+	r, err := proxy.Wait(s.ctx, index, func(r standin.Request) bool {
+		return r.Path == "/v1/responses" && bytes.Contains(r.Body, []byte(`"tools":`))
+	})
 	s.must(err)
 	m.text = string(r.Body)
 	s.must(json.Unmarshal(r.Body, &m.body))

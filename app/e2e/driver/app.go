@@ -196,10 +196,14 @@ func (a *App) place(ctx context.Context, m Match) (s spot, err error) {
 		case len(can) == 0:
 			before = ""
 			return why
-		case len(can) > 1 && !m.first:
+		case len(can) > 1 && !m.first && !m.last:
 			return fmt.Errorf("there are %d: %v", len(can), can)
 		}
-		n := slices.MinFunc(can, func(a, b Node) int { return cmp.Or(cmp.Compare(a.Y, b.Y), cmp.Compare(a.X, b.X)) })
+		reading := func(a, b Node) int { return cmp.Or(cmp.Compare(a.Y, b.Y), cmp.Compare(a.X, b.X)) }
+		n := slices.MinFunc(can, reading)
+		if m.last {
+			n = slices.MaxFunc(can, reading)
+		}
 		if now := n.String(); now != before {
 			before = now
 			return fmt.Errorf("%v moves", n)

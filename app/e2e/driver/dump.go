@@ -80,6 +80,7 @@ type Match struct {
 	what  string
 	fits  func(Node) bool
 	first bool
+	last  bool
 }
 
 // String says what is looked for.
@@ -125,6 +126,13 @@ func (m Match) Where(what string, accepts func(Node) bool) Match {
 func (m Match) First() Match {
 	m.what = "the first " + m.what
 	m.first = true
+	return m
+}
+
+// Last takes of several that match the one that a person reads last.
+func (m Match) Last() Match {
+	m.what = "the last " + m.what
+	m.last = true
 	return m
 }
 

@@ -29,22 +29,25 @@ func (p *Page) foot(id string) transcript.Foot {
 	a := t.about[message]
 	var f transcript.Foot
 	free := p.current != "" && p.runs[p.current] == nil
-	branch := transcript.FootAction{Label: "Branch into a new conversation", Icon: theme.IconBranch, Do: func() { p.fork(message) }}
-	switch {
-	case a.role == store.RoleUser:
-		f.Copy = func() string { return e.text }
+	when := func(do func()) func() { // nothing changes while a turn runs
 		if free {
-			f.Actions = []transcript.FootAction{{Label: "Edit message", Icon: theme.IconEdit, Do: func() { p.edit(message, e.text) }}, branch}
+			return do
 		}
-	default:
+		return nil
+	}
+	if a.role == store.RoleUser {
+		f.Copy = func() string { return e.text }
+		f.Actions = append(f.Actions, transcript.FootAction{Label: "Edit message", Icon: theme.IconEdit, Do: when(func() { p.edit(message, e.text) })})
+	} else {
 		if e.kind == kindAnswer {
 			f.Copy = func() string { return t.answerText(message) }
 		}
 		f.Info = usageText(a.usage, p.o.Engine.Limits(a.model))
-		if free {
-			f.Actions = []transcript.FootAction{{Label: "Regenerate answer", Icon: theme.IconRestart, Do: func() { p.start(p.current, request{regenerate: message}) }}, branch}
-		}
+		f.Actions = append(f.Actions, transcript.FootAction{
+			Label: "Regenerate answer", Icon: theme.IconRestart, Do: when(func() { p.start(p.current, request{regenerate: message}) }),
+		})
 	}
+	f.Actions = append(f.Actions, transcript.FootAction{Label: "Branch into a new conversation", Icon: theme.IconBranch, Do: when(func() { p.fork(message) })})
 	if all := t.siblings[message]; len(all) > 1 {
 		f.At, f.Of = slices.Index(all, message)+1, len(all)
 		if free {

@@ -19,13 +19,14 @@ type Foot struct {
 	// At and Of say which of several messages in the same place is shown,
 	// counted from 1. Nothing is shown where Of is below 2.
 	At, Of int
-	// Turn goes to the message at that place; nil shows the numbers alone.
+	// Turn goes to the message at that place; it cannot be gone to while Turn is
+	// nil.
 	Turn    func(at int)
 	Actions []FootAction
 	Info    string // small words beside the buttons
 }
 
-// FootAction is a button of a Foot.
+// FootAction is a button of a Foot. It cannot be pressed while Do is nil.
 type FootAction struct {
 	Label string
 	Icon  look.IconName
@@ -105,7 +106,7 @@ func (f *foot) set(now Foot) {
 		do    func()
 	}
 	var list []wanted
-	if now.Of > 1 && now.Turn != nil {
+	if now.Of > 1 {
 		turn := func(by int) func() {
 			return func() {
 				if at := f.now.At + by; f.now.Turn != nil && at >= 1 && at <= f.now.Of {
@@ -137,13 +138,14 @@ func (f *foot) set(now Foot) {
 			b.OnFocus = f.reveal
 		}
 		b.OnTapped = w.do
+		able(b, w.do != nil)
 		f.buttons = append(f.buttons, b)
 	}
 	f.before, f.after = nil, nil
-	if now.Of > 1 && now.Turn != nil {
+	if now.Of > 1 {
 		f.before, f.after = f.buttons[0], f.buttons[1]
-		able(f.before, now.At > 1)
-		able(f.after, now.At < now.Of)
+		able(f.before, now.Turn != nil && now.At > 1)
+		able(f.after, now.Turn != nil && now.At < now.Of)
 	}
 	f.Refresh()
 }
@@ -202,28 +204,23 @@ func (r *footRenderer) Layout(size fyne.Size) {
 		o.Resize(s)
 		o.Move(fyne.NewPos(x, (size.Height-s.Height)/2))
 	}
-	placeWidth := float32(0)
-	if r.place.Text != "" {
-		placeWidth = r.place.MinSize().Width + 6
+	width, place := float32(len(f.buttons))*footStep, r.place.MinSize()
+	if f.before != nil {
+		width += place.Width
 	}
 	// The glyph of a button stands 5 from its edge, which here is made even
 	// with the text above.
 	x := float32(-5)
 	if f.right {
-		x = size.Width - float32(len(f.buttons))*footStep - placeWidth + 7
+		x = size.Width - width + 7
 	}
 	rest := f.buttons
 	if f.before != nil {
 		put(f.buttons[0], x, fyne.NewSquareSize(24))
-		x += footStep - 1
-		put(r.place, x, r.place.MinSize())
-		x += placeWidth - 5
-		put(f.buttons[1], x, fyne.NewSquareSize(24))
-		x += footStep
+		put(r.place, x+footStep-1, place)
+		put(f.buttons[1], x+footStep-2+place.Width, fyne.NewSquareSize(24))
+		x += 2*footStep + place.Width
 		rest = f.buttons[2:]
-	} else if placeWidth > 0 {
-		put(r.place, x+5, r.place.MinSize())
-		x += placeWidth + 4
 	}
 	for _, b := range rest {
 		put(b, x, fyne.NewSquareSize(24))

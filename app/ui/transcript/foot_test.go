@@ -29,10 +29,12 @@ func TestFoot(t *testing.T) {
 	resting := false
 	v, w := show(t, 700, 500, Options{Foot: func(id string) Foot {
 		f := Foot{Copy: func() string { return id }, Info: "12 tokens"}
+		f.At, f.Of = at, 3
 		if resting {
+			f.Actions = []FootAction{{Label: "Again", Icon: look.IconRestart}}
 			return f
 		}
-		f.At, f.Of, f.Turn = at, 3, func(to int) { did = append(did, "turn"); at = to }
+		f.Turn = func(to int) { did = append(did, "turn"); at = to }
 		f.Actions = []FootAction{{Label: "Again", Icon: look.IconRestart, Do: func() { did = append(did, "again "+id) }}}
 		return f
 	}})
@@ -69,8 +71,24 @@ func TestFoot(t *testing.T) {
 	}
 	resting = true
 	v.RefreshFeet()
-	if len(f.buttons) != 1 || f.buttons[0].Label != "Copy message" || f.DumpText() != "12 tokens" {
-		t.Errorf("while a turn runs there are %d buttons and %q", len(f.buttons), f.DumpText())
+	for _, b := range f.buttons {
+		if b.Disabled() == (b.Label == "Copy message") {
+			t.Errorf("while a turn runs, %q is disabled: %v", b.Label, b.Disabled())
+		}
+	}
+	resting = false
+	v.RefreshFeet()
+	if again.Disabled() || f.before.Disabled() || !f.after.Disabled() {
+		t.Error("afterwards not everything can be pressed again")
+	}
+	// The rows of both sides end, or begin, where the text does.
+	right := footIn(t, v, "u")
+	last := right.buttons[len(right.buttons)-1]
+	if edge := last.Position().X + 24 - 5; edge != right.Size().Width {
+		t.Errorf("the last glyph of the person's row ends at %v of %v", edge, right.Size().Width)
+	}
+	if edge := f.buttons[0].Position().X + 5; edge != 0 {
+		t.Errorf("the first glyph of the model's row begins at %v", edge)
 	}
 }
 
