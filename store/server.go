@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -46,12 +47,16 @@ type ServerConfig struct {
 	Managed bool
 	// Serial has the calls of one step run in turn on this server.
 	Serial bool
+	// Roots are folders, as full paths, that the server is told of when it asks
+	// where it may work. It is not kept from others by that.
+	Roots []string
 }
 
 // Hash identifies everything that a person approves when they approve a
 // server: transport, command, arguments, the names of environment and headers,
 // their literal values and references, folder and URL, and that the server is
-// handed to providers, since its headers go there, and how one signs in. The values of secrets are
+// handed to providers, since its headers go there, how one signs in, and the
+// folders that it is told of. The values of secrets are
 // not part of it, so that a token can be renewed. Name, Disabled and Serial are
 // not part of it either.
 func (c ServerConfig) Hash() string {
@@ -74,9 +79,10 @@ func (c ServerConfig) Hash() string {
 		Env       []pair
 		Dir, URL  string
 		Headers   []pair
-		Managed   bool  `json:",omitempty"`
-		Auth      *Auth `json:",omitempty"`
-	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed, auth})
+		Managed   bool     `json:",omitempty"`
+		Auth      *Auth    `json:",omitempty"`
+		Roots     []string `json:",omitempty"`
+	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed, auth, c.Roots})
 	if err != nil {
 		panic("store: strings always encode: " + err.Error())
 	}
@@ -99,6 +105,7 @@ func (c ServerConfig) Refs() []SecretRef {
 // Clone returns a copy that shares nothing with c.
 func (c ServerConfig) Clone() ServerConfig {
 	c.Args = slices.Clone(c.Args)
+	c.Roots = slices.Clone(c.Roots)
 	c.Env = maps.Clone(c.Env)
 	c.Headers = maps.Clone(c.Headers)
 	c.Auth = c.Auth.clone()
@@ -173,6 +180,11 @@ func (c ServerConfig) Validate() error {
 	}
 	if c.Transport != TransportHTTP && !c.Auth.Zero() {
 		return bad("only a server with an address can be signed in to; a program gets what it needs in its environment")
+	}
+	for _, dir := range c.Roots {
+		if !filepath.IsAbs(dir) || strings.ContainsRune(dir, 0) {
+			return bad("the granted folder %q is no full path", dir)
+		}
 	}
 	for _, ref := range c.Refs() {
 		if !ref.MayUse(c.ID) {

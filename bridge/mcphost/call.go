@@ -43,6 +43,9 @@ func (m *Manager) Call(ctx context.Context, ref tools.Ref, args json.RawMessage,
 		if errors.Is(err, errUnsent) && try < 2 {
 			continue // the link is dead; live waits for the next one
 		}
+		if err == nil {
+			result = m.checkOutput(tool, result)
+		}
 		result.Started, result.Elapsed = started, time.Since(started)
 		return result, err
 	}
@@ -89,8 +92,7 @@ func (m *Manager) live(ctx context.Context, id string) (*link, error) {
 }
 
 // failed says why there is no result.
-func (k *link) failed(ctx context.Context, o Options, err error, answer *capture) (tools.Result, error) {
-	cause := context.Cause(ctx)
+func (k *link) failed(cause error, o Options, err error, answer *capture) (tools.Result, error) {
 	switch {
 	case errors.Is(cause, errIdle):
 		return tools.Result{}, sentence(fmt.Sprintf("The server %q gave no sign of life for %s, so the call was given up. Whether it did something is not known.", k.name, o.CallIdle), cause)
@@ -106,6 +108,9 @@ func (k *link) failed(ctx context.Context, o Options, err error, answer *capture
 	}
 	if long := (*tooLongError)(nil); errors.As(err, &long) {
 		return tools.Result{}, sentence(fmt.Sprintf("The server %q answered with %s. Ask for less at a time.", k.name, long), err)
+	}
+	if in := (*inputError)(nil); errors.As(err, &in) {
+		return tools.ErrorResult(k.redactor.Text(fmt.Sprintf("The server %q did not finish the call: %s.", k.name, in))), nil
 	}
 	if said := answer.refusal(); said != nil {
 		return tools.ErrorResult(fmt.Sprintf("The server %q refused the call: %s (code %d)", k.name, cut(k.redactor.Text(visible(said.Message)), 4<<10), said.Code)), nil

@@ -1,7 +1,6 @@
 package mcphost
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -113,12 +112,6 @@ func (c *capture) release() {
 	}
 }
 
-// wantsInput reports whether a result may be a request for input, which the
-// SDK answers and repeats the call.
-func wantsInput(raw json.RawMessage) bool {
-	return bytes.Contains(raw, []byte("input_required")) || bytes.Contains(raw, []byte("inputRequests"))
-}
-
 // middleware stands between us and the SDK's sending side. It bounds the
 // question which era a server speaks, and forgives an answer that the SDK
 // cannot decode where the capture has it.
@@ -142,6 +135,13 @@ func middleware(discover time.Duration, probe *era) mcp.Middleware {
 					list.TTLMs = 0 // each listing asks the server
 				}
 				return res, nil
+			case "resources/list", "resources/templates/list", "resources/read", "prompts/list", "prompts/get", "completion/complete":
+				// What the SDK would keep of these is kept by us, with a bound.
+				res, err := next(ctx, method, req)
+				if c := captureFrom(ctx); c != nil && c.result() != nil {
+					return emptyResult(method), nil
+				}
+				return res, err
 			}
 			return next(ctx, method, req)
 		}

@@ -3,23 +3,28 @@ package mcphost
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
+	"context"
 	"net/http"
+	"sync"
 	"time"
 )
 
-// listen keeps the stream open on which a server of the older era says that its
-// tools changed, where it announced that it does. Losing it, or not having it,
+// listen keeps the stream open on which a server of the older era says that
+// something changed, where it announced that it does. Losing it, or not having it,
 // does the session no harm. It ends with the link.
 func (k *link) listen(o Options) {
 	hello := k.session.InitializeResult()
-	if hello.ProtocolVersion > olderEra || hello.Capabilities == nil || hello.Capabilities.Tools == nil || !hello.Capabilities.Tools.ListChanged {
+	if hello.ProtocolVersion > olderEra || !announces(hello.Capabilities) && o.Elicitor == nil && len(k.roots) == 0 {
 		return
 	}
+	heard := make(chan struct{})
+	k.heard = heard
+	var once sync.Once
 	go func() {
+		defer once.Do(func() { close(heard) })
 		for failures := 1; ; failures++ {
 			began := time.Now()
-			again := k.listenOnce(hello.ProtocolVersion)
+			again := k.listenOnce(hello.ProtocolVersion, o.Elicitor, func() { once.Do(func() { close(heard) }) })
 			if !again || k.isDead() {
 				return
 			}
@@ -38,9 +43,14 @@ func (k *link) listen(o Options) {
 	}()
 }
 
+// heardWithin is how long a start waits for the stream to be open: what a server
+// asks while it runs a call is lost before that.
+const heardWithin = 250 * time.Millisecond
+
 // listenOnce reads the stream until it ends, and reports whether to open it
-// again: not if the server has none.
-func (k *link) listenOnce(version string) bool {
+// again: not if the server has none. opened is called when the answer begins, or
+// there is none.
+func (k *link) listenOnce(version string, by Elicitor, opened func()) bool {
 	req, err := http.NewRequestWithContext(k.http.life, http.MethodGet, k.http.address, nil)
 	if err != nil {
 		return false
@@ -53,6 +63,7 @@ func (k *link) listenOnce(version string) bool {
 	// The answer of this stream is not what explains a failing call.
 	quiet := &httpLink{base: k.http.base, origin: k.http.origin, address: k.http.address, headers: k.http.headers, life: k.http.life}
 	resp, err := quiet.client().Do(req)
+	opened()
 	if err != nil {
 		return k.http.life.Err() == nil
 	}
@@ -63,6 +74,8 @@ func (k *link) listenOnce(version string) bool {
 	if resp.StatusCode >= 300 {
 		return true
 	}
+	asking := &httpAsking{k: k, client: quiet.client(), version: version, by: by, running: map[string]context.CancelFunc{}}
+	defer asking.end()
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(make([]byte, 0, 4<<10), messageMax)
 	for lines.Scan() {
@@ -70,19 +83,7 @@ func (k *link) listenOnce(version string) bool {
 		if !ok {
 			continue
 		}
-		var m struct {
-			Method string          `json:"method"`
-			Params json.RawMessage `json:"params"`
-		}
-		if json.Unmarshal(data, &m) != nil {
-			continue
-		}
-		switch m.Method {
-		case "notifications/tools/list_changed":
-			k.changed()
-		case "notifications/message":
-			k.events().said(logMessage(m.Params))
-		}
+		asking.take(data)
 	}
 	return true
 }

@@ -149,6 +149,8 @@ func (l *life) watch(k *link, fill func(*Status), since time.Time) error {
 		case <-relist:
 			relist = nil
 			timer.Reset(max(relistAfter, relistEvery-time.Since(last)))
+		case <-k.hasten:
+			timer.Reset(0)
 		case <-timer.C:
 			relist, last = k.relist, time.Now()
 			ctx, cancel := context.WithTimeoutCause(l.ctx, l.m.o.StartTimeout, errNoAnswer)
@@ -157,6 +159,8 @@ func (l *life) watch(k *link, fill func(*Status), since time.Time) error {
 			if err != nil {
 				if !k.isDead() && l.ctx.Err() == nil {
 					l.log.add(k.redactor.Text(fmt.Sprintf("its tools changed, but could not be listed: %v", err)))
+					k.catalogue.Store(k.catalogue.Load().postponed())
+					l.ready(k, fill)
 				}
 				continue
 			}

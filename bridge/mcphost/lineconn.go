@@ -29,10 +29,10 @@ const incomingMax = 64
 // gets. The calls must not block.
 type peerEvents struct {
 	progress func(params json.RawMessage)
-	changed  func()            // the list of tools
-	said     func(text string) // a log message of the protocol
-	stray    func(line []byte) // what is no message
-	note     func(text string) // something went wrong that the connection survives
+	// notice is any other notification of the server.
+	notice func(method string, params json.RawMessage)
+	stray  func(line []byte) // what is no message
+	note   func(text string) // something went wrong that the connection survives
 }
 
 // lineConn speaks newline-delimited JSON-RPC over a pair of streams, as
@@ -236,7 +236,7 @@ func decodeMessage(raw []byte) (jsonrpc.Message, error) {
 }
 
 // captured hands the result to who waits for it as it was sent. The SDK is
-// spared the work of decoding it too, unless the server wants an answer first.
+// spared the work of decoding it too.
 func (c *lineConn) captured(msg *jsonrpc.Response) {
 	c.mu.Lock()
 	capture := c.captures[msg.ID]
@@ -248,7 +248,7 @@ func (c *lineConn) captured(msg *jsonrpc.Response) {
 	var refusal *jsonrpc.Error
 	errors.As(msg.Error, &refusal)
 	capture.set(msg.Result, refusal)
-	if refusal == nil && !capture.keep && !wantsInput(msg.Result) {
+	if refusal == nil && !capture.keep {
 		msg.Result = json.RawMessage("{}")
 	}
 }
@@ -263,38 +263,20 @@ func (c *lineConn) request(msg *jsonrpc.Request) bool {
 			c.events.note("the server asks more than it reads; a request of its own (" + cut(msg.Method, 100) + ") is dropped")
 			return false
 		}
+		if msg.Method == "elicitation/create" {
+			msg.Params = keepOrder(msg.Params)
+		}
 		return true
 	}
 	switch msg.Method {
 	case "notifications/progress":
 		c.events.progress(msg.Params)
-	case "notifications/tools/list_changed":
-		c.events.changed()
-	case "notifications/message":
-		c.events.said(logMessage(msg.Params))
 	case "notifications/cancelled":
 		return true
+	default:
+		c.events.notice(msg.Method, msg.Params)
 	}
 	return false
-}
-
-// logMessage turns the parameters of notifications/message into a line.
-func logMessage(params json.RawMessage) string {
-	var p struct {
-		Level, Logger string
-		Data          json.RawMessage
-	}
-	if json.Unmarshal(params, &p) != nil {
-		return ""
-	}
-	var text string
-	if json.Unmarshal(p.Data, &text) != nil {
-		text = string(p.Data)
-	}
-	if p.Logger != "" {
-		text = p.Logger + ": " + text
-	}
-	return "[" + p.Level + "] " + text
 }
 
 // tooLongError is a line beyond messageMax that was read over.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,11 +25,18 @@ type link struct {
 	lines    *lineConn // nil over HTTP
 	http     *httpLink // nil otherwise
 	program  string
+	address  string   // of the server; empty for a program of this computer
+	roots    []string // folders that the person granted to it
 
 	// end stops the transport and returns when nothing of it is left.
 	end func()
 	// relist holds a token when the server says that its tools changed.
 	relist chan struct{}
+	// hasten holds a token when somebody waits for the tools to be listed again.
+	hasten chan struct{}
+	heard  <-chan struct{} // closed when its stream over HTTP is open; nil without one
+	offers *offers         // what it has beside tools
+	desk   *desk           // where its questions wait
 
 	dead  chan struct{} // closed when the link cannot be used any more
 	once  sync.Once
@@ -37,14 +44,16 @@ type link struct {
 
 	catalogue atomic.Pointer[catalogue]
 	token     atomic.Int64 // last progress token
-	mu        sync.Mutex   // protects calls
+	mu        sync.Mutex   // protects what follows
 	calls     map[int64]*activeCall
+	visits    map[string]chan struct{} // of the ids of elicitations that are under way
 }
 
 func newLink(c store.ServerConfig, log *serverLog, r *tools.Redactor) *link {
 	return &link{
 		id: c.ID, name: c.Name, log: log, redactor: r, end: func() {},
-		relist: make(chan struct{}, 1), dead: make(chan struct{}), calls: map[int64]*activeCall{},
+		address: c.URL, roots: c.Roots, offers: newOffers(), desk: newDesk(),
+		relist: make(chan struct{}, 1), hasten: make(chan struct{}, 1), dead: make(chan struct{}), calls: map[int64]*activeCall{},
 	}
 }
 
@@ -84,8 +93,7 @@ func (k *link) close() {
 func (k *link) events() peerEvents {
 	return peerEvents{
 		progress: k.progress,
-		changed:  k.changed,
-		said:     func(text string) { k.log.add(k.redactor.Text(text)) },
+		notice:   k.notice,
 		stray:    func(line []byte) { k.log.add(string(cutBytes(k.redactor.Bytes(line), logLineMax))) },
 		note:     func(text string) { k.log.add(k.redactor.Text(text)) },
 	}
@@ -117,6 +125,9 @@ func (k *link) progress(params json.RawMessage) {
 	}
 	k.mu.Lock() // also while passing it on, so that no call ends in between
 	defer k.mu.Unlock()
+	if call := k.calls[token]; call != nil && call.paused == 0 {
+		call.timer.Reset(call.idle)
+	}
 	if call := k.calls[token]; call != nil {
 		call.progress(tools.Progress{Done: p.Progress, Total: p.Total, Message: k.redactor.Text(visible(p.Message))})
 	}
@@ -126,15 +137,19 @@ func (k *link) progress(params json.RawMessage) {
 // and watches for its end.
 func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, listen bool) error {
 	o := &mcp.ClientOptions{
-		Capabilities: &mcp.ClientCapabilities{}, // neither roots nor sampling
+		Capabilities:   &mcp.ClientCapabilities{}, // no sampling
+		MultiRoundTrip: &mcp.MultiRoundTripOptions{Disabled: true},
 		ProgressNotificationHandler: func(_ context.Context, r *mcp.ProgressNotificationClientRequest) {
 			if raw, err := json.Marshal(r.Params); err == nil {
 				k.progress(raw)
 			}
 		},
 	}
+	k.capable(o.Capabilities, m.o)
 	if listen {
-		o.ToolListChangedHandler = func(context.Context, *mcp.ToolListChangedRequest) { k.changed() }
+		o.ToolListChangedHandler = func(context.Context, *mcp.ToolListChangedRequest) {}
+		o.PromptListChangedHandler = func(context.Context, *mcp.PromptListChangedRequest) {}
+		o.ResourceListChangedHandler = func(context.Context, *mcp.ResourceListChangedRequest) {}
 	}
 	client := mcp.NewClient(&mcp.Implementation{Name: "drawbridge", Title: "Drawbridge", Version: m.o.Version}, o)
 	limit := m.o.DiscoverTimeout
@@ -144,11 +159,12 @@ func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, li
 	client.AddSendingMiddleware(middleware(limit, e))
 	client.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, r mcp.Request) (mcp.Result, error) {
-			if method == "notifications/message" {
+			if strings.HasPrefix(method, "notifications/") {
 				if raw, err := json.Marshal(r.GetParams()); err == nil {
-					k.log.add(k.redactor.Text(logMessage(raw)))
+					k.notice(method, raw)
 				}
-				return nil, nil
+			} else if res, ours, err := k.asked(ctx, m.o.Elicitor, method, func() (wireElicitation, error) { return k.wireFrom(r.GetParams()) }); ours {
+				return res, err
 			}
 			return next(ctx, method, r)
 		}
@@ -194,17 +210,23 @@ func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, li
 // olderEra is the newest version with the handshake called initialize.
 const olderEra = "2025-11-25"
 
-// activeCall is a call that runs.
+// activeCall is a request that runs. The link's mutex protects the timers and
+// what follows them.
 type activeCall struct {
 	cancel context.CancelCauseFunc
-	idle   time.Duration
-	timer  *time.Timer
+	by     Elicitor // who is asked what the server wants to know; may be nil
 	inbox  chan tools.Progress
+
+	idle     time.Duration
+	timer    *time.Timer // of the silence
+	longest  *time.Timer // of all
+	deadline time.Time   // when longest ends
+	left     time.Duration
+	paused   int // questions to the person under way
 }
 
 // progress takes a report without blocking: a slow reader misses the oldest.
 func (c *activeCall) progress(p tools.Progress) {
-	c.timer.Reset(c.idle)
 	if c.inbox == nil {
 		return
 	}
@@ -228,60 +250,7 @@ func (e *deadError) Error() string { return e.cause.Error() }
 func (e *deadError) Unwrap() error { return e.cause }
 
 var (
-	errIdle       = errors.New("no progress within the time limit")
-	errTooLong    = errors.New("the longest time that a call may take is over")
-	errWantsInput = errors.New("it asks for input that nobody can give here")
-	errUnsent     = errors.New("the request was not sent")
+	errIdle    = errors.New("no progress within the time limit")
+	errTooLong = errors.New("the longest time that a call may take is over")
+	errUnsent  = errors.New("the request was not sent")
 )
-
-// call runs a tool. An error that wraps errUnsent means that the server cannot
-// have seen the request.
-func (k *link) call(ctx context.Context, o Options, tool string, args json.RawMessage, report func(tools.Progress)) (tools.Result, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	longest := time.AfterFunc(o.CallMax, func() { cancel(errTooLong) })
-	defer longest.Stop()
-	c := &activeCall{cancel: cancel, idle: o.CallIdle, timer: time.AfterFunc(o.CallIdle, func() { cancel(errIdle) })}
-	defer c.timer.Stop()
-	if report != nil {
-		c.inbox = make(chan tools.Progress, 64)
-		var reporting sync.WaitGroup
-		reporting.Go(func() {
-			for p := range c.inbox {
-				report(p)
-			}
-		})
-		defer reporting.Wait()
-	}
-	token := k.token.Add(1)
-	k.mu.Lock()
-	k.calls[token] = c
-	k.mu.Unlock()
-	defer func() {
-		k.mu.Lock()
-		delete(k.calls, token)
-		if c.inbox != nil {
-			close(c.inbox)
-		}
-		k.mu.Unlock()
-	}()
-
-	answer := &capture{}
-	defer answer.release()
-	params := &mcp.CallToolParams{Meta: mcp.Meta{"progressToken": token}, Name: tool}
-	if len(args) > 0 {
-		params.Arguments = args
-	}
-	_, err := k.session.CallTool(withCapture(ctx, answer), params)
-	if raw := answer.result(); raw != nil {
-		result, err := newResult(raw, k.redactor)
-		if err != nil {
-			return tools.Result{}, fmt.Errorf("the server %q answered, but %w", k.name, err)
-		}
-		return result, nil
-	}
-	if err == nil {
-		err = errors.New("the answer was not received whole")
-	}
-	return k.failed(ctx, o, err, answer)
-}

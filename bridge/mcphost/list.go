@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -22,21 +23,26 @@ const (
 type catalogue struct {
 	tools  []tools.Tool
 	byName map[string]tools.Tool
+	stale  time.Time // when it no longer counts; zero if the server does not say
 }
 
 // list asks for all tools, page by page. A definition that cannot be used is
 // left out and noted; it does not void the others.
 func (k *link) list(ctx context.Context) (*catalogue, error) {
 	c := &catalogue{byName: map[string]tools.Tool{}}
-	if caps := k.session.InitializeResult().Capabilities; caps == nil || caps.Tools == nil {
+	caps := k.session.InitializeResult().Capabilities
+	if caps == nil || caps.Tools == nil {
 		return c, nil
 	}
 	var size int
 	cursors := map[string]bool{}
 	for cursor, pages := "", 1; ; pages++ {
-		raw, next, err := k.page(ctx, cursor)
+		raw, next, ttl, err := k.page(ctx, cursor)
 		if err != nil {
 			return nil, err
+		}
+		if ttl != 0 || !caps.Tools.ListChanged {
+			c.expire(ttl)
 		}
 		for _, one := range raw {
 			if size += len(one); size > listingMax {
@@ -74,6 +80,10 @@ func (k *link) addTool(c *catalogue, raw json.RawMessage) {
 		k.log.add(k.redactor.Text(fmt.Sprintf("the tool %q is left out: %v", name, err)))
 		return
 	}
+	if err := headersOf(t.InputSchema); err != nil && k.http != nil {
+		k.log.add(k.redactor.Text(fmt.Sprintf("the tool %q is left out: %v", name, err)))
+		return
+	}
 	if _, twice := c.byName[t.Tool]; twice {
 		k.log.add(k.redactor.Text(fmt.Sprintf("the tool %q is listed twice; the first counts", name)))
 		return
@@ -87,28 +97,28 @@ func (k *link) addTool(c *catalogue, raw json.RawMessage) {
 }
 
 // page asks for one page and returns the definitions as they were sent.
-func (k *link) page(ctx context.Context, cursor string) (list []json.RawMessage, next string, err error) {
+func (k *link) page(ctx context.Context, cursor string) (list []json.RawMessage, next string, ttl time.Duration, err error) {
 	answer := &capture{keep: true}
 	defer answer.release()
 	_, err = k.session.ListTools(withCapture(ctx, answer), &mcp.ListToolsParams{Cursor: cursor})
 	if err != nil {
-		return nil, "", err
+		return nil, "", 0, err
 	}
 	raw := answer.result()
 	if raw == nil {
-		return nil, "", errors.New("the server's list of tools was not received whole")
+		return nil, "", 0, errors.New("the server's list of tools was not received whole")
 	}
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, "", fmt.Errorf("the server's list of tools is no object: %w", err)
+		return nil, "", 0, fmt.Errorf("the server's list of tools is no object: %w", err)
 	}
 	if err := json.Unmarshal(m["tools"], &list); err != nil {
-		return nil, "", errors.New("the server's answer to tools/list has no list in it")
+		return nil, "", 0, errors.New("the server's answer to tools/list has no list in it")
 	}
 	if v, ok := m["nextCursor"]; ok && string(v) != "null" {
 		if err := json.Unmarshal(v, &next); err != nil {
-			return nil, "", errors.New("the server's list of tools continues with something that is no text")
+			return nil, "", 0, errors.New("the server's list of tools continues with something that is no text")
 		}
 	}
-	return list, next, nil
+	return list, next, ttlOf(m), nil
 }

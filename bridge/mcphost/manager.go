@@ -18,6 +18,8 @@ import (
 type Manager struct {
 	o    Options
 	path *searchPath
+	// outputs checks structured results.
+	outputs *tools.Validator
 	// life ends when the manager closes.
 	life context.Context
 	end  context.CancelCauseFunc
@@ -71,7 +73,7 @@ func New(o Options) *Manager {
 	o = o.withDefaults()
 	life, end := context.WithCancelCause(context.Background())
 	return &Manager{
-		o: o, path: newSearchPath(o.Environ), life: life, end: end,
+		o: o, path: newSearchPath(o.Environ), outputs: tools.NewValidator(), life: life, end: end,
 		servers: map[string]*server{}, changed: make(chan struct{}),
 		endings: map[string]<-chan struct{}{}, pids: map[int]struct{}{},
 	}

@@ -78,6 +78,10 @@ type Options struct {
 	Builtins map[string]func(ctx context.Context, rw io.ReadWriteCloser) error
 	// Version of the program, told to servers.
 	Version string
+	// Elicitor is asked what a server wants to know, unless a call's context
+	// names another (WithElicitor); nil means that nobody can be asked, and
+	// servers are told so.
+	Elicitor Elicitor
 	// Manual has Apply start nothing: servers are Stopped until Start.
 	Manual bool
 
@@ -143,6 +147,8 @@ type Status struct {
 	// Tools and Instructions are what the server listed; only while Ready.
 	Tools        []tools.Tool
 	Instructions *tools.Instructions
+	// Offers says what else it has; only while Ready.
+	Offers Offers
 	// Program is the resolved path of what runs, for stdio.
 	Program string
 	// Took is the time from the start to the listed tools.

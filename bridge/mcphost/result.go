@@ -16,7 +16,6 @@ type wireResult struct {
 	Content    []json.RawMessage `json:"content"`
 	Structured json.RawMessage   `json:"structuredContent"`
 	IsError    bool              `json:"isError"`
-	Type       string            `json:"resultType"`
 }
 
 type wireContent struct {
@@ -43,9 +42,6 @@ func newResult(raw json.RawMessage, r *tools.Redactor) (tools.Result, error) {
 	var w wireResult
 	if err := json.Unmarshal(raw, &w); err != nil {
 		return tools.Result{}, fmt.Errorf("its result is not what the protocol asks for: %w", err)
-	}
-	if w.Type == "input_required" {
-		return tools.Result{}, errWantsInput
 	}
 	out := tools.Result{IsError: w.IsError}
 	for _, one := range w.Content {

@@ -230,6 +230,7 @@ func (k *link) fill(took time.Duration) func(*Status) {
 	return func(s *Status) {
 		s.Tools = renamed(k.catalogue.Load().tools, s.Server.Name)
 		s.Instructions = instructions
+		s.Offers = k.offers.now(hello.Capabilities)
 		s.Program = k.program
 		s.Took = took
 		s.PeerName, s.PeerVersion = "", ""

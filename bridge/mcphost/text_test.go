@@ -118,7 +118,7 @@ func FuzzLines(f *testing.F) {
 		none := func() {}
 		c := newLineConn(iotest.HalfReader(bytes.NewReader(data)), &bytes.Buffer{}, none, peerEvents{
 			progress: newLink(child(t, "s", "x"), newServerLog("", "s"), nil).progress,
-			changed:  none, said: func(string) {}, stray: func([]byte) { strayed++ }, note: func(string) {},
+			notice:   newLink(child(t, "s", "x"), newServerLog("", "s"), nil).notice, stray: func([]byte) { strayed++ }, note: func(string) {},
 		})
 		c.in = bufio.NewReaderSize(iotest.HalfReader(bytes.NewReader(data)), 16)
 		for {

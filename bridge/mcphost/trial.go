@@ -81,5 +81,8 @@ func (m *Manager) try(ctx context.Context, c store.ServerConfig, log *serverLog,
 		return nil, 0, err
 	}
 	k.catalogue.Store(list)
+	if k.heard != nil {
+		within(k.heard, heardWithin)
+	}
 	return k, time.Since(started), nil
 }

@@ -57,10 +57,12 @@ func (v *Validator) Check(t Tool, args json.RawMessage) error {
 // if all of it is.
 func (v *Validator) Note(t Tool) string { return v.schema(t).note }
 
-func (v *Validator) schema(t Tool) *schema {
-	key := t.Hash
+func (v *Validator) schema(t Tool) *schema { return v.compiled(t.Hash, t.InputSchema) }
+
+// compiled returns a schema by its key, or by its text if it has none.
+func (v *Validator) compiled(key string, text json.RawMessage) *schema {
 	if key == "" {
-		key = string(t.InputSchema)
+		key = string(text)
 	}
 	v.mu.RLock()
 	s, ok := v.schemas[key]
@@ -68,7 +70,7 @@ func (v *Validator) schema(t Tool) *schema {
 	if ok {
 		return s
 	}
-	s = compile(t.InputSchema)
+	s = compile(text)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.schemas) >= maxCompiled {

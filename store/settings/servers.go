@@ -56,7 +56,8 @@ func authOf(a auth) store.Auth {
 }
 
 type own struct {
-	ID string `json:"id,omitempty"` // only if it is not the name
+	ID    string   `json:"id,omitempty"` // only if it is not the name
+	Roots []string `json:"roots,omitempty"`
 }
 
 func entryOf(c store.ServerConfig) entry {
@@ -64,6 +65,7 @@ func entryOf(c store.ServerConfig) entry {
 	if c.ID != c.Name {
 		e.Own.ID = c.ID
 	}
+	e.Own.Roots = c.Roots
 	if c.Transport == store.TransportHTTP {
 		e.Type, e.URL, e.Headers = "http", c.URL, c.Headers
 		a := c.Auth
@@ -123,6 +125,7 @@ func decodeServer(name string, v *hujson.Value) (store.ServerConfig, error) {
 		if id := extra.text("id"); id != "" {
 			c.ID = id
 		}
+		c.Roots = extra.texts("roots")
 		r.err = errors.Join(r.err, extra.err)
 	}
 	switch kind {

@@ -1,0 +1,53 @@
+package mcphost
+
+import (
+	"bytes"
+	"encoding/base64"
+	"image"
+	_ "image/jpeg" // the kinds of icons that are shown
+	_ "image/png"
+	"strings"
+)
+
+// Icon is a small picture that a server carries in its own words. One that would
+// have to be fetched is not shown: looking at a list makes no connection.
+type Icon struct {
+	MIMEType string // image/png or image/jpeg
+	Data     []byte
+}
+
+type wireIcon struct {
+	Src string `json:"src"`
+}
+
+const (
+	iconMax     = 64 << 10 // bytes
+	iconSideMax = 512      // pixels
+	iconsMax    = 16       // that are looked at
+)
+
+// newIcon returns the first icon that may be shown; nil if there is none
+// ("Icons" of the specification).
+func newIcon(list []wireIcon) *Icon {
+	for _, w := range list[:min(len(list), iconsMax)] {
+		head, body, ok := strings.Cut(w.Src, ",")
+		kind, isData := strings.CutPrefix(head, "data:")
+		kind, isBase64 := strings.CutSuffix(kind, ";base64")
+		if !ok || !isData || !isBase64 || len(body) > base64.StdEncoding.EncodedLen(iconMax) {
+			continue
+		}
+		if kind == "image/jpg" {
+			kind = "image/jpeg"
+		}
+		data, err := base64.StdEncoding.DecodeString(body)
+		if err != nil {
+			continue
+		}
+		c, format, err := image.DecodeConfig(bytes.NewReader(data))
+		if err != nil || "image/"+format != kind || max(c.Width, c.Height) > iconSideMax || min(c.Width, c.Height) < 1 {
+			continue
+		}
+		return &Icon{MIMEType: kind, Data: data}
+	}
+	return nil
+}
