@@ -19,7 +19,7 @@ import (
 
 func (c *cli) servers() *cobra.Command {
 	return group("servers", "List, add, remove and test MCP servers",
-		c.serversList(), c.serversAdd(), c.serversRemove(), c.serversTest(), c.serversMode())
+		c.serversList(), c.serversAdd(), c.serversRemove(), c.serversTest(), c.serversMode(), c.serversImport(), c.serversApprove())
 }
 
 // serverJSON is a server in the output of --json.
@@ -124,22 +124,30 @@ func runs(s store.ServerConfig) string {
 func (c *cli) serversAdd() *cobra.Command {
 	var (
 		env, headers, secretEnv, secretHeaders []string
-		dir                                    string
+		dir, bundle                            string
+		answers                                []string
 		asJSON, managed                        bool
 	)
 	cmd := &cobra.Command{
-		Use:   "add NAME [flags] (-- COMMAND ARGS… | URL)",
+		Use:   "add NAME [flags] (-- COMMAND ARGS… | URL) | add --bundle FILE [NAME]",
 		Short: "Add a server; typing it is the approval of the command",
 		Long: `Add a server that is a program of this machine (give its command after --), or
 one that is reached at an address (Streamable HTTP). Typing this command is your
 approval of exactly that program and its arguments. The values of --secret-env
 and --secret-header are asked for, or read from stdin one line each in the order
-of the flags (variables first), and go into the keychain.`,
+of the flags (variables first), and go into the keychain.
+
+With --bundle, add the server of an MCP bundle (.mcpb or .dxt). What it asks for
+is given with --set; it starts once you have approved its command.`,
 		Example: `  drawbridge servers add files -- npx -y @modelcontextprotocol/server-filesystem ~/Documents
   drawbridge servers add work --secret-header Authorization https://mcp.example.com/mcp`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			dash := cmd.ArgsLenAtDash()
 			switch {
+			case bundle != "" && dash < 0 && len(args) <= 1:
+				return nil
+			case bundle != "":
+				return fmt.Errorf("with --bundle give at most a name")
 			case dash == 1 && len(args) >= 2, dash < 0 && len(args) == 2:
 				return nil
 			case dash < 0 && len(args) > 2:
@@ -148,6 +156,15 @@ of the flags (variables first), and go into the keychain.`,
 			return fmt.Errorf("give a name, and then -- and a command, or a URL")
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if bundle != "" {
+				if len(env)+len(headers)+len(secretEnv)+len(secretHeaders) > 0 || dir != "" || managed {
+					return usagef("what a bundle needs is in the bundle; use --set for what it asks for")
+				}
+				return c.addBundle(cmd, bundle, strings.Join(args, ""), answers, asJSON)
+			}
+			if len(answers) > 0 {
+				return usagef("--set goes with --bundle")
+			}
 			b, err := c.bridge(cmd.Context())
 			if err != nil {
 				return err
@@ -220,6 +237,8 @@ of the flags (variables first), and go into the keychain.`,
 	f.StringArrayVar(&headers, "header", nil, "HTTP header, NAME=VALUE (repeatable)")
 	f.StringArrayVar(&secretEnv, "secret-env", nil, "environment variable whose value is asked for (repeatable)")
 	f.StringArrayVar(&secretHeaders, "secret-header", nil, "HTTP header whose value is asked for (repeatable)")
+	f.StringVar(&bundle, "bundle", "", "add the server of this MCP bundle (.mcpb or .dxt)")
+	f.StringArrayVar(&answers, "set", nil, "what the bundle asks for, KEY=VALUE (repeatable)")
 	f.StringVar(&dir, "dir", "", "working folder of the program")
 	f.BoolVar(&managed, "managed", false, "have providers that can do so connect to this address themselves")
 	f.BoolVar(&asJSON, "json", false, "print JSON")

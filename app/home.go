@@ -74,7 +74,7 @@ func places() setup.Places {
 	if err != nil {
 		return setup.Places{}
 	}
-	p := setup.Places{GOOS: runtime.GOOS, Home: person, LocalData: os.Getenv("LOCALAPPDATA")}
+	p := setup.Places{GOOS: runtime.GOOS, Home: person, LocalData: os.Getenv("LOCALAPPDATA"), ClaudeCode: os.Getenv("CLAUDE_CONFIG_DIR"), Codex: os.Getenv("CODEX_HOME")}
 	switch runtime.GOOS {
 	case "windows":
 		p.Config = os.Getenv("APPDATA")

@@ -170,20 +170,3 @@ func freeName(d setup.Draft, servers []store.ServerConfig) setup.Draft {
 	}
 	return d
 }
-
-// ImportOffer returns the servers of another app on this machine that are not
-// here yet, and false when there are none. Nothing is kept.
-func (b *Bridge) ImportOffer(ctx context.Context) (setup.Found, bool, error) {
-	for _, i := range b.Imports(ctx) {
-		f := setup.Found{ID: i.ID, App: i.App, Path: i.Path, Problems: i.Problems}
-		for _, e := range i.Entries {
-			if e.State == setup.New && len(e.Draft.Fields) == 0 {
-				f.Drafts = append(f.Drafts, e.Draft)
-			}
-		}
-		if len(f.Drafts) > 0 {
-			return f, true, nil
-		}
-	}
-	return setup.Found{}, false, nil
-}

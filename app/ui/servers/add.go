@@ -2,12 +2,13 @@ package servers
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -18,8 +19,8 @@ import (
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// adding is the sheet that adds servers: first how (a command, a URL, pasted
-// JSON), then the review of exactly what will run.
+// adding is the sheet that adds servers: first how (a command, a URL, a pasted
+// text, other apps, a bundle), then the review of exactly what will run.
 type adding struct {
 	page  *Page
 	sheet *form.Sheet
@@ -31,6 +32,8 @@ type adding struct {
 	command *editor
 	address *editor
 	paste   *form.Field
+	apps    *fyne.Container
+	bundle  *form.Field
 }
 
 // The ways to add a server.
@@ -38,6 +41,8 @@ const (
 	wayCommand = iota
 	wayURL
 	wayPaste
+	wayApps
+	wayBundle
 )
 
 // add opens the sheet.
@@ -48,11 +53,15 @@ func (p *Page) newAdding() *adding {
 	taken := func(name string) bool { return p.taken(name, "") }
 	a.command = newEditor(store.TransportStdio, taken)
 	a.address = newEditor(store.TransportHTTP, taken)
-	a.paste = form.NewFieldOf(form.NewLines("JSON", `{"mcpServers": {"files": {"command": "npx", "args": ["-y", "…"]}}}`, 12),
-		"The block from the server's README, or another app's file. Nothing of it runs before you have seen it.")
+	a.paste = form.NewFieldOf(form.NewLines("Text", `{"mcpServers": {"files": {"command": "npx", "args": ["-y", "…"]}}}`, 12),
+		"The block from the server's README, another app's file (JSON, TOML or YAML), or an install link. Nothing of it runs before you have seen it.")
 	a.paste.Entry.TextStyle.Monospace = true
-	a.bodies = []fyne.CanvasObject{a.command.Box, a.address.Box, a.paste.Box}
-	for i, text := range []string{"Command", "URL", "Paste JSON"} {
+	a.apps = form.Column(form.Label("Drawbridge looks where other apps keep their MCP servers: Claude, Cursor, VS Code, LM Studio, Windsurf, Gemini CLI, Zed, goose, Codex and Continue. Their files are only read."))
+	a.bundle = form.NewField("Bundle", "/path/to/server.mcpb", "An MCP bundle, .mcpb or .dxt. It can also be dropped on the window.")
+	pick := form.Button("Choose…", a.chooseBundle)
+	pick.Name = "Choose a bundle"
+	a.bodies = []fyne.CanvasObject{a.command.Box, a.address.Box, a.paste.Box, a.apps, form.Column(a.bundle.Box, container.NewHBox(pick))}
+	for i, text := range []string{"Command", "URL", "Paste", "Other apps", "Bundle"} {
 		a.ways = append(a.ways, form.NewAction(text, widget.MediumImportance, func() { a.choose(i) }))
 		a.ways[i].Name = "Add by " + text
 	}
@@ -77,7 +86,10 @@ func (a *adding) choose(way int) {
 		}
 		b.Refresh()
 	}
-	tabs := container.NewGridWithColumns(len(a.ways), a.ways[0], a.ways[1], a.ways[2])
+	tabs := container.NewGridWithColumns(len(a.ways))
+	for _, b := range a.ways {
+		tabs.Add(b)
+	}
 	a.sheet.SetContent("Add a server", form.Groups(tabs, a.bodies[way]))
 	a.sheet.SetButtons(a.busy.Box, form.Button("Cancel", a.sheet.Close),
 		form.NewAction("Continue", widget.HighImportance, a.next))
@@ -87,7 +99,11 @@ func (a *adding) choose(way int) {
 }
 
 func (a *adding) focus() {
-	a.sheet.SetFocus([]*form.Entry{a.command.name.Entry, a.address.name.Entry, a.paste.Entry}[a.way])
+	if a.way == wayApps {
+		a.sheet.SetFocus(a.ways[wayApps])
+		return
+	}
+	a.sheet.SetFocus([]*form.Entry{a.command.name.Entry, a.address.name.Entry, a.paste.Entry, nil, a.bundle.Entry}[a.way])
 }
 
 // next goes on to the review, unless something has to be mended first.
@@ -99,113 +115,85 @@ func (a *adding) next() {
 			e = a.address
 		}
 		if d, ok := e.draft(); ok {
-			a.page.confirm(a.sheet, a.busy, []setup.Draft{d}, func() { a.choose(a.way) })
+			a.page.confirm(a.sheet, a.busy, []setup.Compared{{Draft: d, State: setup.New}}, func() { a.choose(a.way) })
 			return
 		}
 		a.sheet.Fail("")
 	case wayPaste:
-		a.parse()
+		a.read([]byte(a.paste.Text()))
+	case wayApps:
+		a.lookInApps()
+	case wayBundle:
+		a.openBundle()
 	}
 }
 
-// parse has the engine read what was pasted.
-func (a *adding) parse() {
-	var drafts []setup.Draft
-	var problems []string
-	text := []byte(a.paste.Text())
+// read has the engine read what was pasted.
+func (a *adding) read(text []byte) {
+	var found bridge.Import
 	a.page.o.Runner.RunBusy(a.busy, "Reading…", func(context.Context) (err error) {
-		drafts, problems, err = a.page.o.Engine.Drafts(text)
+		found, err = a.page.o.Engine.ReadImport(text, "")
 		return err
 	}, func(err error) {
 		if err != nil {
 			a.paste.SetError(form.Sentence(err))
 			return
 		}
-		a.page.choose(a.sheet, a.busy, drafts, problems, func() { a.choose(a.way) })
+		a.page.choose(a.sheet, a.busy, NewPicker([]bridge.Import{found}, nil), func() { a.choose(a.way) })
 	})
 }
 
-// found opens a sheet with the servers of another app.
-func (p *Page) found(title string, drafts []setup.Draft, problems []string) {
-	sheet := form.NewSheet(p.o.Window, title, nil)
-	sheet.SetSize(720, 660)
-	sheet.Show()
-	p.choose(sheet, form.NewBusy(), drafts, problems, nil)
-}
-
-// choose lets the person pick among drafts. back may be nil.
-func (p *Page) choose(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft, problems []string, back func()) {
-	drafts = slices.Clone(drafts)
-	picked := make([]bool, len(drafts))
-	for i := range picked {
-		picked[i] = true
-	}
-	p.pick(sheet, busy, drafts, picked, problems, back)
-}
-
-// pick shows the drafts with those checked that are picked; both change in
-// place.
-func (p *Page) pick(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft, picked []bool, problems []string, back func()) {
-	again := func() { p.pick(sheet, busy, drafts, picked, problems, back) }
-	box := form.Column()
-	var next *form.Action
-	count := func() {
-		n := 0
-		for _, on := range picked {
-			if on {
-				n++
-			}
+// lookInApps has the engine read what other apps have.
+func (a *adding) lookInApps() {
+	var found []bridge.Import
+	a.page.o.Runner.RunBusy(a.busy, "Looking…", func(ctx context.Context) error {
+		found = a.page.o.Engine.Imports(ctx)
+		return nil
+	}, func(error) {
+		if len(found) == 0 {
+			a.sheet.Fail("No servers of other apps were found on this computer. If you know the file, drop it on the window or paste its text.")
+			return
 		}
-		enable(next, n > 0)
-	}
-	next = form.NewAction("Continue", widget.HighImportance, func() {
-		var chosen []setup.Draft
-		for i, on := range picked {
-			if on {
-				chosen = append(chosen, drafts[i])
-			}
-		}
-		p.confirm(sheet, busy, chosen, again)
+		a.page.choose(a.sheet, a.busy, NewPicker(found, nil), func() { a.choose(a.way) })
 	})
-	for i := range drafts {
-		box.Add(p.draftCard(drafts[i], &picked[i], count, func() {
-			p.mend(sheet, drafts[i], func(d setup.Draft) { drafts[i] = d }, again)
-		}))
+}
+
+// chooseBundle picks the file of a bundle.
+func (a *adding) chooseBundle() {
+	d := dialog.NewFileOpen(func(r fyne.URIReadCloser, err error) {
+		if err != nil || r == nil {
+			return
+		}
+		a.bundle.SetText(r.URI().Path())
+		if err := r.Close(); err != nil {
+			a.bundle.SetError(form.Sentence(err))
+		}
+	}, a.page.o.Window)
+	d.SetFilter(storage.NewExtensionFileFilter([]string{".mcpb", ".dxt"}))
+	d.Show()
+}
+
+// openBundle has the engine look at a bundle.
+func (a *adding) openBundle() {
+	path := strings.TrimSpace(a.bundle.Text())
+	if path == "" {
+		a.bundle.SetError("Type the path of the bundle, or choose it.")
+		return
 	}
-	for _, s := range problems {
-		box.Add(form.NewToned(form.Label(form.Sentence(errors.New(s))), theme.ColorNameError))
-	}
-	if len(drafts) == 0 {
-		box.Add(form.Label("None of the servers in this text can be used here."))
-	}
-	count()
-	sheet.SetContent(fmt.Sprintf("Found %s", plural(len(drafts))), box)
-	leave := form.Button("Cancel", sheet.Close)
-	if back != nil {
-		leave = form.Button("Back", back)
-	}
-	sheet.SetButtons(busy.Box, leave, next)
-	sheet.SetFocus(next)
+	var d setup.Draft
+	a.page.o.Runner.RunBusy(a.busy, "Opening…", func(ctx context.Context) (err error) {
+		d, err = a.page.o.Engine.OpenBundle(ctx, path)
+		return err
+	}, func(err error) {
+		if err != nil {
+			a.bundle.SetError(form.Sentence(err))
+			return
+		}
+		a.page.ask(a.sheet, a.busy, []setup.Compared{{Draft: d, State: setup.New}}, func() { a.choose(a.way) })
+	})
 }
 
 func plural(n int) string { return count(n, "server") }
-
-func (p *Page) draftCard(d setup.Draft, picked *bool, changed, edit func()) fyne.CanvasObject {
-	name := form.Visible(d.Config.Name, false)
-	check := widget.NewCheck(name, func(on bool) {
-		*picked = on
-		changed()
-	})
-	check.SetChecked(*picked)
-	button := form.Button("Edit", edit)
-	button.Name = "Edit " + name
-	line := form.MutedLine(brief(d.Config), fyne.TextStyle{Monospace: true})
-	box := form.Column(container.NewBorder(nil, nil, nil, button, check), line)
-	for _, n := range d.Notes {
-		box.Add(form.Muted(form.Visible(n, true)))
-	}
-	return form.NewCard(box)
-}
 
 // mend opens a draft in the form.
 func (p *Page) mend(sheet *form.Sheet, d setup.Draft, keep func(setup.Draft), back func()) {
@@ -223,13 +211,20 @@ func (p *Page) mend(sheet *form.Sheet, d setup.Draft, keep func(setup.Draft), ba
 }
 
 // confirm is the last step: everything that will run, in full.
-func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft, back func()) {
-	box := form.Groups(form.Label(riskOf(drafts)))
-	for _, d := range drafts {
-		if len(drafts) > 1 {
+func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, chosen []setup.Compared, back func()) {
+	box := form.Groups(form.Label(riskOf(chosen)))
+	for _, e := range chosen {
+		d := e.Draft
+		if len(chosen) > 1 {
 			name := form.Bold(form.Visible(d.Config.Name, false))
 			name.SizeName = "subHeadingText"
 			box.Add(name)
+		}
+		if e.State == setup.Differs {
+			box.Add(form.NewToned(form.Label("It takes the place of "+form.Visible(e.Server.Name, false)+", which is here."), theme.ColorNameWarning))
+		}
+		for _, s := range d.Warnings {
+			box.Add(form.NewToned(form.Label(form.Visible(s, true)), theme.ColorNameWarning))
 		}
 		for _, n := range d.Notes {
 			box.Add(form.Muted(form.Visible(n, true)))
@@ -238,8 +233,8 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft,
 	}
 	words := "Add and start"
 	title := "Review what will run"
-	if len(drafts) > 1 {
-		words = fmt.Sprintf("Add %d and start", len(drafts))
+	if len(chosen) > 1 {
+		words = fmt.Sprintf("Add %d and start", len(chosen))
 	}
 	cancel := form.Button("Cancel", sheet.Close)
 	var yes *form.Action
@@ -247,27 +242,24 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft,
 	submit = func() {
 		yes.Disable()
 		sheet.Fail("")
-		added := 0
 		p.o.Runner.RunBusy(busy, "Adding…", func(ctx context.Context) error {
-			for _, d := range drafts {
-				if _, err := p.o.Engine.AddServer(ctx, d, true); err != nil {
-					return err
-				}
-				added++
+			if len(chosen) == 1 && chosen[0].State == setup.New {
+				_, err := p.o.Engine.AddServer(ctx, chosen[0].Draft, true)
+				return err
 			}
-			return nil
+			_, err := p.o.Engine.ImportServers(ctx, chosen, true)
+			return err
 		}, func(err error) {
 			if err != nil {
 				yes.Enable()
-				drafts = drafts[added:]
 				if keychain.Missing(err) {
 					keychain.Ask(sheet, p.o.Engine, p.o.Runner, show, func() { show(); submit() })
 					return
 				}
 				sheet.SetFocus(cancel)
 				said := form.Sentence(err)
-				if added > 0 {
-					said += " " + plural(added) + " before it went well."
+				if len(chosen) > 1 {
+					said += " None of them was added."
 				}
 				sheet.Fail(said)
 				return
@@ -284,9 +276,9 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, drafts []setup.Draft,
 	show()
 }
 
-func riskOf(drafts []setup.Draft) string {
-	if len(drafts) == 1 {
-		return risk(drafts[0].Config)
+func riskOf(chosen []setup.Compared) string {
+	if len(chosen) == 1 {
+		return risk(chosen[0].Draft.Config)
 	}
 	return "Drawbridge will run these programs on your computer, with your rights, and connect to these addresses, each time the servers start. Approve only what you know."
 }

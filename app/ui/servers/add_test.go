@@ -115,11 +115,11 @@ func TestPasteJSON(t *testing.T) {
 	e := uitest.NewEngine()
 	_, w := open(t, e, theme.Dark)
 	uitest.Tap(t, w, "Add server")
-	uitest.Tap(t, w, "Add by Paste JSON")
-	uitest.Fill(t, w, "JSON", "not json")
+	uitest.Tap(t, w, "Add by Paste")
+	uitest.Fill(t, w, "Text", "not json")
 	uitest.Tap(t, w, "Continue")
 	uitest.Shows(t, w, "The text is no JSON")
-	uitest.Fill(t, w, "JSON", `{"mcpServers":{
+	uitest.Fill(t, w, "Text", `{"mcpServers":{
 		"git":{"command":"uvx","args":["mcp-server-git"],"env":{"GITHUB_TOKEN":"ghp_canarycanarycanary"}},
 		"old":{"url":"https://example.com/sse","type":"sse"},
 		"web":{"url":"https://example.com/mcp"}}}`)

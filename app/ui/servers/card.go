@@ -71,7 +71,8 @@ func newCard(p *Page) *card {
 	log := form.Quiet("Show log", theme.DocumentIcon(), func() { c.page.showLog(c.view) })
 	edit := form.Quiet("Edit", theme.DocumentCreateIcon(), func() { c.page.edit(c.view) })
 	remove := form.Quiet("Remove", theme.DeleteIcon(), func() { c.page.remove(c.view) })
-	c.buttons = container.NewHBox(c.defs, log, c.power, c.restart, layout.NewSpacer(), edit, remove)
+	check := form.Quiet("Check", theme.QuestionIcon(), func() { c.page.check(c.view) })
+	c.buttons = container.NewHBox(c.defs, log, check, c.power, c.restart, layout.NewSpacer(), edit, remove)
 
 	c.notice = form.Column()
 	c.notice.Hide()

@@ -74,8 +74,8 @@ func TestGallerySheets(t *testing.T) {
 		},
 		"add-found": func(w fyne.Window, _ *uitest.Engine) {
 			uitest.Tap(t, w, "Add server")
-			uitest.Tap(t, w, "Add by Paste JSON")
-			uitest.Fill(t, w, "JSON", `{"mcpServers":{
+			uitest.Tap(t, w, "Add by Paste")
+			uitest.Fill(t, w, "Text", `{"mcpServers":{
 				"github":{"command":"npx","args":["-y","@example/github"],"env":{"GITHUB_TOKEN":"ghp_0123456789abcdef"}},
 				"old":{"url":"https://example.com/sse","type":"sse"},
 				"docs":{"url":"https://docs.example.com/mcp"}}}`)

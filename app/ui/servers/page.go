@@ -12,6 +12,7 @@ package servers
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -21,6 +22,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
 	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -28,8 +30,12 @@ import (
 // Engine is what the page needs of package bridge.
 type Engine interface {
 	keychain.Engine
-	Drafts(text []byte) (drafts []setup.Draft, problems []string, err error)
-	ImportOffer(ctx context.Context) (setup.Found, bool, error)
+	Imports(ctx context.Context, apps ...string) []bridge.Import
+	ReadImport(text []byte, app string) (bridge.Import, error)
+	ImportServers(ctx context.Context, chosen []setup.Compared, approve bool) ([]store.ServerConfig, error)
+	OpenBundle(ctx context.Context, path string) (setup.Draft, error)
+	CheckServer(ctx context.Context, id string) ([]setup.Check, error)
+	DiagnoseServer(ctx context.Context, id string, tell func(mcphost.Step)) (mcphost.Status, error)
 	AddServer(ctx context.Context, d setup.Draft, approve bool) (store.ServerConfig, error)
 	UpdateServer(ctx context.Context, id string, d setup.Draft, approve bool) error
 	RemoveServer(ctx context.Context, id string) error
@@ -144,34 +150,51 @@ func (p *Page) SetServers(views []bridge.ServerView) {
 func (p *Page) invitation() fyne.CanvasObject {
 	return form.NewCard(form.Column(
 		form.Bold("Add your own server"),
-		form.Muted("Type its command or address, or paste the JSON from its README. You see the exact command before anything runs."),
+		form.Muted("Type its command or address, paste the text from its README, take it over from another app, or open a bundle. You see the exact command before anything runs."),
 		container.NewHBox(form.Button("Add server", p.add))))
 }
 
-// lookForImports offers the servers of another app, where there are any.
+// lookForImports offers the servers of other apps, where there are any that are
+// not here.
 func (p *Page) lookForImports() {
-	var found setup.Found
-	var ok bool
-	p.o.Runner.Run(func(ctx context.Context) (err error) {
-		found, ok, err = p.o.Engine.ImportOffer(ctx)
-		return err
-	}, func(err error) {
+	var found []bridge.Import
+	p.o.Runner.Run(func(ctx context.Context) error {
+		found = p.o.Engine.Imports(ctx)
+		return nil
+	}, func(error) {
 		p.offer.RemoveAll()
-		switch {
-		case err != nil:
-			p.offer.Add(form.Muted(form.Sentence(err)))
-		case ok:
-			p.offer.Add(form.NewCard(container.NewBorder(nil, nil, nil,
-				container.NewCenter(form.Button("Import…", func() { p.found(found.App+"'s servers", found.Drafts, found.Problems) })),
-				form.Column(form.Bold(found.App+" has "+count(len(found.Drafts), "server")+" that you can use here"),
-					form.Muted(form.Visible(found.Path, false))))))
-		default:
+		n, apps := 0, []string{}
+		for _, i := range found {
+			if fresh := i.Count(setup.New); fresh > 0 {
+				n += fresh
+				if !slices.Contains(apps, i.App) {
+					apps = append(apps, i.App)
+				}
+			}
+		}
+		if n == 0 {
 			p.offer.Hide()
 			return
 		}
+		has := "have"
+		if len(apps) == 1 {
+			has = "has"
+		}
+		p.offer.Add(form.NewCard(container.NewBorder(nil, nil, nil,
+			container.NewCenter(form.Button("Import…", func() { p.found(found) })),
+			form.Column(form.Bold(list(apps)+" "+has+" "+plural(n)+" that you can use here"),
+				form.Muted("Their files are only read, and nothing starts before you have seen the exact command.")))))
 		p.offer.Show()
 		p.scroll.Refresh()
 	})
+}
+
+// list joins names as a sentence does.
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
 // run does something with a server and shows on its card what went wrong.

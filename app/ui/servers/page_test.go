@@ -45,7 +45,7 @@ func put(e *uitest.Engine, w fyne.Window) *Page {
 // did fails unless the engine was asked for exactly that, apart from reads.
 func did(t *testing.T, e *uitest.Engine, want ...string) {
 	t.Helper()
-	got := slices.DeleteFunc(e.Did(), func(s string) bool { return s == "import offer" })
+	got := slices.DeleteFunc(e.Did(), func(s string) bool { return s == "imports" })
 	if !slices.Equal(got, want) {
 		t.Errorf("the engine was asked for\n%q\nwant\n%q", got, want)
 	}
@@ -220,10 +220,10 @@ func TestLog(t *testing.T) {
 
 func TestImportOffer(t *testing.T) {
 	e := uitest.NewEngine()
-	e.Offer = setup.Found{App: "Claude Desktop", Path: "/home/you/.config/Claude/claude_desktop_config.json", Drafts: []setup.Draft{
-		{Config: store.ServerConfig{ID: "git", Name: "git", Transport: store.TransportStdio, Command: "uvx", Args: []string{"mcp-server-git"}}},
-		{Config: store.ServerConfig{ID: "web", Name: "web", Transport: store.TransportHTTP, URL: "https://example.com/mcp"}},
-	}}
+	e.Found = []bridge.Import{e.Offer("Claude Desktop", "/home/you/.config/Claude/claude_desktop_config.json",
+		setup.Draft{Config: store.ServerConfig{ID: "git", Name: "git", Transport: store.TransportStdio, Command: "uvx", Args: []string{"mcp-server-git"}}},
+		setup.Draft{Config: store.ServerConfig{ID: "web", Name: "web", Transport: store.TransportHTTP, URL: "https://example.com/mcp"}},
+	)}
 	_, w := open(t, e, theme.Dark)
 	uitest.Shows(t, w, "Claude Desktop has 2 servers that you can use here")
 	uitest.Tap(t, w, "Import…")

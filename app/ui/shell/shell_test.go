@@ -253,10 +253,10 @@ func TestTrayLabels(t *testing.T) {
 func TestWelcomeImportsOnlyWhatIsChosenAndStartsNothing(t *testing.T) {
 	e := uitest.NewEngine()
 	e.Local = []store.ProviderConfig{{ID: "ollama", Name: "Ollama", Kind: store.ProviderChat, BaseURL: "http://localhost:11434/v1", NoKey: true}}
-	e.Offer = setup.Found{App: "Claude Desktop", Path: "/home/you/claude.json", Drafts: []setup.Draft{
-		{Config: store.ServerConfig{ID: "git", Name: "git", Transport: store.TransportStdio, Command: "uvx", Args: []string{"mcp-server-git", "--flag with space"}}},
-		{Config: store.ServerConfig{ID: "bad", Name: "bad", Transport: store.TransportStdio, Command: "rm"}},
-	}}
+	e.Found = []bridge.Import{e.Offer("Claude Desktop", "/home/you/claude.json",
+		setup.Draft{Config: store.ServerConfig{ID: "git", Name: "git", Transport: store.TransportStdio, Command: "uvx", Args: []string{"mcp-server-git", "--flag with space"}}},
+		setup.Draft{Config: store.ServerConfig{ID: "bad", Name: "bad", Transport: store.TransportStdio, Command: "rm"}},
+	)}
 	s, _ := start(t, e)
 	s.welcomePerson()
 	uitest.Shows(t, s.window, "Welcome to Drawbridge", "1 of 3", "It works at once")
@@ -289,7 +289,7 @@ func TestWelcomeCanBeSkipped(t *testing.T) {
 		t.Error("the welcome did not end")
 	}
 	for _, call := range e.Did() {
-		if call != "settings" && call != "import offer" {
+		if call != "settings" && call != "imports" {
 			t.Errorf("asked for %q", call)
 		}
 	}
@@ -443,9 +443,9 @@ func galleryWelcome(t *testing.T, w fyne.Window, step int) {
 	t.Helper()
 	e := uitest.NewEngine()
 	e.Local = []store.ProviderConfig{{ID: "ollama", Name: "Ollama", Kind: store.ProviderChat, BaseURL: "http://localhost:11434/v1", NoKey: true}}
-	e.Offer = setup.Found{App: "Claude Desktop", Path: "/home/you/.config/Claude/claude_desktop_config.json", Drafts: []setup.Draft{
-		{Config: store.ServerConfig{ID: "git", Name: "git", Transport: store.TransportStdio, Command: "uvx", Args: []string{"mcp-server-git"}}, Notes: []string{"GITHUB_TOKEN looks like a secret; its value goes into the keychain."}},
-	}}
+	e.Found = []bridge.Import{e.Offer("Claude Desktop", "/home/you/.config/Claude/claude_desktop_config.json",
+		setup.Draft{Config: store.ServerConfig{ID: "git", Name: "git", Transport: store.TransportStdio, Command: "uvx", Args: []string{"mcp-server-git"}}, Notes: []string{"GITHUB_TOKEN looks like a secret; its value goes into the keychain."}},
+	)}
 	w.SetContent(widget.NewLabel(""))
 	w.Resize(fyne.NewSize(1100, 720))
 	x := &welcome{engine: e, runner: uitest.Inline(), busy: form.NewBusy(), using: map[string]bool{}, done: func(place) {}, openSettings: func() {}, step: step}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -15,6 +16,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
 	"github.com/drawbridge-app/drawbridge/app/ui/servers"
 	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -22,8 +24,8 @@ import (
 // welcomeEngine is what the first start needs of package bridge.
 type welcomeEngine interface {
 	keychain.Engine
-	ImportOffer(ctx context.Context) (setup.Found, bool, error)
-	AddServer(ctx context.Context, d setup.Draft, approve bool) (store.ServerConfig, error)
+	Imports(ctx context.Context, apps ...string) []bridge.Import
+	ImportServers(ctx context.Context, chosen []setup.Compared, approve bool) ([]store.ServerConfig, error)
 	DetectLocal(ctx context.Context) []store.ProviderConfig
 	SetProvider(ctx context.Context, p store.ProviderConfig, key *store.Secret) error
 }
@@ -43,11 +45,10 @@ type welcome struct {
 	step   int
 	local  []store.ProviderConfig
 	using  map[string]bool
-	found  setup.Found
-	taking []bool
+	list   *servers.Picker
+	later  int  // servers that have to be looked at on the page of the servers
 	looked bool // the local models and the other apps' files were looked for
-	cannot string
-	held   int // servers that were imported and wait for a review
+	held   int  // servers that were imported and wait for a review
 }
 
 // steps of the welcome.
@@ -81,11 +82,8 @@ func (w *welcome) start() {
 	})
 	w.show()
 	w.sheet.Show()
-	w.runner.Run(w.look, func(err error) {
+	w.runner.Run(w.look, func(error) {
 		w.looked = true
-		if err != nil {
-			w.cannot = form.Sentence(err)
-		}
 		if w.sheet.IsOpen() && w.step != stepWhat {
 			w.show()
 		}
@@ -95,18 +93,36 @@ func (w *welcome) start() {
 // look finds local models and the servers of other apps.
 func (w *welcome) look(ctx context.Context) error {
 	local := w.engine.DetectLocal(ctx)
-	found, _, err := w.engine.ImportOffer(ctx)
+	found := w.engine.Imports(ctx)
 	w.runner.Do(func() {
-		w.local, w.found = local, found
-		w.taking = make([]bool, len(found.Drafts))
-		for i := range w.taking {
-			w.taking[i] = true
-		}
+		w.local = local
+		w.offer(found)
 		for _, p := range local {
 			w.using[p.ID] = true
 		}
 	})
-	return err
+	return nil
+}
+
+// offer takes what can be imported here: servers that are new and ask for
+// nothing. The others are left to the page of the servers.
+func (w *welcome) offer(found []bridge.Import) {
+	w.later = 0
+	for i, f := range found {
+		found[i].Problems = nil
+		found[i].Entries = nil
+		for _, e := range f.Entries {
+			switch {
+			case e.State == setup.New && len(e.Draft.Fields) == 0:
+				found[i].Entries = append(found[i].Entries, e)
+			case e.State != setup.Same:
+				w.later++
+			}
+		}
+		w.later += len(f.Problems)
+	}
+	found = slices.DeleteFunc(found, func(f bridge.Import) bool { return len(f.Entries) == 0 })
+	w.list = servers.NewPicker(found, func() { w.show() })
 }
 
 func (w *welcome) show() {
@@ -210,35 +226,20 @@ func (w *welcome) models() fyne.CanvasObject {
 
 func (w *welcome) servers() fyne.CanvasObject {
 	box := form.Groups(form.Label("The workbench is ready: the time anywhere, and files in the folders that you grant. More servers are added on the Servers page."))
-	if w.cannot != "" {
-		box.Add(form.Failure(w.cannot))
-	}
 	switch {
 	case !w.looked:
 		box.Add(form.Muted("Looking for servers of other apps…"))
-	case len(w.found.Drafts) > 0:
-		box.Add(form.Bold(w.found.App + " has servers that you can use here"))
-		box.Add(form.Muted("From " + form.Visible(w.found.Path, false) + ". That file is only read. Nothing starts before you have reviewed it."))
-		for i, d := range w.found.Drafts {
-			box.Add(w.draft(i, d))
+	case w.list != nil && w.list.Len() > 0:
+		box.Add(form.Bold("Other apps on this computer have servers that you can use here"))
+		box.Add(form.Muted("Their files are only read. Nothing starts before you have reviewed it."))
+		for _, o := range w.list.Objects() {
+			box.Add(o)
 		}
 	}
-	for _, s := range w.found.Problems {
-		box.Add(form.Muted(form.Visible(s, true)))
+	if w.later > 0 {
+		box.Add(form.Muted(fmt.Sprintf("%d more can be looked at on the Servers page.", w.later)))
 	}
 	return box
-}
-
-// draft is a server that can be imported, with its whole command.
-func (w *welcome) draft(i int, d setup.Draft) fyne.CanvasObject {
-	check := widget.NewCheck(form.Visible(d.Config.Name, false), nil)
-	check.SetChecked(w.taking[i])
-	check.OnChanged = func(on bool) { w.taking[i] = on; w.show() }
-	box := form.Column(check, form.Exact(servers.WholeCommand(d.Config)))
-	for _, n := range d.Notes {
-		box.Add(form.Muted(form.Visible(n, true)))
-	}
-	return form.NewCard(box)
 }
 
 func (w *welcome) anyUsed() bool {
@@ -250,14 +251,7 @@ func (w *welcome) anyUsed() bool {
 	return false
 }
 
-func (w *welcome) anyTaken() bool {
-	for _, on := range w.taking {
-		if on {
-			return true
-		}
-	}
-	return false
-}
+func (w *welcome) anyTaken() bool { return w.list != nil && len(w.list.Picked()) > 0 }
 
 // useLocal keeps the local models that are checked.
 func (w *welcome) useLocal(ctx context.Context) error {
@@ -270,20 +264,13 @@ func (w *welcome) useLocal(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// importServers keeps the servers that are checked; each waits for its review.
-// One that is kept is not offered again when a later one fails.
+// importServers keeps the servers that are checked, all or none; each waits for
+// its review.
 func (w *welcome) importServers(ctx context.Context) error {
-	for i, d := range w.found.Drafts {
-		if !w.taking[i] {
-			continue
-		}
-		if _, err := w.engine.AddServer(ctx, d, false); err != nil {
-			return err
-		}
-		w.runner.Do(func() {
-			w.taking[i] = false
-			w.held++
-		})
+	added, err := w.engine.ImportServers(ctx, w.list.Picked(), false)
+	if err != nil {
+		return err
 	}
+	w.runner.Do(func() { w.held += len(added) })
 	return nil
 }

@@ -44,14 +44,19 @@ type Engine struct {
 	mu    sync.Mutex // protects all fields
 	Views []bridge.ServerView
 	Logs  map[string][]string
-	Offer setup.Found
-	Local []store.ProviderConfig
-	State store.SecretState
-	Said  []string // problems
-	Keep  store.Settings
-	Given []store.ToolAnswer
-	Keys  map[store.SecretRef]store.Secret
-	Lists map[string][]model.Info
+	// Found is what Imports returns, Bundle what OpenBundle does, and Checks and
+	// Steps are what the doctor finds.
+	Found  []bridge.Import
+	Bundle setup.Draft
+	Checks []setup.Check
+	Steps  []mcphost.Step
+	Local  []store.ProviderConfig
+	State  store.SecretState
+	Said   []string // problems
+	Keep   store.Settings
+	Given  []store.ToolAnswer
+	Keys   map[store.SecretRef]store.Secret
+	Lists  map[string][]model.Info
 	// Known is what Limits returns.
 	Known map[store.ModelRef]store.ModelLimits
 	// Err is what the next call that can fail returns, once.
@@ -158,12 +163,81 @@ func (e *Engine) WatchServers(ctx context.Context) iter.Seq[[]bridge.ServerView]
 	}
 }
 
-// Drafts reads pasted servers.
-func (e *Engine) Drafts(text []byte) ([]setup.Draft, []string, error) { return setup.Parse(text) }
+// ReadImport reads pasted servers.
+func (e *Engine) ReadImport(text []byte, app string) (bridge.Import, error) {
+	drafts, problems, err := setup.Reader{App: app}.Parse(text)
+	out := e.compared(drafts)
+	out.Problems = problems
+	return out, err
+}
 
-// ImportOffer returns Offer.
-func (e *Engine) ImportOffer(context.Context) (setup.Found, bool, error) {
-	return e.Offer, len(e.Offer.Drafts) > 0, e.did("import offer")
+// compared holds drafts against Views.
+func (e *Engine) compared(drafts []setup.Draft) bridge.Import {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var here []store.ServerConfig
+	for _, v := range e.Views {
+		here = append(here, v.Server)
+	}
+	var out bridge.Import
+	for _, d := range drafts {
+		out.Entries = append(out.Entries, setup.Compare(d, here))
+	}
+	return out
+}
+
+// Offer makes another app's file of drafts, held against Views.
+func (e *Engine) Offer(app, path string, drafts ...setup.Draft) bridge.Import {
+	out := e.compared(drafts)
+	out.App, out.Path = app, path
+	return out
+}
+
+// Imports returns Found.
+func (e *Engine) Imports(context.Context, ...string) []bridge.Import {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.Calls = append(e.Calls, "imports")
+	return slices.Clone(e.Found)
+}
+
+// ImportServers notes each server; those that are new become views.
+func (e *Engine) ImportServers(ctx context.Context, chosen []setup.Compared, approve bool) ([]store.ServerConfig, error) {
+	var out []store.ServerConfig
+	for _, c := range chosen {
+		if c.State == setup.Differs {
+			d := c.Draft.Config
+			if err := e.did("replace %s: %s %q approve=%t", c.Server.ID, d.Command+d.URL, d.Args, approve); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		added, err := e.AddServer(ctx, c.Draft, approve)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, added)
+	}
+	return out, nil
+}
+
+// OpenBundle returns Bundle.
+func (e *Engine) OpenBundle(_ context.Context, path string) (setup.Draft, error) {
+	return e.Bundle, e.did("open bundle %s", path)
+}
+
+// CheckServer returns Checks.
+func (e *Engine) CheckServer(_ context.Context, id string) ([]setup.Check, error) {
+	return e.Checks, e.did("check %s", id)
+}
+
+// DiagnoseServer tells Steps.
+func (e *Engine) DiagnoseServer(_ context.Context, id string, tell func(mcphost.Step)) (mcphost.Status, error) {
+	err := e.did("diagnose %s", id)
+	for _, s := range e.Steps {
+		tell(s)
+	}
+	return mcphost.Status{State: mcphost.Ready}, err
 }
 
 // AddServer adds a view.
