@@ -72,7 +72,11 @@ and overrides neither a "never" nor a definition that waits for your approval.`,
 				}
 			}
 			by := &terminal{session: c.session, mode: o.approve}
-			turn := o.turn(cmd.Context(), b, conv.ID, prompt, by)
+			parts, err := attached(bridge.WithElicitor(cmd.Context(), by), b, o.resources)
+			if err != nil {
+				return err
+			}
+			turn := o.turn(cmd.Context(), b, conv.ID, prompt, parts, by)
 			if asJSON {
 				err = c.askJSON(cmd.Context(), b, conv, turn)
 			} else {
@@ -96,6 +100,7 @@ and overrides neither a "never" nor a definition that waits for your approval.`,
 	f.StringVar(&o.system, "system", "", "system prompt of the conversation; empty for none")
 	f.StringVar(&o.preset, "preset", "", "name of a preset to take as the system prompt (see presets list)")
 	f.StringArrayVar(&o.metadata, "metadata", nil, "NAME=VALUE for the log of a gateway, in place of what the conversation had (repeatable)")
+	f.StringArrayVar(&o.resources, "resource", nil, "SERVER=URI of a resource to attach to the message (repeatable)")
 	f.BoolVar(&asJSON, "json", false, "print one event a line")
 	cmd.MarkFlagsMutuallyExclusive("edit", "regenerate", "retry")
 	cmd.MarkFlagsMutuallyExclusive("system", "preset")
@@ -133,6 +138,7 @@ type askOptions struct {
 	system, preset                      string
 	systemGiven                         bool
 	metadata                            []string
+	resources                           []string // SERVER=URI
 }
 
 // check says what does not go together.
@@ -150,6 +156,8 @@ func (o *askOptions) check(cmd *cobra.Command, prompt bool) error {
 		return usagef("--regenerate and --retry take no prompt; use --edit to send another one")
 	case !again && !prompt:
 		return usagef("a prompt is missing; see drawbridge ask --help")
+	case len(o.resources) > 0 && (again || o.edit != ""):
+		return usagef("--resource is for a new message")
 	case (again || o.edit != "") && o.id == "":
 		return usagef("say which conversation with --conversation")
 	}
@@ -157,14 +165,17 @@ func (o *askOptions) check(cmd *cobra.Command, prompt bool) error {
 }
 
 // turn returns the turn that the flags ask for.
-func (o *askOptions) turn(ctx context.Context, b *bridge.Bridge, id, prompt string, by chat.Approver) iter.Seq2[chat.Event, error] {
+func (o *askOptions) turn(ctx context.Context, b *bridge.Bridge, id, prompt string, parts store.Parts, by chat.Approver) iter.Seq2[chat.Event, error] {
 	switch {
 	case o.edit != "":
 		return b.Edit(ctx, id, o.edit, prompt, by)
 	case o.regenerate != "":
 		return b.Regenerate(ctx, id, o.regenerate, by)
 	}
-	return b.Send(ctx, id, prompt, by)
+	if len(parts) == 0 {
+		return b.Send(ctx, id, prompt, by)
+	}
+	return b.SendParts(ctx, id, append(store.Parts{store.Text{Text: prompt}}, parts...), by)
 }
 
 // settings changes what the flags say about the conversation itself.

@@ -188,7 +188,7 @@ reports an error.`,
 			if err != nil {
 				return err
 			}
-			result := b.CallTool(cmd.Context(), tools.Invocation{
+			result := b.CallTool(bridge.WithElicitor(cmd.Context(), c.elicitor()), tools.Invocation{
 				Client: tools.ClientCommand, CallID: store.NewID(), Ref: tool.Ref, Arguments: json.RawMessage(arguments),
 			}, nil, nil)
 			if asJSON {

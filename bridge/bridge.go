@@ -142,6 +142,7 @@ type Bridge struct {
 	table      *model.Table
 
 	titles titles
+	asking asking // who is asked what servers want to know
 
 	life    context.Context // ends with Close
 	stop    context.CancelFunc
@@ -191,14 +192,15 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Now:     o.Now,
 	})
 	b.host = mcphost.New(mcphost.Options{
-		Gate:    b.policy,
-		Secrets: o.Secrets,
-		Environ: o.Environ,
-		HTTP:    o.Reach,
-		Logger:  o.Logger,
-		LogDir:  filepath.Join(o.Home, "logs"),
-		Version: o.Version,
-		Manual:  o.Idle,
+		Elicitor: &b.asking,
+		Gate:     b.policy,
+		Secrets:  o.Secrets,
+		Environ:  o.Environ,
+		HTTP:     o.Reach,
+		Logger:   o.Logger,
+		LogDir:   filepath.Join(o.Home, "logs"),
+		Version:  o.Version,
+		Manual:   o.Idle,
 		Builtins: map[string]func(context.Context, io.ReadWriteCloser) error{
 			Workbench: bench.Serve,
 		},

@@ -160,8 +160,14 @@ func (c *catalogue) upToDate(statuses []mcphost.Status) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return slices.EqualFunc(c.taken, statuses, func(a, b mcphost.Status) bool {
-		return a.Server.ID == b.Server.ID && a.Generation == b.Generation && a.State == b.State
+		return a.Server.ID == b.Server.ID && a.Generation == b.Generation && a.State == b.State && sameList(a.Tools, b.Tools)
 	})
+}
+
+// sameList reports whether two listings are the very same; each new one is a
+// slice of its own.
+func sameList(a, b []tools.Tool) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // passed returns every tool that may be offered.

@@ -31,6 +31,26 @@ func (b *Bridge) Send(ctx context.Context, conversationID, text string, by chat.
 	})
 }
 
+// SendParts is Send with what the person attached: parts are Text, Image and
+// File, such as Attach returns, in the order in which the model gets them. The
+// error wraps store.ErrInvalid for another part.
+func (b *Bridge) SendParts(ctx context.Context, conversationID string, parts store.Parts, by chat.Approver) iter.Seq2[chat.Event, error] {
+	return b.turn(ctx, conversationID, by, func(turn *chat.Turn) error {
+		for _, p := range parts {
+			switch p.(type) {
+			case store.Text, store.Image, store.File:
+			default:
+				return fmt.Errorf("a message of a person is text, images and files (%w)", store.ErrInvalid)
+			}
+		}
+		if len(parts) == 0 {
+			return fmt.Errorf("the message is empty; write something (%w)", store.ErrInvalid)
+		}
+		turn.Message = store.Message{Parts: slices.Clone(parts)}
+		return nil
+	})
+}
+
 // Edit sends a message of the person again with another text, and the images
 // and files that it had: a turn that begins before that message. What followed
 // it stays, on its own branch.
@@ -91,7 +111,11 @@ func (b *Bridge) message(ctx context.Context, conversationID, messageID string) 
 
 // turn runs a turn of the conversation as it is now, after prepare.
 func (b *Bridge) turn(ctx context.Context, conversationID string, by chat.Approver, prepare func(*chat.Turn) error) iter.Seq2[chat.Event, error] {
+	if e, ok := by.(Elicitor); ok {
+		ctx = WithElicitor(ctx, e)
+	}
 	return func(yield func(chat.Event, error) bool) {
+		b.freshen(ctx)
 		turn, err := b.newTurn(ctx, conversationID, by, prepare)
 		if err != nil {
 			yield(nil, err)

@@ -34,8 +34,8 @@ type shaped struct {
 	cut     bool
 }
 
-// cutResults returns the messages with the results that are too long for the
-// model cut shorter, and whether there were any. It changes nothing in those
+// cutResults returns the messages with the text of attached files put in, and
+// the results that are too long for the model cut shorter, and whether there were any. It changes nothing in those
 // that it gets.
 func (t *turn) cutResults(msgs []store.Message) (out []store.Message, isCut bool) {
 	limit := resultLimit(t.Limits(t.candidate().Ref))
@@ -47,6 +47,14 @@ func (t *turn) cutResults(msgs []store.Message) (out []store.Message, isCut bool
 	}
 	out = msgs
 	for i, m := range msgs {
+		if m.Role == store.RoleUser {
+			if parts, changed := tools.Inline(m.Parts); changed { // what the person attached
+				if &out[0] == &msgs[0] {
+					out = slices.Clone(msgs)
+				}
+				out[i].Parts = parts
+			}
+		}
 		if m.Role != store.RoleTool {
 			continue
 		}

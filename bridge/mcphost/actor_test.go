@@ -35,17 +35,6 @@ func (s *actor) say(format string, a ...any) {
 	fmt.Fprintf(s.out, format+"\n", a...)
 }
 
-func (s *actor) methods(name string) (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range s.seen {
-		if m == name {
-			n++
-		}
-	}
-	return n
-}
-
 func (s *actor) serve(ctx context.Context, rw io.ReadWriteCloser) error {
 	s.mu.Lock()
 	s.out = rw
@@ -146,4 +135,16 @@ func (p *person) questions() []Elicitation {
 
 func willing(p *person) func(*Options, *store.ServerConfig) {
 	return func(o *Options, _ *store.ServerConfig) { o.Elicitor = p }
+}
+
+// heard returns how often a method was called.
+func (s *actor) heard(method string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.seen {
+		if m == method {
+			n++
+		}
+	}
+	return n
 }

@@ -144,6 +144,18 @@ func ReadArguments(raw json.RawMessage) (handle string, offset, length int, err 
 	return in.Handle, clamp(in.Offset), clamp(in.Length), nil
 }
 
+// Inline returns the parts with the text of files put in, under their names, so
+// that a model can read them. It changes nothing of what it gets, and reports
+// false where there is nothing to put in.
+func Inline(parts store.Parts) (store.Parts, bool) {
+	for _, p := range parts {
+		if f, ok := p.(store.File); ok && textual(f) {
+			return inlined(parts), true
+		}
+	}
+	return parts, false
+}
+
 // inlined puts the text of files in place of them, under their names.
 func inlined(parts store.Parts) store.Parts {
 	out := make(store.Parts, 0, len(parts))
