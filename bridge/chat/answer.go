@@ -15,6 +15,7 @@ import (
 // The bounds of one answer. A provider has its own; these hold whatever it is.
 const (
 	maxAnswer      = 64 << 20 // bytes, of everything that the deltas carry
+	maxAnswerText  = 3 << 20  // bytes of text and reasoning, more than half a million tokens; they are kept, read, sent and shown many times over
 	deltaCost      = 128      // counted for each delta, for what it costs to keep
 	maxAnswerCalls = 1024     // calls in one answer; of those maxCalls are run
 	maxAnswerParts = 10_000   // texts, reasonings and items in one answer
@@ -25,6 +26,7 @@ type answer struct {
 	msg   store.Message
 	parts model.Assembler
 	size  int
+	text  int         // bytes of text and reasoning
 	calls map[int]int // bytes of arguments, by index
 	runs  int         // parts other than calls that have begun
 	last  byte        // kind of the last of them
@@ -42,9 +44,11 @@ func (a *answer) add(d model.Delta) error {
 	switch d := d.(type) {
 	case model.TextDelta:
 		size += len(d.Text)
+		a.text += len(d.Text)
 		a.run('t')
 	case model.ReasoningDelta:
 		size += len(d.Text)
+		a.text += len(d.Text)
 		a.run('r')
 	case model.CallDelta:
 		size += len(d.ID) + len(d.Name) + len(d.Arguments)
@@ -85,9 +89,12 @@ func (a *answer) add(d model.Delta) error {
 		return &model.Error{Kind: model.ErrorProtocol, Message: fmt.Sprintf(
 			"The answer came in more than %d separate parts and was broken off. Try again, or use another model.", maxAnswerParts)}
 	}
-	if a.size += size; a.size > maxAnswer {
-		return &model.Error{Kind: model.ErrorProtocol, Message: fmt.Sprintf(
-			"The answer grew beyond %d MB and was broken off. Try again, or use another model.", maxAnswer>>20)}
+	a.size += size
+	for _, bound := range []struct{ has, most int }{{a.text, maxAnswerText}, {a.size, maxAnswer}} {
+		if bound.has > bound.most {
+			return &model.Error{Kind: model.ErrorProtocol, Message: fmt.Sprintf(
+				"The answer grew beyond %d MB and was broken off. Try again, or use another model.", bound.most>>20)}
+		}
 	}
 	a.parts.Add(part)
 	return nil
