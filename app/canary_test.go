@@ -65,7 +65,7 @@ func TestCanaries(t *testing.T) {
 		run  func()
 	}{
 		{"servers as programs", c.stdioServers}, {"servers at addresses", c.httpServers}, {"addresses", c.addresses},
-		{"providers", c.providers}, {"failing providers", c.failing}, {"turns", c.turns},
+		{"providers", c.providers}, {"failing providers", c.failing}, {"formats", c.formats}, {"turns", c.turns},
 		{"looks", func() { c.looks("while it runs") }}, {"removals", c.removals},
 		{"the end", func() { c.looks("after removals"); c.stop(); c.looks("after the end") }},
 		{"passphrase", c.passphrase},

@@ -197,6 +197,46 @@ func TestKeysCutOff(t *testing.T) {
 	}
 }
 
+// TestKeysInTurns has a service think and speak in turn, so that no text of the
+// answer has the key but all of them together.
+func TestKeysInTurns(t *testing.T) {
+	t.Parallel()
+	for size := range 20 {
+		var body strings.Builder
+		for _, p := range inPieces("Key: "+theirKey+" it is, "+theirKey[:5]+" not.", size+1) {
+			b, err := json.Marshal(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&body, "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":%s,\"thought\":true},{\"text\":%[1]s}]}}]}\n\n", b)
+		}
+		body.WriteString("data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n")
+		c := newClient(t, store.ProviderGemini, "http://127.0.0.1:1/v1", func(_ *store.ProviderConfig, o *Options) {
+			o.HTTP = &http.Client{Transport: plays{"text/event-stream", func() io.Reader { return strings.NewReader(body.String()) }}}
+			o.Key = func(context.Context) (store.Secret, error) { return store.NewSecret(theirKey), nil }
+		})
+		deltas, err := drain(t.Context(), c, ask("Hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said, thought string
+		for _, d := range deltas {
+			switch d := d.(type) {
+			case model.TextDelta:
+				said += d.Text
+			case model.ReasoningDelta:
+				thought += d.Text
+			}
+		}
+		for _, text := range []string{said, thought} {
+			begin, rest, ok := strings.Cut(text, tools.Redacted)
+			if !ok || rest != " it is, "+theirKey[:5]+" not." || len(begin) >= len("Key: ")+len(theirKey)/2 || !strings.HasPrefix("Key: "+theirKey, begin) {
+				t.Errorf("pieces of %d: %q", size+1, text)
+			}
+		}
+	}
+}
+
 // TestKeysInItems has a service write the tokens of its request where they are
 // kept as they are: items, ids, names, definitions and calls of its own.
 func TestKeysInItems(t *testing.T) {

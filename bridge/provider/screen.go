@@ -27,8 +27,8 @@ type screen struct {
 	yield func(model.Delta, error) bool
 	gone  bool // the reader left
 
-	kind  byte   // of the text that runs: t, or r for reasoning; 0 if none does
-	run   *strip // it
+	kind  byte            // of the text that runs: t, or r for reasoning; 0 if none does
+	texts map[byte]*strip // by kind; what is between two texts of a kind does not part them
 	calls map[int]*strip
 }
 
@@ -119,9 +119,14 @@ func (s *screen) text(kind byte, piece string) bool {
 		if !s.endText() {
 			return false
 		}
-		s.kind, s.run = kind, s.newStrip()
+		if s.kind = kind; s.texts[kind] == nil {
+			if s.texts == nil {
+				s.texts = map[byte]*strip{}
+			}
+			s.texts[kind] = s.newStrip()
+		}
 	}
-	return s.say(s.run.add(piece))
+	return s.say(s.texts[kind].add(piece))
 }
 
 func (s *screen) say(text string) bool {
@@ -139,7 +144,9 @@ func (s *screen) endText() bool {
 	if s.kind == 0 || s.gone {
 		return !s.gone
 	}
-	ok := s.say(s.run.end())
+	run := s.texts[s.kind]
+	run.stream.Pause()
+	ok := s.say(run.take())
 	s.kind = 0
 	return ok
 }

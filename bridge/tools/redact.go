@@ -235,6 +235,10 @@ type RedactingStream struct {
 	r    *Redactor
 	held []byte
 	emit func([]byte)
+	// passed is how many bytes of held were passed on by Pause, and masked says
+	// that Redacted was passed on in place of some.
+	passed int
+	masked bool
 }
 
 // Stream returns a stream that passes on what is left by emit, whose argument
@@ -252,8 +256,8 @@ func (s *RedactingStream) Write(p []byte) (int, error) {
 	s.held = append(s.held, p...)
 	clear := 0 // of held, all before is decided
 	pass := func(to int) {
-		if to > clear {
-			s.emit(s.held[clear:to])
+		if from := max(clear, s.passed); to > from {
+			s.emit(s.held[from:to])
 		}
 	}
 	for i := 0; i < len(s.held); {
@@ -265,19 +269,23 @@ func (s *RedactingStream) Write(p []byte) (int, error) {
 		switch {
 		case match > 0 && !open:
 			pass(i)
-			s.emit([]byte(Redacted))
+			if i+match > s.passed && !(s.masked && i < s.passed) {
+				s.emit([]byte(Redacted))
+			}
 			i += match
 			clear = i
 		case open:
 			pass(i)
 			s.held = append(s.held[:0], s.held[i:]...)
+			s.passed = max(s.passed-i, 0)
+			s.masked = s.masked && s.passed > 0
 			return len(p), nil
 		default:
 			i++
 		}
 	}
 	pass(len(s.held))
-	s.held = s.held[:0]
+	s.held, s.passed, s.masked = s.held[:0], 0, false
 	return len(p), nil
 }
 
@@ -298,19 +306,39 @@ func (s *RedactingStream) at(i int) (match int, open bool) {
 	return match, open
 }
 
-// Flush passes on what is held: the stream has ended. The beginning of a secret
-// is no more than that, unless it is half of it.
-func (s *RedactingStream) Flush() {
-	rest := s.held
-	s.held = nil
-	if len(rest) == 0 {
-		return
-	}
-	for _, v := range s.r.values {
-		if len(rest) >= max(8, len(v)/2) && strings.HasPrefix(v, string(rest)) {
+// Pause passes on what is held, since something else comes before the stream
+// goes on. A secret that goes on there is found all the same, but for its
+// beginning where that is less than half of it.
+func (s *RedactingStream) Pause() {
+	rest := s.held[min(s.passed, len(s.held)):]
+	switch {
+	case len(rest) == 0:
+	case s.telling():
+		if !s.masked {
 			s.emit([]byte(Redacted))
-			return
+		}
+		s.masked = true
+	default:
+		s.emit(s.r.Bytes(rest))
+	}
+	s.passed = len(s.held)
+}
+
+// telling reports whether what is held is so much of a secret that it may not
+// be passed on: half of it.
+func (s *RedactingStream) telling() bool {
+	for _, v := range s.r.values {
+		if len(s.held) >= max(8, len(v)/2) && strings.HasPrefix(v, string(s.held)) {
+			return true
 		}
 	}
-	s.emit(s.r.Bytes(rest))
+	return false
+}
+
+// Flush passes on what is held: the stream has ended.
+func (s *RedactingStream) Flush() {
+	if len(s.held) > 0 {
+		s.Pause()
+	}
+	s.held, s.passed, s.masked = nil, 0, false
 }
