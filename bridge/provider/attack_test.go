@@ -479,3 +479,38 @@ func TestTLSIsNotRepeated(t *testing.T) {
 		})
 	}
 }
+
+// TestKeychainLocksBetweenTries has the keychain lock after the first try of a
+// call: the next one sends nothing and says what to do, and after the unlocking
+// it works.
+func TestKeychainLocksBetweenTries(t *testing.T) {
+	t.Parallel()
+	for _, kind := range wireKinds {
+		tries, answers := 0, good(t, kind)
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if tries == 1 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			answers(w, r)
+		})
+		c := s.client(t, kind, func(_ *store.ProviderConfig, o *Options) {
+			o.Key = func(context.Context) (store.Secret, error) {
+				if tries++; tries == 2 {
+					return store.Secret{}, store.ErrLocked
+				}
+				return store.NewSecret(canary), nil
+			}
+		})
+		for i, want := range []model.ErrorKind{model.ErrorServer, model.ErrorAuth, ""} {
+			_, err := drain(t.Context(), c, ask("Hello"))
+			var e *model.Error
+			if errors.As(err, &e) != (want != "") || e != nil && e.Kind != want || i == 1 && !strings.Contains(e.Message, "Unlock it") {
+				t.Errorf("%s, try %d: %v", kind, i+1, err)
+			}
+		}
+		if n := len(s.all()); n != 2 {
+			t.Errorf("%s: %d requests", kind, n)
+		}
+	}
+}
