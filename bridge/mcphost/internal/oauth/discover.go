@@ -30,7 +30,7 @@ func (s *Session) find(ctx context.Context, c Challenge) (place, error) {
 	if s.target.Auth.TokenURL != "" {
 		a := authority{Authorize: s.target.Auth.AuthorizationURL, Token: s.target.Auth.TokenURL, typed: true}
 		p.authority, p.issuer, p.scopes = a, "typed "+a.Token, c.Scopes
-		return s.want(p), nil
+		return s.want(p)
 	}
 	r, found, err := s.askResource(ctx, c, server)
 	if err != nil {
@@ -54,13 +54,26 @@ func (s *Session) find(ctx context.Context, c Challenge) (place, error) {
 		return p, err
 	}
 	p.issuer = p.authority.Issuer
-	return s.want(p), nil
+	return s.want(p)
 }
 
-// want completes the scopes: those typed replace those found, and where the
+// want refuses a place that leads into a private network, before anybody is
+// asked anything, and completes the scopes: those typed replace those found, and where the
 // authorization server knows offline_access it is asked for, so that tokens can
 // be renewed.
-func (s *Session) want(p place) place {
+func (s *Session) want(p place) (place, error) {
+	for _, address := range []string{p.authority.Authorize, p.authority.Token, p.authority.Register, p.authority.Revoke} {
+		if address == "" {
+			continue
+		}
+		u, err := safe(address)
+		if err == nil {
+			err = s.reach.permits(u)
+		}
+		if err != nil {
+			return p, err
+		}
+	}
 	if len(s.target.Auth.Scopes) > 0 {
 		p.scopes = s.target.Auth.Scopes
 	}
@@ -72,7 +85,7 @@ func (s *Session) want(p place) place {
 		}
 	}
 	p.scopes = scopes(p.scopes)
-	return p
+	return p, nil
 }
 
 func (s *Session) person() bool { return s.target.Auth.Kind != store.AuthClient }
