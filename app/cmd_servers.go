@@ -19,7 +19,8 @@ import (
 
 func (c *cli) servers() *cobra.Command {
 	return group("servers", "List, add, remove and test MCP servers",
-		c.serversList(), c.serversAdd(), c.serversRemove(), c.serversTest(), c.serversMode(), c.serversImport(), c.serversApprove())
+		c.serversList(), c.serversAdd(), c.serversRemove(), c.serversTest(), c.serversMode(), c.serversImport(), c.serversApprove(),
+		c.serversLogin(), c.serversLogout())
 }
 
 // serverJSON is a server in the output of --json.
@@ -36,6 +37,8 @@ type serverJSON struct {
 	Millis    int64    `json:"ms,omitempty"`
 	Error     string   `json:"error,omitempty"`
 	Log       []string `json:"log,omitempty"`
+	// SignIn says how the sign-in stands, where there is one.
+	SignIn *signInJSON `json:"sign_in,omitempty"`
 }
 
 func describeServer(v mcphost.Status, held []string, passed int) serverJSON {
@@ -43,6 +46,7 @@ func describeServer(v mcphost.Status, held []string, passed int) serverJSON {
 		Mode: modeOf(v.Server),
 		Name: v.Server.Name, Transport: string(v.Server.Transport), URL: v.Server.URL, State: string(v.State),
 		Tools: passed, Held: held, Millis: v.Took.Milliseconds(), Error: v.Error, Log: v.Log,
+		SignIn: describeSignIn(v.SignIn),
 	}
 	if v.Server.Transport == store.TransportStdio {
 		j.Command = append([]string{v.Server.Command}, v.Server.Args...)
@@ -127,6 +131,7 @@ func (c *cli) serversAdd() *cobra.Command {
 		dir, bundle                            string
 		answers                                []string
 		asJSON, managed                        bool
+		auth                                   authFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "add NAME [flags] (-- COMMAND ARGS… | URL) | add --bundle FILE [NAME]",
@@ -135,7 +140,9 @@ func (c *cli) serversAdd() *cobra.Command {
 one that is reached at an address (Streamable HTTP). Typing this command is your
 approval of exactly that program and its arguments. The values of --secret-env
 and --secret-header are asked for, or read from stdin one line each in the order
-of the flags (variables first), and go into the keychain.
+of the flags (variables first), and go into the keychain, and so does the secret
+that one signs in with, which is asked for last. A server with a sign-in of its
+own needs none of these flags: add it, then run drawbridge servers login.
 
 With --bundle, add the server of an MCP bundle (.mcpb or .dxt). What it asks for
 is given with --set; it starts once you have approved its command.`,
@@ -157,7 +164,7 @@ is given with --set; it starts once you have approved its command.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if bundle != "" {
-				if len(env)+len(headers)+len(secretEnv)+len(secretHeaders) > 0 || dir != "" || managed {
+				if len(env)+len(headers)+len(secretEnv)+len(secretHeaders) > 0 || dir != "" || managed || auth.given(cmd.Flags()) {
 					return usagef("what a bundle needs is in the bundle; use --set for what it asks for")
 				}
 				return c.addBundle(cmd, bundle, strings.Join(args, ""), answers, asJSON)
@@ -184,6 +191,9 @@ is given with --set; it starts once you have approved its command.`,
 			} else {
 				if len(headers)+len(secretHeaders) > 0 {
 					return usagef("a server that is a program has no headers; use --env")
+				}
+				if auth.given(cmd.Flags()) {
+					return usagef("a server that is a program is not signed in to; use --env or --secret-env")
 				}
 				cfg.Transport, cfg.Command, cfg.Args = store.TransportStdio, args[1], args[2:]
 				if dir != "" && !filepath.IsAbs(dir) {
@@ -215,6 +225,11 @@ is given with --set; it starts once you have approved its command.`,
 					draft.MakeSecret(kind.name, key)
 				}
 			}
+			if auth.given(cmd.Flags()) {
+				if err := auth.apply(cmd.Context(), c, &draft); err != nil {
+					return err
+				}
+			}
 			if err := c.unlock(cmd.Context(), b, len(draft.Secrets) > 0); err != nil {
 				return err
 			}
@@ -240,6 +255,7 @@ is given with --set; it starts once you have approved its command.`,
 	f.StringVar(&bundle, "bundle", "", "add the server of this MCP bundle (.mcpb or .dxt)")
 	f.StringArrayVar(&answers, "set", nil, "what the bundle asks for, KEY=VALUE (repeatable)")
 	f.StringVar(&dir, "dir", "", "working folder of the program")
+	auth.register(f)
 	f.BoolVar(&managed, "managed", false, "have providers that can do so connect to this address themselves")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

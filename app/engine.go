@@ -67,18 +67,19 @@ func (e *engine) build(ctx context.Context) (*bridge.Bridge, error) {
 	}
 	secrets := secret.Open(e.home.dir)
 	b, err := bridge.New(ctx, bridge.Options{
-		Home:       e.home.dir,
-		History:    history,
-		Ledger:     history,
-		Settings:   files,
-		Secrets:    secrets,
-		Problems:   history.Problems(),
-		Places:     places(),
-		Version:    version(),
-		Environ:    os.Environ,
-		ModelTable: assets.Models(),
-		Logger:     e.home.logger,
-		Idle:       e.start == startNothing,
+		Home:        e.home.dir,
+		History:     history,
+		Ledger:      history,
+		Settings:    files,
+		Secrets:     secrets,
+		Problems:    history.Problems(),
+		Places:      places(),
+		Version:     version(),
+		Environ:     os.Environ,
+		OpenBrowser: openBrowser,
+		ModelTable:  assets.Models(),
+		Logger:      e.home.logger,
+		Idle:        e.start == startNothing,
 	})
 	if err != nil {
 		return nil, errors.Join(err, history.Close())

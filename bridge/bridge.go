@@ -121,6 +121,12 @@ type Options struct {
 	// Reach is what reaches servers over HTTP; nil means a transport like
 	// http.DefaultTransport.
 	Reach *http.Transport
+	// OpenBrowser shows an address in the person's browser, without a shell; nil
+	// means that there is none.
+	OpenBrowser func(ctx context.Context, address string) error
+	// ClientDocument is the https address of the document that describes this
+	// program to authorization servers; empty where none is published.
+	ClientDocument string
 	// Logger takes what a person may want to look up later; nil discards it.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
@@ -192,15 +198,17 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Now:     o.Now,
 	})
 	b.host = mcphost.New(mcphost.Options{
-		Elicitor: &b.asking,
-		Gate:     b.policy,
-		Secrets:  o.Secrets,
-		Environ:  o.Environ,
-		HTTP:     o.Reach,
-		Logger:   o.Logger,
-		LogDir:   filepath.Join(o.Home, "logs"),
-		Version:  o.Version,
-		Manual:   o.Idle,
+		Elicitor:       &b.asking,
+		Gate:           b.policy,
+		Secrets:        o.Secrets,
+		SignIns:        o.Secrets,
+		Environ:        o.Environ,
+		HTTP:           o.Reach,
+		ClientDocument: o.ClientDocument,
+		Logger:         o.Logger,
+		LogDir:         filepath.Join(o.Home, "logs"),
+		Version:        o.Version,
+		Manual:         o.Idle,
 		Builtins: map[string]func(context.Context, io.ReadWriteCloser) error{
 			Workbench: bench.Serve,
 		},

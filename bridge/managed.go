@@ -135,17 +135,28 @@ func (g guard) HandOver(ctx context.Context, conv store.Conversation, f model.Fe
 // carries them.
 func (b *Bridge) headers(ctx context.Context, c store.ServerConfig) (map[string]store.Secret, error) {
 	var out map[string]store.Secret
+	lookup := func(ref store.SecretRef) (store.Secret, error) {
+		if !ref.MayUse(c.ID) {
+			return store.Secret{}, fmt.Errorf("it refers to the secret %q, which belongs to something else (%w)", ref, store.ErrInvalid)
+		}
+		s, err := b.o.Secrets.Get(ctx, ref)
+		if err != nil {
+			return s, fmt.Errorf("the secret %q, which it needs, cannot be read: %w", ref, err)
+		}
+		return s, nil
+	}
+	if c.Auth.Static() {
+		name, value, err := c.Auth.StaticHeader(lookup)
+		if err != nil {
+			return nil, err
+		}
+		if strings.ContainsAny(value.Reveal(), "\r\n\x00") {
+			return nil, fmt.Errorf("what it is signed in to with contains a line break; type it again (%w)", store.ErrInvalid)
+		}
+		out = map[string]store.Secret{name: value}
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
-		value, err := c.Headers[name].Expand(func(ref store.SecretRef) (store.Secret, error) {
-			if !ref.MayUse(c.ID) {
-				return store.Secret{}, fmt.Errorf("it refers to the secret %q, which belongs to something else (%w)", ref, store.ErrInvalid)
-			}
-			s, err := b.o.Secrets.Get(ctx, ref)
-			if err != nil {
-				return s, fmt.Errorf("the secret %q, which it needs, cannot be read: %w", ref, err)
-			}
-			return s, nil
-		})
+		value, err := c.Headers[name].Expand(lookup)
 		if err != nil {
 			return nil, err
 		}

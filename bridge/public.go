@@ -41,6 +41,9 @@ func onlyHere(c store.ServerConfig) string {
 	if u.Scheme != "https" {
 		return "Its address does not begin with https, and a provider connects to no other."
 	}
+	if c.Auth.Kind == store.AuthOAuth || c.Auth.Kind == store.AuthClient {
+		return "Drawbridge signs in to it, and hands that sign-in to nobody; its tools run here."
+	}
 	return privateHost(u.Hostname())
 }
 

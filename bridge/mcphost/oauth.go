@@ -241,7 +241,7 @@ func (m *Manager) SignIn(ctx context.Context, id string, open func(ctx context.C
 	a.cancel = nil
 	a.mu.Unlock()
 	if err != nil {
-		return &redactedError{a.secrets().Text(err.Error()), err}
+		return &redactedError{a.secrets().Text(oauth.Plain(err)), err}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -260,6 +260,12 @@ type redactedError struct {
 
 func (e *redactedError) Error() string { return e.text }
 func (e *redactedError) Unwrap() error { return e.err }
+
+// SignInSaid reports whether Status.SignIn says what the error of SignIn does.
+func SignInSaid(err error) bool {
+	var e *redactedError
+	return errors.As(err, &e) && !errors.Is(err, context.Canceled)
+}
 
 // PrivateOrigin returns the private place that the sign-in was sent to, if the
 // error of SignIn is that the person has not granted it (store.Auth.Origins).
@@ -305,7 +311,7 @@ func (m *Manager) SignOut(ctx context.Context, id string, forget bool) error {
 	}
 	m.mu.Unlock()
 	if err != nil {
-		return &redactedError{a.secrets().Text(err.Error()), err}
+		return &redactedError{a.secrets().Text(oauth.Plain(err)), err}
 	}
 	return nil
 }

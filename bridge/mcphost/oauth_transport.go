@@ -33,7 +33,7 @@ type signedTransport struct {
 // signInError says why a request was not sent, or has no answer: the sign-in.
 type signInError struct{ err error }
 
-func (e *signInError) Error() string { return upper(e.err.Error()) + "." }
+func (e *signInError) Error() string { return oauth.Sentence(e.err) }
 func (e *signInError) Unwrap() error { return e.err }
 
 // passing reports whether it may pass by itself.

@@ -43,6 +43,7 @@ type card struct {
 	review  *form.Action
 	changes *form.Action
 	managed *form.Action
+	signIn  *signInRow
 }
 
 func newCard(p *Page) *card {
@@ -76,11 +77,12 @@ func newCard(p *Page) *card {
 
 	c.notice = form.Column()
 	c.notice.Hide()
+	c.signIn = newSignInRow(c)
 	mark := container.NewCenter(container.NewStack(form.Sized(20, 20, c.dot), c.spin))
 	head := container.NewBorder(nil, nil, mark, container.NewCenter(c.toggle),
 		container.NewBorder(nil, nil, nil, container.NewCenter(c.words), c.name))
 	c.frame = form.NewCard(container.New(layout.NewCustomPaddedVBoxLayout(2),
-		head, c.brief, c.notice, c.because, c.log, c.failure, c.buttons))
+		head, c.brief, c.notice, c.signIn.box, c.because, c.log, c.failure, c.buttons))
 	return c
 }
 
@@ -115,7 +117,7 @@ func (c *card) set(v bridge.ServerView) {
 	}
 	form.SetFailure(c.because, "")
 	c.log.Hide()
-	if v.State == mcphost.Failed {
+	if v.State == mcphost.Failed && !signInWaits(v) {
 		form.SetFailure(c.because, sentence(v.Error))
 		if lines := tail(v.Log, logLines); lines != "" {
 			c.log.SetText(lines)
@@ -123,6 +125,7 @@ func (c *card) set(v bridge.ServerView) {
 		}
 	}
 	c.notices()
+	c.signIn.set(v.SignIn)
 	running := v.State == mcphost.Ready || v.State == mcphost.Starting
 	if running {
 		c.power.SetText("Stop")
@@ -178,6 +181,7 @@ func (c *card) label(name string) {
 			a.Name = a.Text + " " + name
 		}
 	}
+	c.signIn.label(name)
 	c.power.Name = "Start or stop " + name
 }
 

@@ -48,6 +48,11 @@ type Engine interface {
 	StopServer(id string) error
 	RestartServer(id string) error
 	ServerLog(id string) []string
+	KnowServers(ctx context.Context) error
+	SignIn(ctx context.Context, id string, open func(ctx context.Context, address string) error) error
+	CancelSignIn(id string)
+	SignOut(ctx context.Context, id string, forget bool) error
+	PermitOrigin(ctx context.Context, id, origin string) error
 }
 
 // Options is what a Page is made of. OpenSettings may be nil.

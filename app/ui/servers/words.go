@@ -35,6 +35,12 @@ func Words(v bridge.ServerView) string {
 		}
 		return words
 	case mcphost.Failed:
+		if v.SignIn != nil && v.SignIn.Waiting {
+			return "waits for your browser"
+		}
+		if v.SignIn != nil && v.SignIn.Needed {
+			return "asks you to sign in"
+		}
 		return "failed"
 	case mcphost.Stopped:
 		return "stopped"
@@ -44,7 +50,12 @@ func Words(v bridge.ServerView) string {
 
 // Attention reports whether a person should look at the server.
 func Attention(v bridge.ServerView) bool {
-	return v.State == mcphost.Held || v.State == mcphost.Failed || len(v.Held) > 0 || v.Managed.Hold != nil
+	return v.State == mcphost.Held || v.State == mcphost.Failed || len(v.Held) > 0 || v.Managed.Hold != nil || v.SignIn != nil && v.SignIn.Needed
+}
+
+// signInWaits reports whether all that is wrong is that nobody has signed in.
+func signInWaits(v bridge.ServerView) bool {
+	return v.SignIn != nil && (v.SignIn.Needed || v.SignIn.Waiting)
 }
 
 // tone is the colour of the dot.
@@ -56,6 +67,9 @@ func tone(v bridge.ServerView) fyne.ThemeColorName {
 		}
 		return theme.ColorNameSuccess
 	case mcphost.Failed:
+		if signInWaits(v) {
+			return theme.ColorNameWarning
+		}
 		return theme.ColorNameError
 	case mcphost.Held:
 		return theme.ColorNameWarning

@@ -297,6 +297,27 @@ func (e *Engine) HandedOver(context.Context, store.Conversation) ([]bridge.Hande
 	return e.Handed, e.did("handed over")
 }
 
+// KnowServers does nothing: the views are there.
+func (e *Engine) KnowServers(context.Context) error { return nil }
+
+// SignIn notes the call.
+func (e *Engine) SignIn(_ context.Context, id string, _ func(context.Context, string) error) error {
+	return e.did("sign in to %s", id)
+}
+
+// CancelSignIn notes the call.
+func (e *Engine) CancelSignIn(id string) { _ = e.did("cancel the sign-in to %s", id) }
+
+// SignOut notes the call.
+func (e *Engine) SignOut(_ context.Context, id string, forget bool) error {
+	return e.did("sign out of %s forget=%t", id, forget)
+}
+
+// PermitOrigin notes the call.
+func (e *Engine) PermitOrigin(_ context.Context, id, origin string) error {
+	return e.did("permit %s to %s", origin, id)
+}
+
 // StartServer notes the call.
 func (e *Engine) StartServer(id string) error { return e.did("start %s", id) }
 

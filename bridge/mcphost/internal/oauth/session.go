@@ -554,16 +554,22 @@ func (s *Session) revoke(ctx context.Context, g *grant, kept record) error {
 	return nil
 }
 
-// Sentence is an error as a person reads it, without the sentinel at its end.
-func Sentence(err error) string {
+// Plain is an error's text without the sentinel at its end, which says the same.
+func Plain(err error) string {
 	text := err.Error()
 	for _, sentinel := range []error{ErrRefused, ErrDeclined, ErrNeeded, store.ErrDenied} {
 		text = strings.TrimSuffix(text, " ("+sentinel.Error()+")")
 	}
+	return text
+}
+
+// Sentence is an error as a person reads it.
+func Sentence(err error) string {
+	text := Plain(err)
 	if text == "" {
 		return ""
 	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
 }
 
 // Passing reports whether an error may pass by itself: nothing was refused, and
