@@ -142,10 +142,10 @@ func (k *portkeyPart) read(plan *savePlan, before store.ProviderConfig) {
 		if f == nil {
 			continue
 		}
-		switch {
-		case f.Text() != "":
-			plan.set[ref] = store.NewSecret(strings.TrimSpace(f.Text()))
-		case !f.kept:
+		switch text := strings.TrimSpace(f.Text()); {
+		case text != "":
+			plan.set[ref] = store.NewSecret(text)
+		case !f.kept && k.e.p.refs != nil: // where it is known what is stored
 			f.SetError("Type the value, or take it out of the config.")
 			k.e.blame(f.Box)
 		}

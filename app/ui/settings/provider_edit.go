@@ -51,6 +51,7 @@ type providerEditor struct {
 	headers *form.Pairs
 	more    *morePart
 	wrong   bool // something was wrong when the form was read last
+	left    bool // the person went back to the list of services
 }
 
 // edit opens the form of an entry that is there.
@@ -172,6 +173,7 @@ func (e *providerEditor) show() {
 	buttons := []fyne.CanvasObject{e.busy.Box}
 	if e.isNew {
 		buttons = append(buttons, form.Button("Back", func() {
+			e.left = true
 			if e.cancel != nil {
 				e.cancel()
 			}
@@ -285,7 +287,7 @@ func (e *providerEditor) keep() {
 // failed says why it was not kept. Where there is no place for the key, it lets
 // the person choose one.
 func (e *providerEditor) failed(err error) {
-	if !e.sheet.IsOpen() {
+	if e.left || !e.sheet.IsOpen() {
 		return
 	}
 	if keychain.Missing(err) {

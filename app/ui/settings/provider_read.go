@@ -86,10 +86,11 @@ func (e *providerEditor) read() (savePlan, bool) {
 	if sentence := e.readAddress(cfg); sentence != "" {
 		wrong(e.address, sentence)
 	}
-	cfg.NoKey = e.noKey.Checked && e.key.Text() == ""
+	key := strings.TrimSpace(e.key.Text())
+	cfg.NoKey = e.noKey.Checked && key == ""
 	switch {
-	case e.key.Text() != "":
-		s := store.NewSecret(strings.TrimSpace(e.key.Text()))
+	case key != "":
+		s := store.NewSecret(key)
 		plan.key = &s
 	case e.key.removed():
 		plan.key = &store.Secret{}
