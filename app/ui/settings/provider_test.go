@@ -39,34 +39,36 @@ func entry(t *testing.T, e *uitest.Engine, id string) store.ProviderConfig {
 
 // Each service of the engine has its form, which fills in what Config says.
 func TestEveryServiceHasItsForm(t *testing.T) {
+	e := uitest.NewEngine()
+	w := uitest.Window(t, theme.Dark, size)
+	page := put(e, w, nil)
 	for _, s := range bridge.Services() {
-		t.Run(serviceName(s), func(t *testing.T) {
-			e := uitest.NewEngine()
-			w := open(t, e)
-			uitest.Tap(t, w, "Add provider")
-			uitest.Tap(t, w, "Set up "+serviceName(s))
-			want := s.Config()
-			if s.Note != "" {
-				uitest.Shows(t, w, s.Note)
-			}
-			if s.ID == "" {
-				uitest.Fill(t, w, "Name", "Mine")
-				uitest.Fill(t, w, "Base URL", "https://mine.example.com/v1")
-				want.Name, want.BaseURL, want.ID = "Mine", "https://mine.example.com/v1", "mine"
-			} else {
-				want.ID = idOf(s.Name)
-			}
-			if s.ID == "azure" {
-				uitest.Tap(t, w, "Save")
-				uitest.Shows(t, w, "in place of what stands in capitals")
-				uitest.Fill(t, w, "Base URL", "https://mine.openai.azure.com/openai/v1")
-				want.BaseURL = "https://mine.openai.azure.com/openai/v1"
-			}
+		uitest.Tap(t, w, "Add provider")
+		uitest.Tap(t, w, "Set up "+serviceName(s))
+		want := s.Config()
+		if s.Note != "" {
+			uitest.Shows(t, w, s.Note)
+		}
+		if s.ID == "" {
+			uitest.Fill(t, w, "Name", "Mine")
+			uitest.Fill(t, w, "Base URL", "https://mine.example.com/v1")
+			want.Name, want.BaseURL, want.ID = "Mine", "https://mine.example.com/v1", "mine"
+		} else {
+			want.ID = idOf(s.Name)
+		}
+		if s.ID == "azure" {
 			uitest.Tap(t, w, "Save")
-			if got := entry(t, e, want.ID); !reflect.DeepEqual(got, want) {
-				t.Errorf("kept\n%#v\nwant\n%#v", got, want)
-			}
-		})
+			uitest.Shows(t, w, "in place of what stands in capitals")
+			uitest.Fill(t, w, "Base URL", "https://mine.openai.azure.com/openai/v1")
+			want.BaseURL = "https://mine.openai.azure.com/openai/v1"
+		}
+		uitest.Tap(t, w, "Save")
+		if got := entry(t, e, want.ID); !reflect.DeepEqual(got, want) {
+			t.Errorf("kept\n%#v\nwant\n%#v", got, want)
+		}
+		uitest.Tap(t, w, "Close")
+		e.Keep.Providers = nil
+		page.providers.show()
 	}
 }
 
@@ -165,6 +167,12 @@ func TestPortkey(t *testing.T) {
 }
 
 func TestPortkeyFaults(t *testing.T) {
+	e := uitest.NewEngine()
+	w := open(t, e)
+	uitest.Tap(t, w, "Add provider")
+	uitest.Tap(t, w, "Set up Portkey")
+	uitest.Tap(t, w, "Add entry")
+	uitest.Tap(t, w, "Add header")
 	for _, c := range []struct{ field, text, said string }{
 		{"Config", `{"targets": [`, "The config is no JSON object"},
 		{"Config", `two words`, "must be the id of a config"},
@@ -179,19 +187,20 @@ func TestPortkeyFaults(t *testing.T) {
 		{"Gateway URL", "ftp://example.com", "This is no address."},
 		{"Name", strings.Repeat("x", 81), "Use at most 80 letters."},
 	} {
-		e := uitest.NewEngine()
-		w := open(t, e)
-		uitest.Tap(t, w, "Add provider")
-		uitest.Tap(t, w, "Set up Portkey")
-		uitest.Tap(t, w, "Add entry")
-		uitest.Tap(t, w, "Add header")
+		before := uitest.Entry(t, w, c.field, 0).Text
 		if c.field == "Headers: value" {
 			uitest.Fill(t, w, "Headers: name", "X-Team")
 		}
 		uitest.Fill(t, w, c.field, c.text)
 		uitest.Tap(t, w, "Save")
 		uitest.Shows(t, w, c.said)
-		did(t, e)
+		uitest.Fill(t, w, c.field, before)
+	}
+	did(t, e)
+	uitest.Fill(t, w, "Headers: name", "")
+	uitest.Tap(t, w, "Save")
+	if len(e.Keep.Providers) != 1 {
+		t.Errorf("with nothing wrong any more, %v is kept", e.Keep.Providers)
 	}
 }
 
