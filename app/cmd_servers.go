@@ -117,7 +117,7 @@ func knownServer(ctx context.Context, b *bridge.Bridge, name string) (bridge.Ser
 
 func runs(s store.ServerConfig) string {
 	switch s.Transport {
-	case store.TransportHTTP:
+	case store.TransportHTTP, store.TransportSSE:
 		return s.URL
 	case store.TransportBuiltin:
 		return "built in"

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -20,11 +21,15 @@ type Transport string
 const (
 	TransportStdio   Transport = "stdio"
 	TransportHTTP    Transport = "http" // Streamable HTTP
+	TransportSSE     Transport = "sse"  // HTTP with server-sent events, as of 2024-11-05
 	TransportBuiltin Transport = "builtin"
 )
 
+// OverHTTP reports whether a server is reached at an address.
+func (t Transport) OverHTTP() bool { return t == TransportHTTP || t == TransportSSE }
+
 // ServerConfig describes an MCP server as a person configured it. For stdio,
-// Command, Args, Env and Dir count; for HTTP, URL and Headers.
+// Command, Args, Env and Dir count; over HTTP, URL and Headers.
 type ServerConfig struct {
 	// ID is stable over renames and names the server in approvals, switches and
 	// tool names. It equals the name under which the server was added.
@@ -40,6 +45,12 @@ type ServerConfig struct {
 	Headers   map[string]Value
 	// Auth says how a server over HTTP is shown who asks.
 	Auth Auth
+	Net  NetConfig
+	// OnDemand has the server start at the first call of one of its tools, and
+	// stop once none was called for IdleMinutes.
+	OnDemand bool
+	// IdleMinutes counts with OnDemand alone; 0 means IdleMinutesDefault.
+	IdleMinutes int
 	// Disabled servers are kept but not started.
 	Disabled bool
 	// Managed has a provider that can do so connect to this server itself. Only
@@ -52,13 +63,34 @@ type ServerConfig struct {
 	Roots []string
 }
 
+// IdleMinutesDefault is how long an OnDemand server runs without a call.
+const IdleMinutesDefault = 10
+
+// NetConfig says how a server's connections are made, where it is not as the
+// system has it. Over HTTP it holds for Drawbridge's own connections. A program
+// (stdio) gets CAFile and Proxy in the variables that such programs read.
+type NetConfig struct {
+	// CAFile is the full path of a PEM file with certificates that are trusted
+	// beside the system's.
+	CAFile string
+	// CertFile and KeyFile are the full paths of PEM files with a client's
+	// certificate and its key; over HTTP alone.
+	CertFile, KeyFile string
+	// Proxy is the address of a proxy (http, https or socks5), or ProxyNone;
+	// empty means what the environment says.
+	Proxy Value
+}
+
+// ProxyNone is the Proxy that means a direct connection.
+const ProxyNone = "none"
+
 // Hash identifies everything that a person approves when they approve a
 // server: transport, command, arguments, the names of environment and headers,
 // their literal values and references, folder and URL, and that the server is
-// handed to providers, since its headers go there, how one signs in, and the
-// folders that it is told of. The values of secrets are
-// not part of it, so that a token can be renewed. Name, Disabled and Serial are
-// not part of it either.
+// handed to providers, since its headers go there, how one signs in, the folders
+// that it is told of, and how its connections are made. The values of secrets
+// are not part of it, so that a token can be renewed. Name, Disabled, Serial and
+// OnDemand are not part of it either.
 func (c ServerConfig) Hash() string {
 	type pair struct{ K, V string }
 	pairs := func(m map[string]Value) []pair {
@@ -72,6 +104,10 @@ func (c ServerConfig) Hash() string {
 	if !c.Auth.Zero() {
 		auth = &c.Auth
 	}
+	var net *NetConfig // likewise
+	if c.Net != (NetConfig{}) {
+		net = &c.Net
+	}
 	b, err := json.Marshal(struct {
 		Transport Transport
 		Command   string
@@ -79,10 +115,11 @@ func (c ServerConfig) Hash() string {
 		Env       []pair
 		Dir, URL  string
 		Headers   []pair
-		Managed   bool     `json:",omitempty"`
-		Auth      *Auth    `json:",omitempty"`
-		Roots     []string `json:",omitempty"`
-	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed, auth, c.Roots})
+		Managed   bool       `json:",omitempty"`
+		Auth      *Auth      `json:",omitempty"`
+		Roots     []string   `json:",omitempty"`
+		Net       *NetConfig `json:",omitempty"`
+	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed, auth, c.Roots, net})
 	if err != nil {
 		panic("store: strings always encode: " + err.Error())
 	}
@@ -99,6 +136,7 @@ func (c ServerConfig) Refs() []SecretRef {
 			refs = append(refs, m[k].Refs()...)
 		}
 	}
+	refs = append(refs, c.Net.Proxy.Refs()...)
 	return append(refs, c.Auth.Secret.Refs()...)
 }
 
@@ -149,7 +187,7 @@ func (c ServerConfig) Validate() error {
 				return bad("the variable %s contains a NUL character", k)
 			}
 		}
-	case TransportHTTP:
+	case TransportHTTP, TransportSSE:
 		u, err := url.Parse(c.sampleURL())
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 			return bad("%q is no address; it should look like https://example.com/mcp", ShowAddress(c.URL))
@@ -178,13 +216,19 @@ func (c ServerConfig) Validate() error {
 	default:
 		return bad("the transport %q is not known; use a command (stdio) or an address (Streamable HTTP)", c.Transport)
 	}
-	if c.Transport != TransportHTTP && !c.Auth.Zero() {
+	if !c.Transport.OverHTTP() && !c.Auth.Zero() {
 		return bad("only a server with an address can be signed in to; a program gets what it needs in its environment")
 	}
 	for _, dir := range c.Roots {
 		if !filepath.IsAbs(dir) || strings.ContainsRune(dir, 0) {
 			return bad("the granted folder %q is no full path", dir)
 		}
+	}
+	if c.IdleMinutes < 0 || c.IdleMinutes > 7*24*60 {
+		return bad("%d minutes without a call is not possible; use 1 to %d", c.IdleMinutes, 7*24*60)
+	}
+	if err := c.Net.validate(); err != nil {
+		return bad("%v", err)
 	}
 	for _, ref := range c.Refs() {
 		if !ref.MayUse(c.ID) {
@@ -218,6 +262,28 @@ func (c ServerConfig) sampleURL() string {
 		return c.URL
 	}
 	return s
+}
+
+func (n NetConfig) validate() error {
+	for _, path := range []string{n.CAFile, n.CertFile, n.KeyFile} {
+		if path != "" && !filepath.IsAbs(path) && !strings.HasPrefix(path, "~/") || strings.ContainsRune(path, 0) {
+			return fmt.Errorf("%q is no full path of a file with certificates", path)
+		}
+	}
+	if (n.CertFile == "") != (n.KeyFile == "") {
+		return errors.New("a client's certificate needs its key, and a key its certificate; give both files")
+	}
+	if n.Proxy == "" || n.Proxy == ProxyNone || n.Proxy.Secret() {
+		return nil
+	}
+	u, err := url.Parse(string(n.Proxy))
+	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
+		return fmt.Errorf("%q is no proxy; it should look like http://proxy.example:3128, or be %q", ShowAddress(string(n.Proxy)), ProxyNone)
+	}
+	if u.User != nil {
+		return errors.New("the proxy's address contains a password; keep the whole address as a secret")
+	}
+	return nil
 }
 
 // ShowAddress returns what may be repeated of an address that a person typed:

@@ -211,7 +211,7 @@ func (n named) draft(inputs map[string]input, places Places) (Draft, error) {
 	case address != "":
 		sse := kind == "sse" || kind == "" && (strings.HasSuffix(strings.TrimRight(pathOf(address), "/"), "/sse") || n.shape.urlIsSSE && m.get("httpUrl") == nil)
 		if sse {
-			c.Transport = store.Transport("sse")
+			c.Transport = store.TransportSSE
 		} else {
 			c.Transport = store.TransportHTTP
 		}
@@ -256,9 +256,6 @@ func (n named) draft(inputs map[string]input, places Places) (Draft, error) {
 		return Draft{}, err
 	}
 	if err := d.validate(); err != nil {
-		if c.Transport == "sse" {
-			return bad("it uses the old SSE transport; ask the server's maker for its Streamable HTTP address")
-		}
 		return Draft{}, err
 	}
 	return d, nil

@@ -79,12 +79,20 @@ func TestParseNeverWaivesQuestions(t *testing.T) {
 	}
 }
 
+func TestParseOldTransport(t *testing.T) {
+	for _, key := range []string{"type", "transport"} {
+		drafts, problems, err := setup.Parse([]byte(`{"mcpServers": {"a": {"` + key + `": "sse", "url": "https://a.example/sse"}}}`))
+		if err != nil || len(drafts) != 1 || drafts[0].Config.Transport != store.TransportSSE || drafts[0].Config.URL != "https://a.example/sse" {
+			t.Errorf("%s: got %v, %v, %v", key, drafts, problems, err)
+		}
+	}
+}
+
 func TestParseKeepsGoodBesideBad(t *testing.T) {
 	drafts, problems, err := setup.Parse([]byte(`{"mcpServers": {
 		"good": {"command": "x"},
 		"nothing": {},
 		"both": {"command": "x", "url": "https://a.example"},
-		"sse": {"type": "sse", "url": "https://a.example"},
 		"args": {"command": "x", "args": "not a list"},
 		"env": {"command": "x", "env": {"A B": "1"}},
 		"url": {"url": "file:///etc/passwd"},
@@ -93,7 +101,7 @@ func TestParseKeepsGoodBesideBad(t *testing.T) {
 	if err != nil || len(drafts) != 1 || drafts[0].Config.Name != "good" {
 		t.Fatalf("got %v, %v", drafts, err)
 	}
-	if len(problems) != 7 {
+	if len(problems) != 6 {
 		t.Errorf("got %d problems: %q", len(problems), problems)
 	}
 }

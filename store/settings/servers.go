@@ -56,8 +56,14 @@ func authOf(a auth) store.Auth {
 }
 
 type own struct {
-	ID    string   `json:"id,omitempty"` // only if it is not the name
-	Roots []string `json:"roots,omitempty"`
+	ID          string      `json:"id,omitempty"` // only if it is not the name
+	Roots       []string    `json:"roots,omitempty"`
+	OnDemand    bool        `json:"onDemand,omitempty"`
+	IdleMinutes int         `json:"idleMinutes,omitempty"`
+	CAFile      string      `json:"caFile,omitempty"`
+	CertFile    string      `json:"certFile,omitempty"`
+	KeyFile     string      `json:"keyFile,omitempty"`
+	Proxy       store.Value `json:"proxy,omitempty"`
 }
 
 func entryOf(c store.ServerConfig) entry {
@@ -66,8 +72,10 @@ func entryOf(c store.ServerConfig) entry {
 		e.Own.ID = c.ID
 	}
 	e.Own.Roots = c.Roots
-	if c.Transport == store.TransportHTTP {
-		e.Type, e.URL, e.Headers = "http", c.URL, c.Headers
+	e.Own.OnDemand, e.Own.IdleMinutes = c.OnDemand, c.IdleMinutes
+	e.Own.CAFile, e.Own.CertFile, e.Own.KeyFile, e.Own.Proxy = c.Net.CAFile, c.Net.CertFile, c.Net.KeyFile, c.Net.Proxy
+	if c.Transport.OverHTTP() {
+		e.Type, e.URL, e.Headers = string(c.Transport), c.URL, c.Headers
 		a := c.Auth
 		e.Auth = auth{a.Kind, a.Secret, a.Header, a.User, a.ClientID, a.AuthorizationURL, a.TokenURL, a.Scopes, a.TokenAuth, a.Port, a.Origins}
 	} else {
@@ -126,6 +134,11 @@ func decodeServer(name string, v *hujson.Value) (store.ServerConfig, error) {
 			c.ID = id
 		}
 		c.Roots = extra.texts("roots")
+		c.OnDemand, c.IdleMinutes = extra.flag("onDemand"), extra.number("idleMinutes")
+		c.Net = store.NetConfig{
+			CAFile: extra.text("caFile"), CertFile: extra.text("certFile"), KeyFile: extra.text("keyFile"),
+			Proxy: store.Value(extra.text("proxy")),
+		}
 		r.err = errors.Join(r.err, extra.err)
 	}
 	switch kind {
@@ -143,11 +156,11 @@ func decodeServer(name string, v *hujson.Value) (store.ServerConfig, error) {
 			return c, errors.New(`it has neither a "command" nor a "url"; add the one that its documentation names`)
 		}
 	case "sse":
-		return c, errors.New(`the transport "sse" is not supported yet; if the server also offers Streamable HTTP, set "type" to "http" and use that address`)
+		c.Transport = store.TransportSSE
 	default:
-		return c, fmt.Errorf(`its "type" %q is not known; use "stdio" or "http"`, kind)
+		return c, fmt.Errorf(`its "type" %q is not known; use "stdio", "http" or "sse"`, kind)
 	}
-	if c.Transport == store.TransportHTTP {
+	if c.Transport.OverHTTP() {
 		c.URL, c.Headers = url, r.values("headers")
 		c.Auth = r.auth("auth")
 	} else {

@@ -121,10 +121,10 @@ func TestPasteJSON(t *testing.T) {
 	uitest.Shows(t, w, "The text is no JSON")
 	uitest.Fill(t, w, "Text", `{"mcpServers":{
 		"git":{"command":"uvx","args":["mcp-server-git"],"env":{"GITHUB_TOKEN":"ghp_canarycanarycanary"}},
-		"old":{"url":"https://example.com/sse","type":"sse"},
+		"old":{"url":"https://example.com/sse","type":"pigeon","command":"x"},
 		"web":{"url":"https://example.com/mcp"}}}`)
 	uitest.Tap(t, w, "Continue")
-	uitest.Shows(t, w, "Found 2 servers", "GITHUB_TOKEN looks like a secret", `Server "old": it uses the old SSE transport`)
+	uitest.Shows(t, w, "Found 2 servers", "GITHUB_TOKEN looks like a secret", `Server "old": it has both a command and a URL`)
 	web := uitest.Find(t, w, func(c *widget.Check) bool { return c.Text == "web" })
 	test.Tap(web)
 	uitest.Tap(t, w, "Edit git")

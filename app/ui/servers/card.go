@@ -152,7 +152,7 @@ func (c *card) notices() {
 	v := c.view
 	if v.State == mcphost.Held {
 		what := "This command has not run yet. Look at it in full, then approve it."
-		if v.Server.Transport == store.TransportHTTP {
+		if v.Server.Transport.OverHTTP() {
 			what = "Nothing was sent to this address yet. Look at it in full, then approve it."
 		}
 		ask(what, c.review)

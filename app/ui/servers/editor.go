@@ -43,7 +43,7 @@ func newEditor(transport store.Transport, taken func(string) bool) *editor {
 	e := &editor{transport: transport, taken: taken}
 	e.name = form.NewField("Name", "files", "How it is called here and in the names of its tools.")
 	switch transport {
-	case store.TransportHTTP:
+	case store.TransportHTTP, store.TransportSSE:
 		e.address = form.NewField("URL", "https://example.com/mcp", "The address of the server's Streamable HTTP endpoint.")
 		e.headers = form.NewPairs("Headers", "Sent with every request. A value marked secret goes to the keychain.", "Add header", setup.LikelySecret)
 		e.mode = newModeField()
@@ -69,7 +69,7 @@ func (e *editor) fill(d setup.Draft, keptWords string) {
 	c := d.Config
 	e.name.SetText(c.Name)
 	switch e.transport {
-	case store.TransportHTTP:
+	case store.TransportHTTP, store.TransportSSE:
 		e.address.SetText(c.URL)
 		e.headers.SetKeptWords(keptWords)
 		e.headers.Set(pairsOf(c.Headers))
@@ -138,7 +138,7 @@ func (e *editor) draft() (setup.Draft, bool) {
 	ok := true
 	wrong := func(f *form.Field, sentence string) { f.SetError(sentence); ok = false }
 
-	if e.transport == store.TransportHTTP {
+	if e.transport.OverHTTP() {
 		c.URL = strings.TrimSpace(e.address.Text())
 		c.Managed = e.mode.on.Checked
 		if e.base.Config.Transport == store.TransportHTTP {
@@ -185,7 +185,7 @@ func (e *editor) draft() (setup.Draft, bool) {
 	if c.ID == "" {
 		c.ID = c.Name
 	}
-	if e.transport == store.TransportHTTP {
+	if e.transport.OverHTTP() {
 		c.Headers, ok = e.values(&d, e.headers, "header", e.base.Config.Headers, ok)
 	} else {
 		c.Env, ok = e.values(&d, e.env, "env", e.base.Config.Env, ok)
@@ -260,7 +260,7 @@ func (e *editor) values(d *setup.Draft, from *form.Pairs, kind string, before ma
 // suggestName takes a name from the package or address, or "".
 func suggestName(c store.ServerConfig) string {
 	name := ""
-	if c.Transport == store.TransportHTTP {
+	if c.Transport.OverHTTP() {
 		if u, err := url.Parse(c.URL); err == nil {
 			name = u.Hostname()
 		}

@@ -24,7 +24,7 @@ const secretMark = "‹secret›"
 func commandView(c store.ServerConfig) fyne.CanvasObject {
 	box := form.Column()
 	part := func(caption string, o fyne.CanvasObject) { box.Add(form.Column(form.Caption(caption), o)) }
-	if c.Transport == store.TransportHTTP {
+	if c.Transport.OverHTTP() {
 		part("Address", form.NewCard(form.Exact(form.Spaced(c.URL))))
 		part(headline("Headers", len(c.Headers)), valuesView(c.Headers, ": "))
 		part("Who connects", modeView(c))
@@ -82,7 +82,7 @@ func shownValue(v store.Value) string {
 
 // risk says in two sentences what approving means.
 func risk(c store.ServerConfig) string {
-	if c.Transport == store.TransportHTTP {
+	if c.Transport.OverHTTP() {
 		return "Drawbridge will connect to this address and send these headers each time the server starts. Its tools get what a model passes to them."
 	}
 	return "Drawbridge will run this program on your computer, with your rights, each time the server starts. Approve it only if you know where it comes from."

@@ -98,7 +98,7 @@ func kind(c store.ServerConfig) string {
 	switch c.Transport {
 	case store.TransportStdio:
 		return "Command"
-	case store.TransportHTTP:
+	case store.TransportHTTP, store.TransportSSE:
 		return "URL"
 	case store.TransportBuiltin:
 		return "Built in"
@@ -110,7 +110,7 @@ func kind(c store.ServerConfig) string {
 // review and the editor.
 func brief(c store.ServerConfig) string {
 	switch c.Transport {
-	case store.TransportHTTP:
+	case store.TransportHTTP, store.TransportSSE:
 		if u, err := url.Parse(c.URL); err == nil {
 			u.RawQuery, u.Fragment = "", ""
 			return form.Visible(u.String(), false)
@@ -133,7 +133,7 @@ func quoted(args []string) []string {
 
 // WholeCommand is the command line, or the address, with nothing left out.
 func WholeCommand(c store.ServerConfig) string {
-	if c.Transport == store.TransportHTTP {
+	if c.Transport.OverHTTP() {
 		return c.URL
 	}
 	return strings.Join(append([]string{setup.Join(c.Command)}, quoted(c.Args)...), " ")
