@@ -117,7 +117,7 @@ func (k *link) failed(cause error, o Options, err error, answer *capture) (tools
 	}
 	// "Session management" of the specification: 404 says that the server does
 	// not know the session, so it did nothing.
-	forgotten := answer.httpStatus() == http.StatusNotFound && errors.Is(err, mcp.ErrSessionMissing)
+	forgotten := answer.httpStatus() == http.StatusNotFound && errors.Is(err, mcp.ErrSessionMissing) || answer.wasNotTaken()
 	if forgotten || !answer.wasSent() && errors.Is(err, mcp.ErrConnectionClosed) {
 		k.die(err)
 		return tools.Result{}, fmt.Errorf("%w: %w", errUnsent, err)

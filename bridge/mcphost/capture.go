@@ -24,6 +24,7 @@ type capture struct {
 	err    *jsonrpc.Error // the answer was this instead
 	body   *capturedBody  // of an answer over HTTP
 	status int            // of that answer; 0 without one
+	unsent bool           // the server certainly did not take the request
 	forget func()
 }
 
@@ -44,7 +45,21 @@ func captureFrom(ctx context.Context) *capture {
 func (c *capture) expected(forget func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sent, c.raw, c.err, c.forget = true, nil, nil, forget
+	c.sent, c.raw, c.err, c.forget, c.unsent = true, nil, nil, forget, false
+}
+
+// notTaken notes that the server did not take the request.
+func (c *capture) notTaken() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unsent = true
+}
+
+// wasNotTaken reports whether notTaken was the last that was noted.
+func (c *capture) wasNotTaken() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.unsent
 }
 
 // set keeps the answer: a result, or an error of the protocol.
@@ -151,10 +166,18 @@ func middleware(discover time.Duration, probe *era) mcp.Middleware {
 // era is what is known of the protocol that a server speaks. One goroutine uses
 // it at a time.
 type era struct {
-	older   bool // it does not know server/discover; known from an earlier start
+	older   bool // it speaks the older era; known from an earlier start
+	newer   bool // it answered server/discover at an earlier start
+	sse     bool // at its address is the transport of 2024-11-05
 	patient bool // ask server/discover without a limit: the answer came late before
 	silent  bool // it did not answer in time
 	late    *capture
+}
+
+// found notes the version that a session was made with.
+func (e *era) found(version string) {
+	e.newer = version > olderEra
+	e.older = !e.newer
 }
 
 // discover asks once, for a limited time: many an older server says nothing to

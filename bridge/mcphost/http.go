@@ -50,25 +50,35 @@ type httpAnswer struct {
 	err    error  // there was no answer
 }
 
-// connectHTTP opens a session over Streamable HTTP ("Transports: Streamable
-// HTTP" of the specification).
-func (m *Manager) connectHTTP(ctx context.Context, p plan, log *serverLog, e *era) (*link, error) {
+// newHTTPLink makes a link over HTTP that has no session yet.
+func (m *Manager) newHTTPLink(p plan, log *serverLog) (*link, error) {
 	target, err := url.Parse(p.config.URL)
 	if err != nil {
 		return nil, sentence(fmt.Sprintf("The address %q cannot be read.", p.config.URL), err)
 	}
+	life, end := context.WithCancel(context.Background())
+	k := newLink(p.config, log, p.given.redactor)
+	k.http = &httpLink{base: p.account.over(m.o.HTTP, originOf(target)), signIn: p.account != nil, origin: originOf(target), address: p.config.URL, headers: p.given.headers, life: life, secrets: p.given.redactor}
+	k.end = func() {
+		if k.session != nil {
+			closed := make(chan struct{})
+			go func() { k.session.Close(); close(closed) }()
+			within(closed, closeHTTPWithin)
+		}
+		end()
+	}
+	return k, nil
+}
+
+// connectStreamable opens a session over Streamable HTTP ("Transports:
+// Streamable HTTP" of the specification). older says that the server may be one
+// of the transport before.
+func (m *Manager) connectStreamable(ctx context.Context, p plan, log *serverLog, e *era) (_ *link, older bool, _ error) {
 	// A server may announce changes of its tools and yet take no subscription.
 	for _, listen := range []bool{true, false} {
-		life, end := context.WithCancel(context.Background())
-		k := newLink(p.config, log, p.given.redactor)
-		k.http = &httpLink{base: p.account.over(m.o.HTTP, originOf(target)), signIn: p.account != nil, origin: originOf(target), address: p.config.URL, headers: p.given.headers, life: life, secrets: p.given.redactor}
-		k.end = func() {
-			if k.session != nil {
-				closed := make(chan struct{})
-				go func() { k.session.Close(); close(closed) }()
-				within(closed, closeHTTPWithin)
-			}
-			end()
+		k, err := m.newHTTPLink(p, log)
+		if err != nil {
+			return nil, false, err
 		}
 		t := &mcp.StreamableClientTransport{
 			Endpoint: p.config.URL, HTTPClient: k.http.client(), MaxEventSize: messageMax,
@@ -78,16 +88,47 @@ func (m *Manager) connectHTTP(ctx context.Context, p plan, log *serverLog, e *er
 		}
 		if err = k.open(ctx, t, m, e, listen); err == nil {
 			k.listen(m.o)
-			return k, nil
+			return k, false, nil
 		}
 		refused := strings.Contains(err.Error(), "subscriptions/listen")
+		status := k.http.lastAnswer().status
 		err = k.startError(ctx, err, m.o)
 		k.close()
-		if !refused || ctx.Err() != nil {
-			break
+		if !refused || !listen || ctx.Err() != nil {
+			// "Backwards compatibility" of the specification names these three.
+			older = status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusMethodNotAllowed
+			return nil, older && ctx.Err() == nil, err
 		}
 	}
-	return nil, err
+	panic("mcphost: the loop returns")
+}
+
+// connectHTTP opens a session at an address: over Streamable HTTP, or the
+// transport before it where the server has only that. What was found is tried
+// first the next time, and found anew when it holds no more.
+func (m *Manager) connectHTTP(ctx context.Context, p plan, log *serverLog, e *era) (*link, error) {
+	if e.sse {
+		k, err := m.connectSSE(ctx, p, log)
+		if err == nil || ctx.Err() != nil {
+			return k, err
+		}
+		*e = era{}
+	}
+	known := e.older
+	k, older, err := m.connectStreamable(ctx, p, log, e)
+	if err != nil && known && ctx.Err() == nil {
+		*e = era{}
+		k, older, err = m.connectStreamable(ctx, p, log, e)
+	}
+	if older {
+		// The first error is the one that is shown if this fails too.
+		if over, sseErr := m.connectSSE(ctx, p, log); sseErr == nil {
+			log.add("it speaks the older transport, HTTP with server-sent events")
+			e.sse = true
+			return over, nil
+		}
+	}
+	return k, err
 }
 
 func (h *httpLink) client() *http.Client {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"syscall"
 
 	"github.com/drawbridge-app/drawbridge/store"
@@ -51,10 +50,7 @@ func (h *httpLink) explain(err error) error {
 	say := func(retry bool, format string, a ...any) error {
 		return &httpError{h.secrets.Text(fmt.Sprintf(format, a...)), err, retry}
 	}
-	host := h.address
-	if u, parseErr := url.Parse(h.address); parseErr == nil {
-		host = u.Host
-	}
+	host := hostOf(h.address)
 	last := h.lastAnswer()
 	from := err
 	if last.err != nil {
@@ -76,6 +72,8 @@ func (h *httpLink) explain(err error) error {
 		return &httpError{h.secrets.Text(signIn.Error()), err, signIn.passing()}
 	case errors.As(err, &redirect), errors.As(from, &redirect):
 		return say(false, "%s sends its visitors on to %s, which is another server. If that is right, write that address into its settings.", host, visible(cut(redirect.target(), 300)))
+	case errors.Is(err, errNoEvents) && last.status < 400, errors.Is(err, errNoEndpoint):
+		return say(false, "%s answered, but not as an MCP server with the older transport (SSE) does. Check the path of the address; it often ends in /sse, or in /mcp for Streamable HTTP.", visible(h.address))
 	case errors.As(from, &dns):
 		return say(true, "The name %s was not found on the network. Check the address, and whether you are online.", visible(dns.Name))
 	case errors.Is(from, syscall.ECONNREFUSED):

@@ -200,7 +200,7 @@ func (l *life) again(err error, reached bool) bool {
 			l.failed = 0
 		}
 	}
-	overHTTP := l.config.Transport == store.TransportHTTP
+	overHTTP := l.config.Transport.OverHTTP()
 	if overHTTP {
 		if wasReady {
 			if l.short++; lost.lived > shortLife {

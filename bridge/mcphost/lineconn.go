@@ -89,13 +89,14 @@ func (c *lineConn) Write(ctx context.Context, msg jsonrpc.Message) error {
 		return fmt.Errorf("encode a message: %w", err)
 	}
 	data = append(data, '\n')
+	var waiting *capture
 	switch msg := msg.(type) {
 	case *jsonrpc.Request:
 		if msg.Method == "initialize" {
 			c.initialized.Store(true)
 		}
-		if capture := captureFrom(ctx); capture != nil && msg.IsCall() {
-			c.expect(msg.ID, capture)
+		if waiting = captureFrom(ctx); waiting != nil && msg.IsCall() {
+			c.expect(msg.ID, waiting)
 		}
 	case *jsonrpc.Response:
 		defer c.pending.Add(-1)
@@ -115,6 +116,9 @@ func (c *lineConn) Write(ctx context.Context, msg jsonrpc.Message) error {
 	}()
 	select {
 	case err := <-wrote:
+		if refused := (*notTakenError)(nil); waiting != nil && errors.As(err, &refused) {
+			waiting.notTaken()
+		}
 		return err
 	case <-ctx.Done():
 		return ctx.Err()

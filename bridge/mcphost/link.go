@@ -153,8 +153,11 @@ func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, li
 	}
 	client := mcp.NewClient(&mcp.Implementation{Name: "drawbridge", Title: "Drawbridge", Version: m.o.Version}, o)
 	limit := m.o.DiscoverTimeout
-	if e.patient {
+	switch {
+	case e.patient:
 		limit = 0
+	case e.newer: // it may take its time to start, but not all of it
+		limit = m.o.StartTimeout / 2
 	}
 	client.AddSendingMiddleware(middleware(limit, e))
 	client.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
@@ -188,6 +191,7 @@ func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, li
 			return r.err
 		}
 		k.session = r.session
+		e.found(r.session.InitializeResult().ProtocolVersion)
 	case <-ctx.Done():
 		k.end()
 		go func() {

@@ -58,7 +58,7 @@ const learnedMax = 64
 // newAccount returns the account of a configuration, or nil where there is no
 // sign-in to be had.
 func (m *Manager) newAccount(c store.ServerConfig) *account {
-	if c.Transport != store.TransportHTTP || c.Auth.Static() {
+	if !c.Transport.OverHTTP() || c.Auth.Static() {
 		return nil
 	}
 	for name := range c.Headers {

@@ -73,6 +73,8 @@ func (m *Manager) connect(ctx context.Context, p plan, log *serverLog, e *era) (
 		return m.connectStdio(ctx, p, log, e)
 	case store.TransportHTTP:
 		return m.connectHTTP(ctx, p, log, e)
+	case store.TransportSSE:
+		return m.connectSSE(ctx, p, log)
 	}
 	k := newLink(p.config, log, p.given.redactor)
 	m.startBuiltin(k, p.config.Command)
@@ -87,7 +89,10 @@ func (m *Manager) connect(ctx context.Context, p plan, log *serverLog, e *era) (
 // connectStdio starts the child process. If it ends at the question which era
 // it speaks, it is started once more and asked in the older way; if it answers
 // that question too late and then refuses the older way, once more in the newer.
+//
+// One that was known to speak the older era and does so no more is asked anew.
 func (m *Manager) connectStdio(ctx context.Context, p plan, log *serverLog, e *era) (*link, error) {
+	known := e.older
 	for try := 0; ; try++ {
 		k := newLink(p.config, log, p.given.redactor)
 		err := m.startProcess(k, p.spec)
@@ -101,7 +106,14 @@ func (m *Manager) connectStdio(ctx context.Context, p plan, log *serverLog, e *e
 		late := e.answeredLate()
 		k.close()
 		switch {
-		case try > 0 || ctx.Err() != nil || k.process == nil:
+		case ctx.Err() != nil || k.process == nil:
+			*e = era{}
+			return nil, err
+		case known:
+			log.add("it does not speak the protocol that it spoke before; asking it again")
+			*e = era{}
+			known, try = false, -1
+		case try > 0:
 			*e = era{}
 			return nil, err
 		case asked && !e.older:
