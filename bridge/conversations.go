@@ -10,12 +10,8 @@ import (
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// The bounds of what a person says about a conversation.
-const (
-	maxSystem       = 256 << 10 // bytes of a system prompt
-	maxMetadata     = 64        // fields
-	maxMetadataText = 1 << 10   // bytes of a name or a value
-)
+// maxSystem is how long a system prompt is at the most, in bytes.
+const maxSystem = 256 << 10
 
 // NewConversation makes a conversation with the default model and tools.
 func (b *Bridge) NewConversation(ctx context.Context) (store.Conversation, error) {
@@ -95,13 +91,8 @@ func (b *Bridge) SetSystem(ctx context.Context, id, system string) error {
 // SetMetadata says what gateways that keep a log of requests are told about the
 // conversation, over what the provider entry says.
 func (b *Bridge) SetMetadata(ctx context.Context, id string, metadata map[string]string) error {
-	if len(metadata) > maxMetadata {
-		return fmt.Errorf("a conversation has at most %d fields of metadata (%w)", maxMetadata, store.ErrInvalid)
-	}
-	for k, v := range metadata {
-		if k == "" || len(k) > maxMetadataText || len(v) > maxMetadataText || !utf8.ValidString(k+v) {
-			return fmt.Errorf("metadata are names and values of at most %d bytes (%w)", maxMetadataText, store.ErrInvalid)
-		}
+	if err := store.ValidateMetadata(metadata); err != nil {
+		return err
 	}
 	return b.change(ctx, id, func(c *store.Conversation) { c.Metadata = maps.Clone(metadata) })
 }

@@ -78,7 +78,7 @@ func (p *Page) openAbout() {
 // gateway is what is told to a gateway that keeps a log, and how the
 // conversation is found there.
 func (a *aboutSheet) gateway(entry store.ProviderConfig) []fyne.CanvasObject {
-	help := entry.Title() + " is told this with each request, beside what its entry in the settings says; the same name here goes before."
+	help := entry.Title() + " is told this with each request, beside what its entry in the settings says. Where both have a name, this one counts."
 	a.metadata = form.NewPairs("Metadata", form.Visible(help, false), "Add entry", nil)
 	a.metadata.SetPlain()
 	var pairs []form.Pair

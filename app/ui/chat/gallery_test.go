@@ -82,20 +82,6 @@ func openOld(b *bench) {
 	b.settle()
 }
 
-// waiting is a turn whose model is called again after that time.
-func waiting(wait time.Duration) turn {
-	return func(ctx context.Context, say func(chat.Event) bool, _ chat.Approver) error {
-		m := store.Message{ID: "retried", Role: store.RoleAssistant, Status: store.StatusStreaming}
-		say(chat.Started{Message: m})
-		say(chat.Retrying{MessageID: m.ID, Attempt: 2, Of: 4, Wait: wait, At: noon.Add(wait), Reason: "OpenAI wants fewer requests (429): the limit of the organisation is reached."})
-		<-ctx.Done()
-		m.Status, m.Error = store.StatusInterrupted, "You stopped this answer."
-		say(chat.Finished{Message: m})
-		say(chat.TurnDone{Reason: chat.ReasonStopped})
-		return nil
-	}
-}
-
 // TestGallery renders the page in its states.
 func TestGallery(t *testing.T) {
 	scenes := map[string]func(b *bench){

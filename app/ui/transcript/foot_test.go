@@ -19,7 +19,7 @@ func footIn(t *testing.T, v *View, id string) *foot {
 			return f
 		}
 	}
-	t.Fatalf("there is no row below %q", id)
+	t.Fatalf("there is no row below %q in %v:\n%s", id, v.r.size, v.DumpText())
 	return nil
 }
 
@@ -50,8 +50,8 @@ func TestFoot(t *testing.T) {
 			t.Error("a message that goes on has a row")
 		}
 	}
-	w.Canvas().Capture()
 	f := footIn(t, v, "a")
+	w.Canvas().Capture() // what was never painted cannot have the focus
 	if got := f.DumpText(); got != "2 of 3 · 12 tokens" {
 		t.Errorf("the row says %q", got)
 	}
@@ -142,5 +142,23 @@ func TestProgress(t *testing.T) {
 	}
 	if r, text := bar(tools.Progress{}); !r.fill.Hidden || text != "s · t · running" {
 		t.Errorf("with nothing known: %q", text)
+	}
+}
+
+func TestScrollsToAnItem(t *testing.T) {
+	v, _ := show(t, 700, 400, Options{})
+	v.SetItems(numbered(100))
+	v.ScrollTo("a40")
+	if lines := strings.Split(v.DumpText(), "\n"); !strings.HasPrefix(lines[0], "Message number 40.") {
+		t.Errorf("at the top stands %q", lines[0])
+	}
+	v.ScrollTo("a99")
+	if !v.AtEnd() || !strings.Contains(v.DumpText(), "Message number 99.") {
+		t.Error("the last item does not bring the end into view")
+	}
+	before := v.DumpText()
+	v.ScrollTo("nobody")
+	if v.DumpText() != before {
+		t.Error("an unknown item moves the thread")
 	}
 }
