@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 		"odd-mcp":      oddServer,
 		"teller-mcp":   tellerServer,
 		"picture-mcp":  pictureServer,
+		"library-mcp":  libraryServer,
 		"web-service":  webService,
 	})
 }

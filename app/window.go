@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/control"
+	askui "github.com/drawbridge-app/drawbridge/app/ui/ask"
 	"github.com/drawbridge-app/drawbridge/app/ui/chat"
 	"github.com/drawbridge-app/drawbridge/app/ui/shell"
 	"github.com/drawbridge-app/drawbridge/bridge"
@@ -44,6 +45,7 @@ func runWindow(ctx context.Context, session *control.Session) int {
 			return b, err
 		},
 		Chat: func(host shell.Host) shell.ChatPage {
+			b.AskWith(askui.New(askui.Options{Window: host.Window, Do: host.Runner.Do, OpenURL: fyne.CurrentApp().OpenURL}))
 			return chat.New(chat.Options{
 				Engine: b, Window: host.Window, Runner: host.Runner, Now: time.Now,
 				Clipboard: fyne.CurrentApp().Clipboard(), OpenURL: fyne.CurrentApp().OpenURL,

@@ -43,8 +43,8 @@ type Field struct {
 	// Secret says that the field seems to ask for what no form may ask for.
 	Secret bool
 
-	minLength, maxLength int // characters; -1 for none
-	minItems, maxItems   int // -1 for none
+	minLength, maxLength *int // characters; nil for none
+	minItems, maxItems   *int
 	minimum, maximum     *float64
 	pattern              *regexp.Regexp
 }
@@ -186,7 +186,7 @@ func newField(name string, raw json.RawMessage, text func(string, int) string) (
 	}
 	f := Field{
 		Name: name, Title: text(w.Title, fieldTextMax), Description: text(w.Description, fieldTextMax),
-		minLength: bound(w.MinLength), maxLength: bound(w.MaxLength), minItems: bound(w.MinItems), maxItems: bound(w.MaxItems),
+		minLength: w.MinLength, maxLength: w.MaxLength, minItems: w.MinItems, maxItems: w.MaxItems,
 		minimum: w.Minimum, maximum: w.Maximum,
 	}
 	f.Secret = secretName().MatchString(strings.ReplaceAll(name, "_", " ")+"\n"+f.Title) || secretName().MatchString(name)
@@ -259,13 +259,6 @@ func newField(name string, raw json.RawMessage, text func(string, int) string) (
 		}
 	}
 	return f, f.setDefault(w.Default)
-}
-
-func bound(n *int) int {
-	if n == nil || *n < 0 {
-		return -1
-	}
-	return *n
 }
 
 // setDefault takes the default if it is of the field's type.
@@ -366,10 +359,10 @@ func (f Field) Check(v any) error {
 		switch {
 		case !ok || !utf8.ValidString(s) || len(s) > fieldAnswerMax:
 			return bad("this is no text of at most %d KiB", fieldAnswerMax>>10)
-		case f.minLength >= 0 && n < f.minLength:
-			return bad("at least %d characters are needed", f.minLength)
-		case f.maxLength >= 0 && n > f.maxLength:
-			return bad("at most %d characters are allowed", f.maxLength)
+		case f.minLength != nil && n < *f.minLength:
+			return bad("at least %d characters are needed", *f.minLength)
+		case f.maxLength != nil && n > *f.maxLength:
+			return bad("at most %d characters are allowed", *f.maxLength)
 		case f.pattern != nil && !f.pattern.MatchString(s):
 			return bad("this does not have the form that is asked for, %s", cut(f.pattern.String(), 200))
 		}
@@ -405,7 +398,7 @@ func (f Field) Check(v any) error {
 				return bad("choose among the values")
 			}
 		}
-		if f.minItems >= 0 && len(list) < f.minItems || f.maxItems >= 0 && len(list) > f.maxItems {
+		if f.minItems != nil && len(list) < *f.minItems || f.maxItems != nil && len(list) > *f.maxItems {
 			return bad("this is not as many as are asked for")
 		}
 	}

@@ -54,7 +54,7 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	host := mcphost.New(mcphost.Options{
-		Gate: open{}, Secrets: open{}, Environ: os.Environ, Version: "conformance",
+		Gate: open{}, Secrets: open{}, Elicitor: open{}, Environ: os.Environ, Version: "conformance",
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	defer func() {
@@ -91,6 +91,13 @@ func run(ctx context.Context) (err error) {
 	}
 	for _, t := range offered {
 		arguments, err := sample(t.InputSchema)
+		if t.Tool == "json_schema_echo" { // it wants the other tool's schema back
+			for _, other := range offered {
+				if other.Tool == "json_schema_2020_12_tool" {
+					arguments, err = json.Marshal(map[string]any{"schema": other.InputSchema})
+				}
+			}
+		}
 		if err != nil {
 			return fmt.Errorf("make arguments for %s: %w", t.Tool, err)
 		}
@@ -136,6 +143,11 @@ func sample(schema json.RawMessage) (json.RawMessage, error) {
 
 // open lets the suite's server run, and knows no secret.
 type open struct{}
+
+// Elicit accepts, and leaves every field at its default.
+func (open) Elicit(context.Context, mcphost.Elicitation) (mcphost.ElicitAnswer, error) {
+	return mcphost.ElicitAnswer{Action: mcphost.Accepted}, nil
+}
 
 func (open) MayStart(context.Context, store.ServerConfig) error { return nil }
 

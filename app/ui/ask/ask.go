@@ -1,0 +1,188 @@
+// Package ask is the sheet with which the window shows what a server asks the
+// person: a form that is made from the server's schema, or an address that it
+// wants opened.
+//
+// Every word on it but the frame is the server's; the frame says so, and names
+// the server. Nothing is sent or opened without a click, nothing is read from an
+// address, and the button that does nothing has the focus.
+//
+//	desk := ask.New(ask.Options{Window: w, Do: runner.Do, OpenURL: app.OpenURL})
+//	engine.AskWith(desk)
+package ask
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
+)
+
+// Options is what a Desk is made of. Do brings a function to the goroutine of
+// the window.
+type Options struct {
+	Window  fyne.Window
+	Do      func(func())
+	OpenURL func(*url.URL) error
+}
+
+// Desk shows one question at a time. It is a bridge.Elicitor.
+type Desk struct {
+	o    Options
+	turn chan struct{} // holds a token while a question is shown
+}
+
+// New returns a desk that shows nothing yet.
+func New(o Options) *Desk { return &Desk{o: o, turn: make(chan struct{}, 1)} }
+
+// Elicit shows the question and waits for the person, or for the end of the
+// context, which takes the question away again. Any goroutine but the window's
+// may call it.
+func (d *Desk) Elicit(ctx context.Context, e bridge.Elicitation) (bridge.ElicitAnswer, error) {
+	select {
+	case d.turn <- struct{}{}:
+	case <-ctx.Done():
+		return bridge.ElicitAnswer{}, context.Cause(ctx)
+	}
+	defer func() { <-d.turn }()
+	answer := make(chan bridge.ElicitAnswer, 1)
+	var shown *question
+	d.o.Do(func() {
+		if ctx.Err() == nil {
+			shown = d.show(e, func(a bridge.ElicitAnswer) {
+				select {
+				case answer <- a:
+				default: // the first counts
+				}
+			})
+		}
+	})
+	select {
+	case a := <-answer:
+		return a, nil
+	case <-ctx.Done():
+		d.o.Do(func() {
+			if shown != nil {
+				shown.sheet.Close()
+			}
+		})
+		return bridge.ElicitAnswer{}, context.Cause(ctx)
+	}
+}
+
+// question is one that is shown.
+type question struct {
+	sheet  *form.Sheet
+	inputs []input
+}
+
+// input is a field of the form. read returns what was entered; nil leaves it.
+type input struct {
+	field mcphost.Field
+	read  func() (any, error)
+	fail  func(sentence string)
+}
+
+func (d *Desk) show(e bridge.Elicitation, answered func(bridge.ElicitAnswer)) *question {
+	q := &question{}
+	name := form.Visible(e.ServerName, false)
+	body := form.Column(form.Muted(fmt.Sprintf("These are the words of the server “%s”, not of Drawbridge. Answer only what you would tell whoever runs it.", name)))
+	if e.Message != "" {
+		body.Add(form.NewCard(form.Label(form.Visible(e.Message, true))))
+	}
+	for _, w := range e.Warnings {
+		body.Add(form.Failure(form.Visible(w, false)))
+	}
+	for _, f := range e.Fields {
+		in, o := newInput(f)
+		q.inputs = append(q.inputs, in)
+		body.Add(o)
+	}
+	if e.Link != nil {
+		body.Add(address(e.Link))
+	}
+	q.sheet = form.NewSheet(d.o.Window, fmt.Sprintf("“%s” asks you", name), body)
+	end := func(action mcphost.ElicitAction, content map[string]any) {
+		answered(bridge.ElicitAnswer{Action: action, Content: content})
+		q.sheet.Close()
+	}
+	cancel := form.NewAction("Not now", widget.MediumImportance, func() { end(mcphost.Dismissed, nil) })
+	decline := form.NewAction("Decline", widget.MediumImportance, func() { end(mcphost.Declined, nil) })
+	accept := form.NewAction("Send", widget.HighImportance, func() {
+		if content, ok := q.content(e); ok {
+			end(mcphost.Accepted, content)
+		}
+	})
+	if e.Link != nil {
+		accept.SetText("Open in the browser")
+		accept.OnTapped = func() {
+			u, err := url.Parse(e.Link.URL)
+			if err == nil {
+				err = d.o.OpenURL(u)
+			}
+			if err != nil {
+				q.sheet.Fail(form.Sentence(err))
+				return
+			}
+			end(mcphost.Accepted, nil)
+		}
+	}
+	q.sheet.SetButtons(cancel, decline, accept)
+	q.sheet.OnCancel(func() { end(mcphost.Dismissed, nil) })
+	q.sheet.OnClose(func() { answered(bridge.ElicitAnswer{Action: mcphost.Dismissed}) })
+	q.sheet.SetFocus(cancel)
+	q.sheet.Show()
+	return q
+}
+
+// content reads the form, and says at the fields what does not fit.
+func (q *question) content(e bridge.Elicitation) (map[string]any, bool) {
+	out := map[string]any{}
+	good := true
+	for _, in := range q.inputs {
+		v, err := in.read()
+		if err == nil {
+			err = in.field.Check(v)
+		}
+		if err != nil {
+			in.fail(form.Sentence(err))
+			good = false
+			continue
+		}
+		in.fail("")
+		if v != nil {
+			out[in.field.Name] = v
+		}
+	}
+	if !good {
+		return nil, false
+	}
+	if _, err := e.Complete(out); err != nil {
+		q.sheet.Fail(form.Sentence(err))
+		return nil, false
+	}
+	return out, true
+}
+
+// address shows where a link leads, whole, with the host set off.
+func address(l *mcphost.AskedLink) fyne.CanvasObject {
+	segment := func(text string, bold bool) widget.RichTextSegment {
+		s := &widget.TextSegment{Text: form.Visible(text, false), Style: widget.RichTextStyleInline}
+		s.Style.TextStyle = fyne.TextStyle{Monospace: true, Bold: bold}
+		if !bold {
+			s.Style.ColorName = theme.ColorNamePlaceHolder
+		}
+		return s
+	}
+	whole := widget.NewRichText(segment(l.Before, false), segment(l.Host, true), segment(l.After, false))
+	whole.Wrapping = fyne.TextWrapBreak
+	return form.Column(
+		form.Label("It wants you to open this address:"), form.NewCard(whole),
+		form.Muted("It leads to "+form.Visible(l.Host, false)+". Nothing has been opened or read yet."))
+}
