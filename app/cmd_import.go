@@ -383,3 +383,26 @@ func (c *cli) printAdded(added []store.ServerConfig) {
 		fmt.Fprintf(w, "added %s; it waits for: drawbridge servers approve %s\n", visible(s.Name), visible(setup.Join(s.Name)))
 	}
 }
+
+// openFile is what a desktop calls for a bundle or a link.
+func (c *cli) openFile() *cobra.Command {
+	return &cobra.Command{
+		Use: "open FILE|LINK", Short: "Show the review of a bundle, a file or an install link in the open window", Args: cobra.ExactArgs(1),
+		Long: `Show in the window that is open what a bundle (.mcpb, .dxt), another app's file or
+an install link (drawbridge://, cursor://, vscode:, lmstudio:// and the like) would
+add. Nothing of it is kept or run before you have agreed there.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			what := strings.TrimSpace(args[0])
+			if !setup.IsLink(what) {
+				what = c.inDir(what)
+				if _, err := os.Stat(what); err != nil {
+					return fmt.Errorf("open %s: %w", what, err)
+				}
+			}
+			if c.engine == nil || !c.engine.offerInWindow(what) {
+				return errors.New("no window of Drawbridge is open; open it first, or use drawbridge servers import --from and servers add --bundle")
+			}
+			return nil
+		},
+	}
+}

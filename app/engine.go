@@ -31,6 +31,8 @@ type engine struct {
 	closed bool
 	// show brings the window to the front; nil where there is none.
 	show func()
+	// offer shows the review of a file or a link there.
+	offer func(what string)
 }
 
 // startMode says whether the servers start with the bridge.
@@ -98,6 +100,19 @@ func (e *engine) showWindow() bool {
 		return false
 	}
 	show()
+	return true
+}
+
+// offerInWindow shows the review of a file or a link, and reports false where
+// there is no window.
+func (e *engine) offerInWindow(what string) bool {
+	e.mu.Lock()
+	offer := e.offer
+	e.mu.Unlock()
+	if offer == nil {
+		return false
+	}
+	offer(what)
 	return true
 }
 

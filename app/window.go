@@ -63,6 +63,7 @@ func runWindow(ctx context.Context, session *control.Session) int {
 		return fail(session.Stderr, err)
 	}
 	e.setShow(window.Show)
+	e.setOffer(window.Offer)
 	serving := serve(ctx, owner, e)
 	err = errors.Join(window.Run(ctx), serving.stop())
 	if err != nil {
@@ -76,6 +77,13 @@ func (e *engine) setShow(show func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.show = show
+}
+
+// setOffer says how the window shows the review of a file or a link.
+func (e *engine) setOffer(offer func(what string)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.offer = offer
 }
 
 // ownWindow makes this process the owner. Where a window owns the home already,

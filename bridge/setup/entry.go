@@ -166,6 +166,9 @@ func (n named) draft(inputs map[string]input, places Places) (Draft, error) {
 	if name == "" {
 		return Draft{}, fmt.Errorf("a server has no name (%w)", store.ErrInvalid)
 	}
+	if len(n.raw) > maxEntry {
+		return bad("its entry is longer than %d kB", maxEntry>>10)
+	}
 	m, err := membersOf(n.raw)
 	if err != nil {
 		return bad("its entry is no object")

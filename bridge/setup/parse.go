@@ -57,6 +57,13 @@ func (r Reader) Parse(text []byte) (drafts []Draft, problems []string, err error
 	if len(b.entries) > maxServers {
 		return nil, nil, fmt.Errorf("the text describes %d servers, more than %d (%w)", len(b.entries), maxServers, store.ErrInvalid)
 	}
+	total := 0
+	for _, n := range b.entries {
+		total += len(n.raw)
+	}
+	if total > maxEntries {
+		return nil, nil, fmt.Errorf("the servers of the text take %d kB, more than %d (%w)", total>>10, maxEntries>>10, store.ErrInvalid)
+	}
 	problems = b.problems
 	names := map[string]int{}
 	for _, n := range b.entries {

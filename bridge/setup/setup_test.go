@@ -222,18 +222,58 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"mcpServers": {"files": {"command": "npx", "args": ["-y"], "env": {"API_KEY": "x"}}}}`))
 	f.Add([]byte("```json\n{\"servers\": {}}\n```"))
 	f.Add([]byte(`"a": {"url": "http://x", "headers": {"Authorization": "y"}}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		drafts, _, err := setup.Parse(text)
+	for _, pattern := range []string{"testdata/texts/*.json", "testdata/texts/*.yaml", "testdata/home/.*/*", "testdata/home/.*/*/*", "testdata/home/.*/*/*/*", "testdata/home/.claude.json"} {
+		paths, err := filepath.Glob(pattern)
 		if err != nil {
-			return
+			f.Fatal(err)
 		}
-		for _, d := range drafts {
-			if err := d.Config.Validate(); err != nil {
-				t.Errorf("a draft does not hold its own rules: %v", err)
+		for _, path := range paths {
+			if text, err := setup.ReadFile(path); err == nil {
+				f.Add(text)
 			}
-			for _, ref := range d.Config.Refs() {
-				if _, ok := d.Secrets[ref]; !ok {
-					t.Errorf("%q refers to %q, which the text did not give", d.Config.Name, ref)
+		}
+	}
+	f.Add([]byte("cursor://anysphere.cursor-deeplink/mcp/install?name=a&config=eyJjb21tYW5kIjoibnB4In0="))
+	f.Add([]byte("vscode:mcp/install?%7B%22name%22%3A%22a%22%2C%22command%22%3A%22npx%22%7D"))
+	f.Add([]byte("goose://extension?cmd=npx&arg=-y&env=A%3Db&name=n"))
+	here := []store.ServerConfig{{ID: "files", Name: "files", Transport: store.TransportStdio, Command: "npx"}}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, app := range append(setup.Apps(), "") {
+			drafts, _, err := setup.Reader{App: app}.Parse(text)
+			if err != nil {
+				if !errors.Is(err, store.ErrInvalid) {
+					t.Errorf("the error is of no kind: %v", err)
+				}
+				continue
+			}
+			names := map[string]bool{}
+			for _, d := range drafts {
+				setup.Compare(d, here)
+				if names[d.Config.Name] {
+					t.Errorf("two are called %q", d.Config.Name)
+				}
+				names[d.Config.Name] = true
+				for _, ref := range d.Config.Refs() {
+					if _, ok := d.Secrets[ref]; !ok || !ref.MayUse(d.Config.ID) {
+						t.Errorf("%q refers to %q, which the text did not give", d.Config.Name, ref)
+					}
+				}
+				values := map[string][]string{}
+				for _, f := range d.Fields {
+					values[f.Key] = []string{"/x"}
+					if len(f.Options) > 0 {
+						values[f.Key] = f.Options[:1]
+					}
+				}
+				full, err := d.Fill(values)
+				if err != nil {
+					if len(d.Fields) == 0 {
+						t.Errorf("a draft does not hold its own rules: %v", err)
+					}
+					continue
+				}
+				if err := full.Config.Validate(); err != nil {
+					t.Errorf("a draft does not hold its own rules: %v", err)
 				}
 			}
 		}

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -148,17 +149,21 @@ func asMap(m members) map[string]json.RawMessage {
 // addAll takes an object of servers, or a list of servers with names, as
 // Continue has it.
 func (b *batch) addAll(key string, raw json.RawMessage, s shape, from, dir string) error {
-	if list, err := membersOf(raw); err == nil {
+	list, err := membersOf(raw)
+	if errors.Is(err, errTooMany) {
+		return fmt.Errorf("%q describes more than %d servers (%w)", key, maxServers, store.ErrInvalid)
+	}
+	if err == nil {
 		for _, m := range list {
 			b.entries = append(b.entries, named{m.key, m.value, from, dir, s})
 		}
 		return nil
 	}
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) != nil {
+	var entries []json.RawMessage
+	if json.Unmarshal(raw, &entries) != nil {
 		return fmt.Errorf("%q is neither an object nor a list of servers (%w)", key, store.ErrInvalid)
 	}
-	for _, raw := range list {
+	for _, raw := range entries[:min(len(entries), maxServers+1)] {
 		entry, err := membersOf(raw)
 		if err != nil {
 			b.problems = append(b.problems, fmt.Sprintf("An entry of %q is no server.", key))

@@ -22,11 +22,14 @@ import (
 const (
 	maxText    = 4 << 20
 	maxJSONC   = 512 << 10 // with comments
-	maxTOML    = 128 << 10
-	maxYAML    = 128 << 10
+	maxTOML    = 64 << 10
+	maxYAML    = 64 << 10
 	maxDepth   = 100
 	maxNodes   = 20_000
+	maxMembers = 5_000
 	maxServers = 500
+	maxEntry   = 64 << 10  // of one server, as JSON
+	maxEntries = 128 << 10 // of all servers together
 )
 
 // format is how a text is written.
@@ -123,6 +126,9 @@ func fromJSON(body []byte) (members, error) {
 		if len(body) > maxJSONC {
 			return nil, fmt.Errorf("the text is no plain JSON and longer than %d kB; paste only the part with the servers (%w)", maxJSONC>>10, store.ErrInvalid)
 		}
+		if bytes.Count(body, []byte(","))+bytes.Count(body, []byte(":")) > maxNodes {
+			return nil, fmt.Errorf("the text has more parts than a file of servers; paste only the part with the servers (%w)", store.ErrInvalid)
+		}
 		std, err := hujson.Standardize(body)
 		if err != nil {
 			return nil, bad(err)
@@ -130,6 +136,9 @@ func fromJSON(body []byte) (members, error) {
 		body = std
 	}
 	m, err := membersOf(body)
+	if errors.Is(err, errTooMany) {
+		return nil, fmt.Errorf("the text has more parts than a file of servers; paste only the part with the servers (%w)", store.ErrInvalid)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the text is JSON, but not an object of servers (%w)", store.ErrInvalid)
 	}
@@ -182,8 +191,9 @@ func fromTOML(body []byte) (members, error) {
 	if len(body) > maxTOML {
 		return nil, fmt.Errorf("the text is longer than %d kB; paste only the part with the servers (%w)", maxTOML>>10, store.ErrInvalid)
 	}
-	// Each bracket may be a level, wherever it stands.
-	if bytes.Count(body, []byte("["))+bytes.Count(body, []byte("{")) > maxNodes {
+	// Each brace may be a level, wherever it stands, and the reader's work grows
+	// with the square of their number.
+	if bytes.Count(body, []byte("[")) > 3000 || bytes.Count(body, []byte("{")) > 300 {
 		return nil, fmt.Errorf("the text has more brackets than a file of servers; paste only the part with the servers (%w)", store.ErrInvalid)
 	}
 	if deepTable(body) {
@@ -398,10 +408,15 @@ func membersOf(raw []byte) (members, error) {
 		if err := dec.Decode(&v); err != nil {
 			return nil, err
 		}
+		if len(out) == maxMembers {
+			return nil, errTooMany
+		}
 		out = append(out, member{key, v})
 	}
 	return out, nil
 }
+
+var errTooMany = fmt.Errorf("it has more than %d members", maxMembers)
 
 // get returns the value of a key, or nil. Null counts as absent.
 func (m members) get(key string) json.RawMessage {

@@ -65,6 +65,37 @@ func (s *Shell) pump() {
 	}
 }
 
+// Offer brings the window to the front and shows the review of a file or a link
+// with servers in it. Nothing of it is kept or run before the person agreed. Any
+// goroutine may call it.
+func (s *Shell) Offer(what string) {
+	s.do(func() {
+		s.show()
+		s.offer(what)
+	})
+}
+
+// offer shows the review, unless something else is being asked.
+func (s *Shell) offer(what string) {
+	if s.window.Canvas().Overlays().Top() != nil {
+		return
+	}
+	s.open(placeServers)
+	if p, ok := s.places[placeServers].page.(interface{ Open(what string) }); ok {
+		p.Open(what)
+	}
+}
+
+// dropped takes the first file that was dropped on the window.
+func (s *Shell) dropped(_ fyne.Position, list []fyne.URI) {
+	for _, u := range list {
+		if u.Scheme() == "file" {
+			s.offer(u.Path())
+			return
+		}
+	}
+}
+
 // Show brings the window to the front. Any goroutine may call it.
 func (s *Shell) Show() { s.do(s.show) }
 

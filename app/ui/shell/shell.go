@@ -277,6 +277,7 @@ func (s *Shell) build(remembered store.WindowSettings) {
 	s.window.Resize(startSize(remembered))
 	s.open(placeChat)
 	s.window.SetCloseIntercept(s.closing)
+	s.window.SetOnDropped(s.dropped)
 	s.shortcuts()
 }
 
