@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -119,6 +120,8 @@ func runs(s store.ServerConfig) string {
 	switch s.Transport {
 	case store.TransportHTTP, store.TransportSSE:
 		return s.URL
+	case store.TransportOpenAPI:
+		return s.URL + " (" + s.OpenAPI.Document + ")"
 	case store.TransportBuiltin:
 		return "built in"
 	}
@@ -132,22 +135,27 @@ func (c *cli) serversAdd() *cobra.Command {
 		answers                                []string
 		asJSON, managed                        bool
 		auth                                   authFlags
+		api                                    apiFlags
 	)
 	cmd := &cobra.Command{
-		Use:   "add NAME [flags] (-- COMMAND ARGS… | URL) | add --bundle FILE [NAME]",
+		Use:   "add NAME [flags] (-- COMMAND ARGS… | URL | --openapi DOCUMENT --base-url URL) | add --bundle FILE [NAME]",
 		Short: "Add a server; typing it is the approval of the command",
-		Long: `Add a server that is a program of this machine (give its command after --), or
-one that is reached at an address (Streamable HTTP). Typing this command is your
+		Long: `Add a server that is a program of this machine (give its command after --), one
+that is reached at an address (Streamable HTTP), or one that this program makes
+of an HTTP API that an OpenAPI document describes. The document is read now and
+kept; requests go to the base URL alone, wherever the document points. Typing this command is your
 approval of exactly that program and its arguments. The values of --secret-env
 and --secret-header are asked for, or read from stdin one line each in the order
 of the flags (variables first), and go into the keychain, and so does the secret
-that one signs in with, which is asked for last. A server with a sign-in of its
+that one signs in with, which is asked for last
+(also the value of --auth). A server with a sign-in of its
 own needs none of these flags: add it, then run drawbridge servers login.
 
 With --bundle, add the server of an MCP bundle (.mcpb or .dxt). What it asks for
 is given with --set; it starts once you have approved its command.`,
 		Example: `  drawbridge servers add files -- npx -y @modelcontextprotocol/server-filesystem ~/Documents
-  drawbridge servers add work --secret-header Authorization https://mcp.example.com/mcp`,
+  drawbridge servers add work --secret-header Authorization https://mcp.example.com/mcp
+  drawbridge servers add pets --openapi pets.yaml --base-url https://pets.example.com/v1 --auth bearer_token`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			dash := cmd.ArgsLenAtDash()
 			switch {
@@ -155,7 +163,7 @@ is given with --set; it starts once you have approved its command.`,
 				return nil
 			case bundle != "":
 				return fmt.Errorf("with --bundle give at most a name")
-			case dash == 1 && len(args) >= 2, dash < 0 && len(args) == 2:
+			case dash == 1 && len(args) >= 2, dash < 0 && len(args) == 2, dash < 0 && len(args) == 1 && api.document != "":
 				return nil
 			case dash < 0 && len(args) > 2:
 				return fmt.Errorf("put -- in front of the server's command")
@@ -179,8 +187,13 @@ is given with --set; it starts once you have approved its command.`,
 			if err := c.byPerson(b, "servers add"); err != nil {
 				return err
 			}
+			if err := api.check(cmd, args); err != nil {
+				return err
+			}
 			cfg := store.ServerConfig{ID: args[0], Name: args[0], Managed: managed}
-			if cmd.ArgsLenAtDash() < 0 {
+			if api.document != "" {
+				cfg.Transport = store.TransportOpenAPI
+			} else if cmd.ArgsLenAtDash() < 0 {
 				if len(env)+len(secretEnv) > 0 || dir != "" {
 					return usagef("a server at an address has no environment and no folder; use --header")
 				}
@@ -230,6 +243,15 @@ is given with --set; it starts once you have approved its command.`,
 					return err
 				}
 			}
+			var operations []string
+			if api.document != "" {
+				made, names, err := c.draftAPI(cmd.Context(), b, api, draft.Config)
+				if err != nil {
+					return err
+				}
+				maps.Copy(made.Secrets, draft.Secrets)
+				draft, operations = made, names
+			}
 			if err := c.unlock(cmd.Context(), b, len(draft.Secrets) > 0); err != nil {
 				return err
 			}
@@ -238,15 +260,19 @@ is given with --set; it starts once you have approved its command.`,
 				return err
 			}
 			if asJSON {
-				return c.printJSON(describeServer(mcphost.Status{Server: added, State: mcphost.Stopped}, nil, 0))
+				return c.printJSON(describeServer(mcphost.Status{Server: added, State: mcphost.Stopped}, nil, len(operations)))
 			}
 			fmt.Fprintf(c.session.Stdout, "added %s: %s\n", added.Name, runs(added))
+			for _, note := range draft.Notes {
+				fmt.Fprintf(c.session.Stderr, "drawbridge: %s\n", note)
+			}
 			return nil
 		},
 	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; put -- in front of the server's command if that is part of it, or see %s --help", err, cmd.CommandPath())
 	})
+	api.register(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&env, "env", nil, "environment variable, NAME=VALUE (repeatable)")
 	f.StringArrayVar(&headers, "header", nil, "HTTP header, NAME=VALUE (repeatable)")

@@ -57,12 +57,13 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"waitfile": waitFile,
-			"addweb":   addWeb,
-			"setweb":   setWeb,
-			"glob":     globFile,
-			"escape":   escape,
-			"take":     take,
+			"waitfile":  waitFile,
+			"addweb":    addWeb,
+			"setweb":    setWeb,
+			"glob":      globFile,
+			"changeall": changeAll,
+			"escape":    escape,
+			"take":      take,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -122,6 +123,17 @@ func globFile(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// changeAll adds a line to each file of that pattern: changeall PATTERN.
+func changeAll(ts *testscript.TestScript, _ bool, args []string) {
+	found, err := filepath.Glob(args[0])
+	ts.Check(err)
+	for _, path := range found {
+		data, err := os.ReadFile(path)
+		ts.Check(err)
+		ts.Check(os.WriteFile(path, append(data, '\n'), 0o600))
+	}
+}
+
 // echoServer is an MCP server over stdio.
 func echoServer() {
 	server := mcp.NewServer(&mcp.Implementation{Name: "echo", Version: "1"}, nil)
@@ -174,6 +186,16 @@ func webService() {
 	mux.HandleFunc("/html", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, "<html><body>Welcome</body></html>")
+	})
+	mux.HandleFunc("/pets/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"method":%q,"uri":%q,"key":%d}`, r.Method, r.RequestURI, len(r.Header.Get("X-Key")))
+	})
+	mux.HandleFunc("/pets.json", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"openapi":"3.1.0","info":{"title":"Pets"},"servers":[{"url":"http://169.254.169.254/latest"},{"url":"https://pets.example.com/v1"}],
+			"paths":{"/pets/{id}":{"get":{"operationId":"getPet","tags":["pet"],"summary":"Gets a pet.","parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"name":"X-Key","in":"header","schema":{"type":"string"}}]},
+			"delete":{"operationId":"deletePet","tags":["pet"],"parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}}]}},
+			"/store/":{"get":{"tags":["store"]}}}}`)
 	})
 	mux.HandleFunc("/closed", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 	mux.HandleFunc("/v1/chat/completions", func(w http.ResponseWriter, r *http.Request) {

@@ -212,6 +212,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Builtins: map[string]func(context.Context, io.ReadWriteCloser) error{
 			Workbench: bench.Serve,
 		},
+		OpenAPI: b.serveAPI,
 	})
 	b.catalogue = newCatalogue(b.policy, o.Logger)
 	b.loop = chat.New(chat.Options{

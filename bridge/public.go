@@ -22,6 +22,8 @@ func onlyHere(c store.ServerConfig) string {
 		return "It is built into this program, so its tools can run only here."
 	case store.TransportStdio:
 		return "It is a program of this computer, so its tools can run only here."
+	case store.TransportOpenAPI:
+		return "Its tools are made by this program from a document, so they can run only here."
 	case store.TransportHTTP:
 	default:
 		return "A provider connects only to servers with a public https address."

@@ -217,6 +217,12 @@ func (b *Bridge) keepAll(ctx context.Context, drafts []setup.Draft, approve bool
 			}
 			undo = append(undo, func(context.Context) error { return remove() })
 		}
+		if d.Document != nil {
+			undo = append(undo, func(context.Context) error { return b.dropDocuments() })
+			if err := b.keepDocument(d); err != nil {
+				return err
+			}
+		}
 		for ref, value := range d.Secrets {
 			if !ref.MayUse(d.Config.ID) {
 				return fmt.Errorf("the secret %q belongs to something else (%w)", ref, store.ErrInvalid)
@@ -274,7 +280,7 @@ func (b *Bridge) RemoveServer(ctx context.Context, id string) error {
 		return fmt.Errorf("there is no server %q (%w)", id, store.ErrNotFound)
 	}
 	b.apply()
-	errs := []error{b.policy.Forget(ctx, id), b.removeBundles(ctx, was)}
+	errs := []error{b.policy.Forget(ctx, id), b.removeBundles(ctx, was), b.dropDocuments()}
 	refs, err := b.o.Secrets.List(ctx)
 	errs = append(errs, err)
 	for _, ref := range refs {

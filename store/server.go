@@ -29,7 +29,8 @@ const (
 func (t Transport) OverHTTP() bool { return t == TransportHTTP || t == TransportSSE }
 
 // ServerConfig describes an MCP server as a person configured it. For stdio,
-// Command, Args, Env and Dir count; over HTTP, URL and Headers.
+// Command, Args, Env and Dir count; over HTTP, URL and Headers; for an API, URL,
+// Headers and OpenAPI.
 type ServerConfig struct {
 	// ID is stable over renames and names the server in approvals, switches and
 	// tool names. It equals the name under which the server was added.
@@ -51,6 +52,8 @@ type ServerConfig struct {
 	OnDemand bool
 	// IdleMinutes counts with OnDemand alone; 0 means IdleMinutesDefault.
 	IdleMinutes int
+	// OpenAPI is for TransportOpenAPI alone; URL is then the base URL of the API.
+	OpenAPI *OpenAPI
 	// Disabled servers are kept but not started.
 	Disabled bool
 	// Managed has a provider that can do so connect to this server itself. Only
@@ -88,7 +91,8 @@ const ProxyNone = "none"
 // server: transport, command, arguments, the names of environment and headers,
 // their literal values and references, folder and URL, and that the server is
 // handed to providers, since its headers go there, how one signs in, the folders
-// that it is told of, and how its connections are made. The values of secrets
+// that it is told of, how its connections are made, and of an API its
+// document, operations and authentication. The values of secrets
 // are not part of it, so that a token can be renewed. Name, Disabled, Serial and
 // OnDemand are not part of it either.
 func (c ServerConfig) Hash() string {
@@ -119,7 +123,8 @@ func (c ServerConfig) Hash() string {
 		Auth      *Auth      `json:",omitempty"`
 		Roots     []string   `json:",omitempty"`
 		Net       *NetConfig `json:",omitempty"`
-	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed, auth, c.Roots, net})
+		OpenAPI   *OpenAPI   `json:",omitempty"`
+	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed, auth, c.Roots, net, c.OpenAPI})
 	if err != nil {
 		panic("store: strings always encode: " + err.Error())
 	}
@@ -137,6 +142,9 @@ func (c ServerConfig) Refs() []SecretRef {
 		}
 	}
 	refs = append(refs, c.Net.Proxy.Refs()...)
+	if c.OpenAPI != nil {
+		refs = append(refs, c.OpenAPI.Auth.Value.Refs()...)
+	}
 	return append(refs, c.Auth.Secret.Refs()...)
 }
 
@@ -147,6 +155,7 @@ func (c ServerConfig) Clone() ServerConfig {
 	c.Env = maps.Clone(c.Env)
 	c.Headers = maps.Clone(c.Headers)
 	c.Auth = c.Auth.clone()
+	c.OpenAPI = c.OpenAPI.clone()
 	return c
 }
 
@@ -187,7 +196,7 @@ func (c ServerConfig) Validate() error {
 				return bad("the variable %s contains a NUL character", k)
 			}
 		}
-	case TransportHTTP, TransportSSE:
+	case TransportHTTP, TransportSSE, TransportOpenAPI:
 		u, err := url.Parse(c.sampleURL())
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 			return bad("%q is no address; it should look like https://example.com/mcp", ShowAddress(c.URL))
@@ -210,6 +219,14 @@ func (c ServerConfig) Validate() error {
 			sets := strings.EqualFold(k, "Authorization") && (c.Auth.Kind != AuthNone && c.Auth.Kind != AuthHeader) || c.Auth.Kind == AuthHeader && strings.EqualFold(k, c.Auth.Header)
 			if sets {
 				return bad("the header %s is configured, and the way to sign in sets it too; keep one of them", k)
+			}
+		}
+		if c.Transport == TransportOpenAPI {
+			if u.RawQuery != "" || u.Fragment != "" {
+				return bad("the base URL goes on after its path; leave out ? and # and what follows")
+			}
+			if err := c.OpenAPI.validate(); err != nil {
+				return fmt.Errorf("server %q: %w", c.Name, err)
 			}
 		}
 	case TransportBuiltin:

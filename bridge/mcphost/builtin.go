@@ -4,11 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+
+	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// startBuiltin runs a server of this program over a pipe in memory.
-func (m *Manager) startBuiltin(k *link, name string) {
+// inside returns what runs a server of this program over a pipe: the built-in
+// one of that name, or what serves the API that the configuration describes.
+func (m *Manager) inside(c store.ServerConfig) func(context.Context, io.ReadWriteCloser) error {
+	if c.Transport == store.TransportOpenAPI {
+		return func(ctx context.Context, rw io.ReadWriteCloser) error {
+			return m.o.OpenAPI(ctx, c, func(ctx context.Context, v store.Value) (store.Secret, error) {
+				return m.value(ctx, c.ID, v)
+			}, rw)
+		}
+	}
+	return m.o.Builtins[c.Command]
+}
+
+// value resolves one value of a server's settings now. An error is a sentence.
+func (m *Manager) value(ctx context.Context, id string, v store.Value) (store.Secret, error) {
+	ctx, cancel := context.WithTimeout(ctx, secretsLimit)
+	defer cancel()
+	return v.Resolve(func(ref store.SecretRef) (store.Secret, error) { return m.secret(ctx, id, ref) }, m.path.variable)
+}
+
+// startInside runs a server of this program over a pipe in memory.
+func (m *Manager) startInside(k *link, name string, run func(context.Context, io.ReadWriteCloser) error) {
 	ours, theirs := net.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -21,8 +44,10 @@ func (m *Manager) startBuiltin(k *link, name string) {
 				k.log.add(fmt.Sprintf("it failed: %v", p))
 			}
 		}()
-		if err := m.o.Builtins[name](ctx, theirs); err != nil && ctx.Err() == nil {
-			k.log.add(err.Error())
+		err := run(ctx, theirs)
+		if err != nil && ctx.Err() == nil {
+			k.log.add(k.redactor.Text(err.Error()))
+			k.inside.Store(&err)
 		}
 		k.die(errors.New("it ended by itself"))
 	}()

@@ -50,25 +50,33 @@ type received struct {
 	redactor *tools.Redactor
 }
 
+// secret reads a secret for the server of that id. Errors are sentences.
+func (m *Manager) secret(ctx context.Context, id string, ref store.SecretRef) (store.Secret, error) {
+	if !ref.MayUse(id) {
+		return store.Secret{}, fmt.Errorf("the server refers to the secret %q, which belongs to something else; type the value again (%w)", ref, store.ErrInvalid)
+	}
+	s, err := m.o.Secrets.Get(ctx, ref)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return s, fmt.Errorf("the secret %q is not in the keychain; edit the server and type it again (%w)", ref, err)
+	case errors.Is(err, store.ErrLocked):
+		return s, fmt.Errorf("the secret %q cannot be read while the keychain is locked; unlock it and start the server again (%w)", ref, err)
+	case err != nil:
+		return s, fmt.Errorf("the secret %q cannot be read: %w", ref, err)
+	}
+	return s, nil
+}
+
 // resolve puts the secrets into the configured values and adds the inherited
 // variables. Errors are sentences.
 func (m *Manager) resolve(ctx context.Context, c store.ServerConfig, path string) (received, error) {
 	var secrets []string
 	lookup := func(ref store.SecretRef) (store.Secret, error) {
-		if !ref.MayUse(c.ID) {
-			return store.Secret{}, fmt.Errorf("the server refers to the secret %q, which belongs to something else; type the value again (%w)", ref, store.ErrInvalid)
+		s, err := m.secret(ctx, c.ID, ref)
+		if err == nil {
+			secrets = append(secrets, s.Reveal())
 		}
-		s, err := m.o.Secrets.Get(ctx, ref)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return s, fmt.Errorf("the secret %q is not in the keychain; edit the server and type it again (%w)", ref, err)
-		case errors.Is(err, store.ErrLocked):
-			return s, fmt.Errorf("the secret %q cannot be read while the keychain is locked; unlock it and start the server again (%w)", ref, err)
-		case err != nil:
-			return s, fmt.Errorf("the secret %q cannot be read: %w", ref, err)
-		}
-		secrets = append(secrets, s.Reveal())
-		return s, nil
+		return s, err
 	}
 	// A variable that the configuration names may be a token. Those that every
 	// server gets are none, and their values are all over what servers say.
@@ -125,6 +133,11 @@ func (m *Manager) resolve(ctx context.Context, c store.ServerConfig, path string
 		}
 		headers[name] = value.Reveal()
 		secrets = append(secrets, value.Reveal()) // basic writes it in another way
+	}
+	if c.OpenAPI != nil { // resolved to see now what is missing, and to know it where it appears
+		if _, err := c.OpenAPI.Auth.Value.Resolve(lookup, variable); err != nil {
+			return received{}, err
+		}
 	}
 	for name, v := range headers {
 		if strings.ContainsAny(v, "\r\n") {

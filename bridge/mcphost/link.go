@@ -25,8 +25,9 @@ type link struct {
 	lines    *lineConn // nil over HTTP
 	http     *httpLink // nil otherwise
 	program  string
-	address  string   // of the server; empty for a program of this computer
-	roots    []string // folders that the person granted to it
+	address  string                // of the server; empty for a program of this computer
+	roots    []string              // folders that the person granted to it
+	inside   atomic.Pointer[error] // why a server of this program ended
 
 	// end stops the transport and returns when nothing of it is left.
 	end func()

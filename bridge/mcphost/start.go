@@ -49,6 +49,10 @@ func (m *Manager) plan(ctx context.Context, c store.ServerConfig) (plan, error) 
 		if m.o.Builtins[c.Command] == nil {
 			return plan{}, sentence(fmt.Sprintf("Nothing that is built in is called %q.", c.Command), store.ErrNotFound)
 		}
+	case store.TransportOpenAPI:
+		if m.o.OpenAPI == nil {
+			return plan{}, sentence("This program does not serve OpenAPI documents.", store.ErrInvalid)
+		}
 	case store.TransportStdio:
 		home := homeOf(m.o.Environ())
 		if p.spec.dir, err = workDir(c, home); err != nil {
@@ -77,7 +81,7 @@ func (m *Manager) connect(ctx context.Context, p plan, log *serverLog, e *era) (
 		return m.connectSSE(ctx, p, log)
 	}
 	k := newLink(p.config, log, p.given.redactor)
-	m.startBuiltin(k, p.config.Command)
+	m.startInside(k, p.config.ID, m.inside(p.config))
 	if err := k.open(ctx, k.lines, m, e, true); err != nil {
 		err = k.startError(ctx, err, m.o)
 		k.close()
@@ -205,6 +209,9 @@ func (k *link) startError(ctx context.Context, err error, o Options) error {
 	}
 	if errors.Is(cause, errStopped) {
 		return errStopped
+	}
+	if why := k.inside.Load(); why != nil {
+		return sentence(k.redactor.Text(upper((*why).Error())), *why)
 	}
 	if k.process != nil && !errors.Is(cause, errNoAnswer) && k.process.endsWithin(drainAfter) {
 		k.end() // so that its last lines are in the log

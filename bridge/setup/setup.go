@@ -28,6 +28,9 @@ type Draft struct {
 	// Secrets are the values for references in Config that are to go into the
 	// keychain when the draft is accepted.
 	Secrets map[store.SecretRef]store.Secret
+	// Document is what Config.OpenAPI describes, to be kept when the draft is
+	// accepted. Empty if it is kept already, and for other servers.
+	Document []byte
 	// Notes say in sentences what was left out or deserves a look.
 	Notes []string
 	// Warnings say in sentences what may be a trap.
@@ -157,6 +160,13 @@ func (d Draft) For(id, name string) Draft {
 	if secret, ok := d.Secrets[was]; ok && d.Config.Auth.Secret == store.RefTo(was) {
 		ref := store.ServerSecret(name, "auth", "secret")
 		secrets[ref], d.Config.Auth.Secret = secret, store.RefTo(ref)
+	}
+	if api := d.Config.OpenAPI; api != nil {
+		was := store.ServerSecret(old, "auth", "value")
+		if secret, ok := d.Secrets[was]; ok && api.Auth.Value == store.RefTo(was) {
+			ref := store.ServerSecret(name, "auth", "value")
+			secrets[ref], api.Auth.Value = secret, store.RefTo(ref)
+		}
 	}
 	d.Secrets = secrets
 	return d

@@ -23,6 +23,7 @@ type entry struct {
 	Cwd      string                 `json:"cwd,omitempty"`
 	URL      string                 `json:"url,omitempty"`
 	Headers  map[string]store.Value `json:"headers,omitempty"`
+	OpenAPI  *store.OpenAPI         `json:"openapi,omitempty"`
 	Disabled bool                   `json:"disabled,omitempty"`
 	Managed  bool                   `json:"managed,omitempty"`
 	Serial   bool                   `json:"serial,omitempty"`
@@ -74,11 +75,14 @@ func entryOf(c store.ServerConfig) entry {
 	e.Own.Roots = c.Roots
 	e.Own.OnDemand, e.Own.IdleMinutes = c.OnDemand, c.IdleMinutes
 	e.Own.CAFile, e.Own.CertFile, e.Own.KeyFile, e.Own.Proxy = c.Net.CAFile, c.Net.CertFile, c.Net.KeyFile, c.Net.Proxy
-	if c.Transport.OverHTTP() {
+	switch c.Transport {
+	case store.TransportHTTP, store.TransportSSE:
 		e.Type, e.URL, e.Headers = string(c.Transport), c.URL, c.Headers
 		a := c.Auth
 		e.Auth = auth{a.Kind, a.Secret, a.Header, a.User, a.ClientID, a.AuthorizationURL, a.TokenURL, a.Scopes, a.TokenAuth, a.Port, a.Origins}
-	} else {
+	case store.TransportOpenAPI:
+		e.Type, e.URL, e.Headers, e.OpenAPI = "openapi", c.URL, c.Headers, c.OpenAPI
+	default:
 		e.Command, e.Args, e.Env, e.Cwd = c.Command, c.Args, c.Env, c.Dir
 	}
 	return e
@@ -146,6 +150,8 @@ func decodeServer(name string, v *hujson.Value) (store.ServerConfig, error) {
 		c.Transport = store.TransportStdio
 	case "http", "streamable-http", "streamableHttp":
 		c.Transport = store.TransportHTTP
+	case "openapi":
+		c.Transport = store.TransportOpenAPI
 	case "":
 		switch {
 		case command != "":
@@ -158,12 +164,15 @@ func decodeServer(name string, v *hujson.Value) (store.ServerConfig, error) {
 	case "sse":
 		c.Transport = store.TransportSSE
 	default:
-		return c, fmt.Errorf(`its "type" %q is not known; use "stdio", "http" or "sse"`, kind)
+		return c, fmt.Errorf(`its "type" %q is not known; use "stdio", "http", "sse" or "openapi"`, kind)
 	}
-	if c.Transport.OverHTTP() {
+	switch c.Transport {
+	case store.TransportHTTP, store.TransportSSE:
 		c.URL, c.Headers = url, r.values("headers")
 		c.Auth = r.auth("auth")
-	} else {
+	case store.TransportOpenAPI:
+		c.URL, c.Headers, c.OpenAPI = url, r.values("headers"), r.openAPI("openapi")
+	default:
 		c.Command, c.Args, c.Env, c.Dir = command, r.texts("args"), r.values("env"), r.text("cwd")
 	}
 	if r.err != nil {
@@ -314,6 +323,37 @@ func (r *reader) number(key string) int {
 		return 0
 	}
 	return int(n.Int())
+}
+
+// openAPI reads what a server of an API has beside its address.
+func (r *reader) openAPI(key string) *store.OpenAPI {
+	v := r.get(key)
+	if v == nil {
+		return nil
+	}
+	if object(v) == nil {
+		r.fail(key, "an object")
+		return nil
+	}
+	o := reader{o: object(v)}
+	out := &store.OpenAPI{
+		Document: o.text("document"), Digest: o.text("sha256"),
+		Tags: o.texts("tags"), Methods: o.texts("methods"), Paths: o.texts("paths"),
+	}
+	if v := o.get("auth"); v != nil {
+		if object(v) == nil {
+			o.fail("auth", "an object")
+		} else {
+			a := reader{o: object(v)}
+			out.Auth = store.APIAuth{
+				Kind: store.APIAuthKind(a.text("kind")), In: a.text("in"), Name: a.text("name"), User: a.text("user"),
+				Value: store.Value(a.text("value")), TokenURL: a.text("token_url"), Scopes: a.texts("scopes"),
+			}
+			o.err = errors.Join(o.err, a.err)
+		}
+	}
+	r.err = errors.Join(r.err, o.err)
+	return out
 }
 
 // checkServers says what is wrong with a list that is to be written.

@@ -40,6 +40,7 @@ type card struct {
 	power   *form.Action
 	restart *form.Action
 	defs    *form.Action
+	edit    *form.Action
 	review  *form.Action
 	changes *form.Action
 	managed *form.Action
@@ -70,10 +71,10 @@ func newCard(p *Page) *card {
 		c.page.run(c.id(), func(context.Context) error { return p.o.Engine.RestartServer(c.id()) })
 	})
 	log := form.Quiet("Show log", theme.DocumentIcon(), func() { c.page.showLog(c.view) })
-	edit := form.Quiet("Edit", theme.DocumentCreateIcon(), func() { c.page.edit(c.view) })
+	c.edit = form.Quiet("Edit", theme.DocumentCreateIcon(), func() { c.page.edit(c.view) })
 	remove := form.Quiet("Remove", theme.DeleteIcon(), func() { c.page.remove(c.view) })
 	check := form.Quiet("Check", theme.QuestionIcon(), func() { c.page.check(c.view) })
-	c.buttons = container.NewHBox(c.defs, log, check, c.power, c.restart, layout.NewSpacer(), edit, remove)
+	c.buttons = container.NewHBox(c.defs, log, check, c.power, c.restart, layout.NewSpacer(), c.edit, remove)
 
 	c.notice = form.Column()
 	c.notice.Hide()
@@ -107,6 +108,9 @@ func (c *card) set(v bridge.ServerView) {
 	c.dot.SetTone(tone(v))
 	if first {
 		c.label(name)
+		if v.Server.Transport == store.TransportOpenAPI { // the form knows commands and addresses alone
+			c.edit.Hide()
+		}
 		if builtin {
 			c.brief.SetStyle(fyne.TextStyle{})
 			c.buttons.Objects = []fyne.CanvasObject{c.defs, c.restart}
@@ -152,7 +156,7 @@ func (c *card) notices() {
 	v := c.view
 	if v.State == mcphost.Held {
 		what := "This command has not run yet. Look at it in full, then approve it."
-		if v.Server.Transport.OverHTTP() {
+		if v.Server.Transport.OverHTTP() || v.Server.Transport == store.TransportOpenAPI {
 			what = "Nothing was sent to this address yet. Look at it in full, then approve it."
 		}
 		ask(what, c.review)

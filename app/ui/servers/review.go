@@ -30,6 +30,14 @@ func commandView(c store.ServerConfig) fyne.CanvasObject {
 		part("Who connects", modeView(c))
 		return box
 	}
+	if c.Transport == store.TransportOpenAPI {
+		part("Base URL", form.NewCard(form.Exact(form.Spaced(c.URL))))
+		part("Document", form.NewCard(form.Column(form.Exact(form.Spaced(c.OpenAPI.Document)), form.Exact("SHA-256 "+c.OpenAPI.Digest))))
+		part(headline("Headers", len(c.Headers)), valuesView(c.Headers, ": "))
+		part("Authentication", authView(c.OpenAPI.Auth))
+		part("Operations", choiceView(c.OpenAPI))
+		return box
+	}
 	part("Command", form.NewCard(form.Exact(form.Spaced(c.Command))))
 	args := form.Column()
 	for i, a := range c.Args {
@@ -51,6 +59,40 @@ func commandView(c store.ServerConfig) fyne.CanvasObject {
 	}
 	part("Folder", form.NewCard(folder))
 	return box
+}
+
+// authView shows how an API is shown who asks.
+func authView(a store.APIAuth) fyne.CanvasObject {
+	if a.IsZero() {
+		return form.NewCard(form.Muted("None."))
+	}
+	box := form.Column(form.Exact("kind: " + form.Spaced(string(a.Kind))))
+	for _, v := range [][2]string{
+		{"in", a.In}, {"name", a.Name}, {"user", a.User}, {"value", shownValue(a.Value)},
+		{"token URL", a.TokenURL}, {"scopes", strings.Join(a.Scopes, " ")},
+	} {
+		if v[1] != "" {
+			box.Add(form.Exact(v[0] + ": " + form.Spaced(v[1])))
+		}
+	}
+	return form.NewCard(box)
+}
+
+// choiceView shows which operations of a document are tools.
+func choiceView(o *store.OpenAPI) fyne.CanvasObject {
+	box := form.Column()
+	for _, v := range []struct {
+		what string
+		list []string
+	}{{"tags", o.Tags}, {"methods", o.Methods}, {"paths", o.Paths}} {
+		if len(v.list) > 0 {
+			box.Add(form.Exact(v.what + ": " + form.Spaced(strings.Join(v.list, ", "))))
+		}
+	}
+	if len(o.Methods) == 0 {
+		box.Add(form.Muted("All methods, or GET alone if the document has more than 40 operations."))
+	}
+	return form.NewCard(box)
 }
 
 func headline(what string, n int) string {
@@ -82,6 +124,9 @@ func shownValue(v store.Value) string {
 
 // risk says in two sentences what approving means.
 func risk(c store.ServerConfig) string {
+	if c.Transport == store.TransportOpenAPI {
+		return "Drawbridge will send requests to this address, with these headers and this authentication, when a model calls one of the operations. Approve it only if you trust the address with what a model passes to it."
+	}
 	if c.Transport.OverHTTP() {
 		return "Drawbridge will connect to this address and send these headers each time the server starts. Its tools get what a model passes to them."
 	}

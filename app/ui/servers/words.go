@@ -100,6 +100,8 @@ func kind(c store.ServerConfig) string {
 		return "Command"
 	case store.TransportHTTP, store.TransportSSE:
 		return "URL"
+	case store.TransportOpenAPI:
+		return "OpenAPI"
 	case store.TransportBuiltin:
 		return "Built in"
 	}
@@ -110,7 +112,7 @@ func kind(c store.ServerConfig) string {
 // review and the editor.
 func brief(c store.ServerConfig) string {
 	switch c.Transport {
-	case store.TransportHTTP, store.TransportSSE:
+	case store.TransportHTTP, store.TransportSSE, store.TransportOpenAPI:
 		if u, err := url.Parse(c.URL); err == nil {
 			u.RawQuery, u.Fragment = "", ""
 			return form.Visible(u.String(), false)
@@ -133,8 +135,11 @@ func quoted(args []string) []string {
 
 // WholeCommand is the command line, or the address, with nothing left out.
 func WholeCommand(c store.ServerConfig) string {
-	if c.Transport.OverHTTP() {
+	switch c.Transport {
+	case store.TransportHTTP, store.TransportSSE:
 		return c.URL
+	case store.TransportOpenAPI:
+		return c.URL + " (" + c.OpenAPI.Document + ")"
 	}
 	return strings.Join(append([]string{setup.Join(c.Command)}, quoted(c.Args)...), " ")
 }
