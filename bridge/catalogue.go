@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -160,7 +161,7 @@ func (c *catalogue) upToDate(statuses []mcphost.Status) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return slices.EqualFunc(c.taken, statuses, func(a, b mcphost.Status) bool {
-		return a.Server.ID == b.Server.ID && a.Generation == b.Generation && a.State == b.State && sameList(a.Tools, b.Tools)
+		return a.Server.ID == b.Server.ID && a.Generation == b.Generation && a.State == b.State && sameList(a.Tools, b.Tools) && reflect.DeepEqual(a.SignIn, b.SignIn)
 	})
 }
 

@@ -318,7 +318,7 @@ func (r *reader) number(key string) int {
 		return 0
 	}
 	n, ok := v.Value.(hujson.Literal)
-	if !ok || n.Kind() != '0' || n.Int() < 0 || n.Int() > 1<<30 {
+	if !ok || n.Kind() != '0' || n.Float() != float64(n.Int()) || n.Int() < 0 || n.Int() > 1<<30 {
 		r.fail(key, "a number")
 		return 0
 	}
