@@ -233,6 +233,37 @@ func TestOAuthStepUp(t *testing.T) {
 	}
 }
 
+// TestOAuthStepUpAfterRestart: the token that comes from the keychain at the first
+// refusal has too few rights, and nothing is kept by a manager without a keychain.
+func TestOAuthStepUpAfterRestart(t *testing.T) {
+	t.Parallel()
+	g := guard(t, nil, nil)
+	g.signedIn()
+	g.r.Need(func(*http.Request, []byte) []string { return []string{"mcp:read", "mcp:more"} })
+	second := newManager(t, func(o *Options) { o.SignIns, o.Secrets = g.vault, g.vault })
+	s := started(t, second, g.config)
+	if s.State != Failed || !slices.Equal(s.SignIn.Missing, []string{"mcp:more"}) {
+		t.Errorf("%s, %q, %+v", s.State, s.Error, s.SignIn)
+	}
+
+	memory := newManager(t, nil)
+	started(t, memory, g.config)
+	if err := memory.SignIn(testContext(t), "h", g.open); err != nil {
+		t.Fatal(err)
+	}
+	await(t, memory, "h", "the missing right", func(s Status) bool { return s.State == Failed && len(s.SignIn.Missing) > 0 })
+	if err := memory.SignIn(testContext(t), "h", g.open); err != nil {
+		t.Fatal(err)
+	}
+	await(t, memory, "h", "the server to be ready", func(s Status) bool { return s.State == Ready })
+	before := len(g.r.Tokens())
+	paths := len(g.r.Paths())
+	mustCall(t, memory, "h", "echo", `{"text":"x"}`)
+	if sent, signed := len(g.r.Paths())-paths, len(g.r.Tokens())-before; sent != signed {
+		t.Errorf("%d requests, of which %d with a token", sent, signed)
+	}
+}
+
 func TestOAuthProgram(t *testing.T) {
 	t.Parallel()
 	g := guard(t, nil, nil)

@@ -55,51 +55,51 @@ func (t *signedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil && !errors.Is(err, oauth.ErrNeeded) {
 		return nil, &signInError{err}
 	}
-	resp, err := t.send(req, token)
-	if err != nil {
-		return nil, err
-	}
-	var fresh string
-	switch c := oauth.ReadChallenge(resp.Header); {
-	case resp.StatusCode == http.StatusUnauthorized:
-		fresh, err = s.Refused(ctx, token, c)
-	case resp.StatusCode == http.StatusForbidden && c.Insufficient():
-		fresh, err = s.Insufficient(ctx, token, c)
-	default:
-		if resp.StatusCode < 300 && token != "" {
-			s.Accepted(token)
+	for try := 0; ; try++ {
+		resp, err := t.send(req, token)
+		if err != nil {
+			return nil, err
 		}
-		return resp, nil
-	}
-	if errors.Is(err, oauth.ErrNeeded) || errors.Is(err, store.ErrDenied) {
-		return t.answered(req, resp, err), nil
-	}
-	if err != nil {
+		var fresh string
+		c := oauth.ReadChallenge(resp.Header)
+		switch {
+		case resp.StatusCode == http.StatusUnauthorized && try > 0:
+			err = s.GaveUp()
+		case resp.StatusCode == http.StatusUnauthorized:
+			fresh, err = s.Refused(ctx, token, c)
+		case resp.StatusCode == http.StatusForbidden && c.Insufficient() && try < triesMax:
+			fresh, err = s.Insufficient(ctx, token, c)
+		default:
+			if resp.StatusCode < 300 && token != "" {
+				s.Accepted(token)
+			}
+			return resp, nil
+		}
+		if errors.Is(err, oauth.ErrNeeded) || errors.Is(err, store.ErrDenied) {
+			return t.answered(req, resp, err), nil
+		}
+		if err != nil {
+			resp.Body.Close()
+			return nil, &signInError{err}
+		}
+		again := req.Clone(ctx)
+		if req.Body != nil && req.Body != http.NoBody {
+			if req.GetBody == nil {
+				return resp, nil
+			}
+			if again.Body, err = req.GetBody(); err != nil {
+				return resp, nil
+			}
+		}
+		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, errorBodyMax))
 		resp.Body.Close()
-		return nil, &signInError{err}
+		req, token = again, fresh
 	}
-	again := req.Clone(ctx)
-	if req.Body != nil && req.Body != http.NoBody {
-		if req.GetBody == nil {
-			return resp, nil
-		}
-		if again.Body, err = req.GetBody(); err != nil {
-			return resp, nil
-		}
-	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, errorBodyMax))
-	resp.Body.Close()
-	if resp, err = t.send(again, fresh); err != nil {
-		return nil, err
-	}
-	switch {
-	case resp.StatusCode == http.StatusUnauthorized:
-		return t.answered(req, resp, s.GaveUp()), nil
-	case resp.StatusCode < 300:
-		s.Accepted(fresh)
-	}
-	return resp, nil
 }
+
+// triesMax is how often a refused request is sent again with a better token: one
+// that was renewed, then one with more rights.
+const triesMax = 2
 
 // send sends the request with a token, or as it is for an empty one.
 func (t *signedTransport) send(req *http.Request, token string) (*http.Response, error) {

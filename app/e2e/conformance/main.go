@@ -41,6 +41,9 @@ type scenario struct {
 		Name      string          `json:"name"`
 		Arguments json.RawMessage `json:"arguments"`
 	} `json:"toolCalls"`
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"`
+	Name         string `json:"-"` // MCP_CONFORMANCE_SCENARIO
 }
 
 func run(ctx context.Context) (err error) {
@@ -53,8 +56,9 @@ func run(ctx context.Context) (err error) {
 			return fmt.Errorf("read the scenario's context: %w", err)
 		}
 	}
+	told.Name = os.Getenv("MCP_CONFORMANCE_SCENARIO")
 	host := mcphost.New(mcphost.Options{
-		Gate: open{}, Secrets: open{}, Elicitor: open{}, Environ: os.Environ, Version: "conformance",
+		Gate: open{}, Secrets: open{secret: told.ClientSecret}, ClientDocument: clientDocument, Elicitor: open{}, Environ: os.Environ, Version: "conformance",
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	defer func() {
@@ -63,9 +67,15 @@ func run(ctx context.Context) (err error) {
 		err = errors.Join(err, host.Close(ctx))
 	}()
 	const id = "suite"
-	host.Apply([]store.ServerConfig{{ID: id, Name: id, Transport: store.TransportHTTP, URL: os.Args[len(os.Args)-1]}})
+	p := person{host: host, config: store.ServerConfig{ID: id, Name: id, Transport: store.TransportHTTP, URL: os.Args[len(os.Args)-1], Auth: authOf(told)}}
+	host.Apply([]store.ServerConfig{p.config})
 	if err := host.Ready(ctx, id); err != nil {
 		return err
+	}
+	for p.needed() {
+		if err := p.signIn(ctx); err != nil {
+			return err
+		}
 	}
 	for _, s := range host.Statuses() {
 		if s.State != mcphost.Ready {
@@ -75,6 +85,12 @@ func run(ctx context.Context) (err error) {
 	offered := host.Tools()
 	call := func(name string, arguments json.RawMessage) error {
 		result, err := host.Call(ctx, tools.Ref{Server: id, Tool: name}, arguments, nil)
+		for (err != nil || result.IsError) && p.needed() {
+			if err := p.signIn(ctx); err != nil {
+				return err
+			}
+			result, err = host.Call(ctx, tools.Ref{Server: id, Tool: name}, arguments, nil)
+		}
 		if err != nil {
 			return fmt.Errorf("call %s: %w", name, err)
 		}
@@ -142,7 +158,7 @@ func sample(schema json.RawMessage) (json.RawMessage, error) {
 }
 
 // open lets the suite's server run, and knows no secret.
-type open struct{}
+type open struct{ secret string }
 
 // Elicit accepts, and leaves every field at its default.
 func (open) Elicit(context.Context, mcphost.Elicitation) (mcphost.ElicitAnswer, error) {
@@ -151,6 +167,9 @@ func (open) Elicit(context.Context, mcphost.Elicitation) (mcphost.ElicitAnswer, 
 
 func (open) MayStart(context.Context, store.ServerConfig) error { return nil }
 
-func (open) Get(_ context.Context, ref store.SecretRef) (store.Secret, error) {
+func (o open) Get(_ context.Context, ref store.SecretRef) (store.Secret, error) {
+	if ref == clientSecret && o.secret != "" {
+		return store.NewSecret(o.secret), nil
+	}
 	return store.Secret{}, fmt.Errorf("%s: %w", ref, store.ErrNotFound)
 }

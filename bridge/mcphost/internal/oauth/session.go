@@ -143,7 +143,7 @@ func (s *Session) Token(ctx context.Context) (string, error) {
 // keychain.
 func (s *Session) Loaded(ctx context.Context) (string, error) {
 	s.mu.Lock()
-	loaded := s.loaded
+	loaded := s.loaded || s.o.Vault == nil
 	s.mu.Unlock()
 	if !loaded {
 		return "", nil
