@@ -323,7 +323,7 @@ func (c *cli) printImports(found []bridge.Import) {
 			fmt.Fprintln(w, visible(i.Path))
 		}
 		for _, e := range i.Entries {
-			fmt.Fprintf(w, "  %-8s %s: %s\n", e.State, visible(e.Draft.Config.Name), visible(runs(e.Draft.Config)))
+			fmt.Fprintf(w, "  %-8s %s: %s\n", e.State, visible(e.Draft.Config.Name), visible(runs(e.Draft.Shown())))
 			for _, ch := range e.Changes {
 				fmt.Fprintf(w, "           %s: here %s, there %s\n", visible(ch.What), orNone(ch.Here), orNone(ch.There))
 			}
@@ -346,14 +346,15 @@ func orNone(s string) string {
 func (c *cli) printDraft(d setup.Draft) {
 	w := c.session.Stdout
 	line := func(format string, a ...any) { fmt.Fprintf(w, "           "+format+"\n", a...) }
-	for _, name := range slices.Sorted(maps.Keys(d.Config.Env)) {
-		line("%s=%s", name, visible(string(d.Config.Env[name])))
+	shown := d.Shown()
+	for _, name := range slices.Sorted(maps.Keys(shown.Env)) {
+		line("%s=%s", name, visible(string(shown.Env[name])))
 	}
-	for _, name := range slices.Sorted(maps.Keys(d.Config.Headers)) {
-		line("%s: %s", name, visible(string(d.Config.Headers[name])))
+	for _, name := range slices.Sorted(maps.Keys(shown.Headers)) {
+		line("%s: %s", name, visible(string(shown.Headers[name])))
 	}
-	if d.Config.Dir != "" {
-		line("in %s", visible(d.Config.Dir))
+	if shown.Dir != "" {
+		line("in %s", visible(shown.Dir))
 	}
 	for _, f := range d.Fields {
 		how := ""

@@ -85,6 +85,7 @@ func changes(here store.ServerConfig, d Draft) []Change {
 	}
 	add("folder", here.Dir, there.Dir)
 	add("address", here.URL, there.URL)
+	add("sign-in", signIn(here.Auth), signIn(there.Auth))
 	for _, kind := range []struct {
 		word        string
 		here, there map[string]store.Value
@@ -130,4 +131,12 @@ func masked(v store.Value, there bool) string {
 		return "‹empty›"
 	}
 	return s
+}
+
+// signIn tells how a server is signed in to, without its secret.
+func signIn(a store.Auth) string {
+	if a.Zero() {
+		return ""
+	}
+	return strings.Join(strings.Fields(fmt.Sprint(a.Kind, " ", a.Header, " ", a.User, " ", a.ClientID, " ", a.AuthorizationURL, " ", a.TokenURL, " ", strings.Join(a.Scopes, " "))), " ")
 }

@@ -22,7 +22,7 @@ var choosers = []string{"includeTools", "excludeTools", "enabled_tools", "disabl
 // understood are the keys that are read here, or that say nothing to us.
 var understood = []string{"type", "transport", "command", "cmd", "args", "env", "envs", "env_keys", "env_vars", "cwd", "url", "serverUrl", "httpUrl", "uri",
 	"headers", "http_headers", "env_http_headers", "static_headers", "bearer_token_env_var", "disabled", "enabled", "isActive", "name", "display_name", "description",
-	"source", "bundled", "auth_type", "auth_value", "authentication_token", "apiKey", "requestOptions", "inputs", "gallery", "version", "id", "envFile", "spec_path", "path"}
+	"source", "bundled", "auth_type", "auth_value", "authentication_token", "apiKey", "requestOptions", "client_id", "client_secret", "authorization_url", "token_url", "scopes", "inputs", "gallery", "version", "id", "envFile", "spec_path", "path"}
 
 // entry reads one server in any of the shapes.
 type entry struct {
@@ -220,6 +220,7 @@ func (n named) draft(inputs map[string]input, places Places) (Draft, error) {
 		}
 		c.URL = address
 		c.Headers = e.headers()
+		e.signIn(&d)
 	case n.shape.app == "zed":
 		return bad("an extension of Zed starts it; there is no command to take over")
 	default:
@@ -273,6 +274,9 @@ func (d Draft) validate() error {
 		c.URL = "https://x" + c.URL[strings.IndexByte(c.URL, '}')+1:]
 	}
 	c.URL = askMark.ReplaceAllString(c.URL, "x")
+	if askMark.MatchString(string(c.Auth.Secret)) {
+		c.Auth.Secret = store.RefTo(store.ServerSecret(c.ID, "auth", "secret"))
+	}
 	return c.Validate()
 }
 
@@ -354,6 +358,30 @@ func (e *entry) headers() map[string]store.Value {
 		set(&out, "Authorization", store.Value("Bearer "+v))
 	}
 	return out
+}
+
+// signIn reads how a person or program signs in, as LiteLLM writes it.
+func (e *entry) signIn(d *Draft) {
+	a := store.Auth{ClientID: e.text("client_id"), AuthorizationURL: e.text("authorization_url"), TokenURL: e.text("token_url"), Scopes: e.list("scopes")}
+	secret := e.text("client_secret")
+	if !strings.EqualFold(e.raw("auth_type"), "oauth2") && a.AuthorizationURL == "" && a.TokenURL == "" {
+		return
+	}
+	a.Kind = store.AuthOAuth
+	if a.AuthorizationURL == "" && a.TokenURL != "" {
+		a.Kind = store.AuthClient
+	}
+	if secret != "" {
+		if len(store.EnvRefs(secret)) > 0 || askMark.MatchString(secret) {
+			secret = e.holes.ask(Field{Key: "client_secret", Title: "Client secret", Secret: true, Required: true})
+			a.Secret = store.Value(secret)
+		} else {
+			d.SetAuthSecret(store.NewSecret(secret))
+			a.Secret = d.Config.Auth.Secret
+		}
+	}
+	d.Config.Auth = a
+	d.Notes = append(d.Notes, "It is signed in to; do that once it is added.")
 }
 
 // note says what of the entry is not taken over.

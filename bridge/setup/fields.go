@@ -216,6 +216,9 @@ func (d Draft) Fill(values map[string][]string) (Draft, error) {
 			}
 		}
 	}
+	if text, _, _ := put(string(c.Auth.Secret), false); text != string(c.Auth.Secret) {
+		out.SetAuthSecret(store.NewSecret(text))
+	}
 	if wrong != nil {
 		return Draft{}, wrong
 	}

@@ -41,6 +41,9 @@ func told(drafts []setup.Draft, problems []string) string {
 		for _, k := range slices.Sorted(maps.Keys(c.Headers)) {
 			fmt.Fprintf(&b, "    header %s: %q\n", k, c.Headers[k])
 		}
+		if !c.Auth.Zero() {
+			fmt.Fprintf(&b, "    signs in %s client=%q at %q and %q for %q with %q\n", c.Auth.Kind, c.Auth.ClientID, c.Auth.AuthorizationURL, c.Auth.TokenURL, c.Auth.Scopes, c.Auth.Secret)
+		}
 		for _, f := range d.Fields {
 			fmt.Fprintf(&b, "    asks %s %q kind=%q options=%q required=%t secret=%t multiple=%t default=%q\n", f.Key, f.Title, f.Kind, f.Options, f.Required, f.Secret, f.Multiple, f.Default)
 		}

@@ -38,7 +38,7 @@ func (d *Draft) native() bool {
 	}
 	transport := store.TransportHTTP
 	if strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/sse") {
-		transport = "sse"
+		transport = store.TransportSSE
 	}
 	var headers map[string]store.Value
 	for rest := args[1:]; len(rest) > 0; rest = rest[1:] {
@@ -54,7 +54,7 @@ func (d *Draft) native() bool {
 			case "http-only", "http-first":
 				transport = store.TransportHTTP
 			case "sse-only", "sse-first":
-				transport = "sse"
+				transport = store.TransportSSE
 			default:
 				return false
 			}

@@ -15,6 +15,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/kballard/go-shellquote"
 
@@ -158,7 +159,7 @@ func (d Draft) For(id, name string) Draft {
 	}
 	was := store.ServerSecret(old, "auth", "secret")
 	if secret, ok := d.Secrets[was]; ok && d.Config.Auth.Secret == store.RefTo(was) {
-		ref := store.ServerSecret(name, "auth", "secret")
+		ref := store.ServerSecret(id, "auth", "secret")
 		secrets[ref], d.Config.Auth.Secret = secret, store.RefTo(ref)
 	}
 	if api := d.Config.OpenAPI; api != nil {
@@ -170,4 +171,29 @@ func (d Draft) For(id, name string) Draft {
 	}
 	d.Secrets = secrets
 	return d
+}
+
+// Shown returns the configuration as a person may read it before the fields are
+// filled: with the titles of the fields in their places. It is for showing only.
+func (d Draft) Shown() store.ServerConfig {
+	c := d.Config.Clone()
+	titles := map[string]string{}
+	for _, f := range d.Fields {
+		titles[f.Key] = f.Title
+	}
+	text := func(s string) string {
+		return askMark.ReplaceAllStringFunc(s, func(mark string) string {
+			return "‹" + titles[askMark.FindStringSubmatch(mark)[1]] + "›"
+		})
+	}
+	c.Command, c.URL, c.Dir = text(c.Command), text(c.URL), text(c.Dir)
+	for i, a := range c.Args {
+		c.Args[i] = text(a)
+	}
+	for _, m := range []map[string]store.Value{c.Env, c.Headers} {
+		for k, v := range m {
+			m[k] = store.Value(text(string(v)))
+		}
+	}
+	return c
 }

@@ -208,6 +208,27 @@ func TestPlacesOfEachSystem(t *testing.T) {
 	}
 }
 
+func TestForMovesEverySecret(t *testing.T) {
+	t.Parallel()
+	drafts, _, err := setup.Parse([]byte(`{"mcpServers": {"a": {"url": "https://a.example/mcp", "headers": {"X-Api-Key": "v1"}, "auth_type": "oauth2", "client_id": "c", "client_secret": "os.environ/SECRET", "authorization_url": "https://a.example/a", "token_url": "https://a.example/t"}}}`))
+	if err != nil || len(drafts) != 1 || len(drafts[0].Fields) != 1 {
+		t.Fatalf("got %v, %v", drafts, err)
+	}
+	full, err := drafts[0].Fill(map[string][]string{"client_secret": {"v2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := full.For("id", "name")
+	for ref, want := range map[store.SecretRef]string{store.ServerSecret("id", "header", "X-Api-Key"): "v1", store.ServerSecret("id", "auth", "secret"): "v2"} {
+		if moved.Secrets[ref].Reveal() != want {
+			t.Errorf("%s was not moved", ref)
+		}
+	}
+	if refs := moved.Config.Refs(); len(refs) != 2 || len(moved.Secrets) != 2 || moved.Config.Validate() != nil {
+		t.Errorf("got %v, %v", refs, moved.Config.Validate())
+	}
+}
+
 func TestSplit(t *testing.T) {
 	words, err := setup.Split(`npx -y "a b" 'c d' e\ f $HOME`)
 	if err != nil || strings.Join(words, "|") != "npx|-y|a b|c d|e f|$HOME" {

@@ -11,6 +11,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/policy"
+	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -90,7 +91,39 @@ func TestGallerySheets(t *testing.T) {
 			uitest.Tap(t, w, "Add and start")
 		},
 	}
+	imports := map[string]func(w fyne.Window){
+		"import-list": func(w fyne.Window) {
+			put(galleryImport(t), w)
+			uitest.Tap(t, w, "Import…")
+		},
+		"import-asks": func(w fyne.Window) {
+			put(galleryImport(t), w)
+			uitest.Tap(t, w, "Import…")
+			uitest.Tap(t, w, "Continue")
+		},
+		"add-bundle": func(w fyne.Window) {
+			put(uitest.NewEngine(), w)
+			uitest.Tap(t, w, "Add server")
+			uitest.Tap(t, w, "Add by Bundle")
+		},
+		"add-apps": func(w fyne.Window) {
+			put(uitest.NewEngine(), w)
+			uitest.Tap(t, w, "Add server")
+			uitest.Tap(t, w, "Add by Other apps")
+		},
+		"check": func(w fyne.Window) {
+			e := galleryEngine()
+			e.Checks = []setup.Check{{Program: "npx", Words: "The program \"npx\" was not found. It comes with Node.js; install that, then start the server again.", Install: "sudo apt-get install nodejs npm"}, {Program: "node", Path: "/usr/bin/node", Version: "22.1.0"}}
+			e.Steps = []mcphost.Step{{Name: "resolve", OK: true, Words: "npx is /usr/bin/npx."}, {Name: "start", OK: true, Words: "The program runs."}, {Name: "initialize", Words: "It runs, but did not answer within 30s. Perhaps it is no MCP server, or it waits for something; its log may say more."}}
+			put(e, w)
+			uitest.Tap(t, w, "Check files")
+			uitest.Tap(t, w, "Test it")
+		},
+	}
 	var pictures []uitest.Picture
+	for name, build := range imports {
+		pictures = append(pictures, uitest.Picture{Name: "servers-" + name, Size: size, Build: build})
+	}
 	for name, build := range sheets {
 		pictures = append(pictures, uitest.Picture{Name: "servers-" + name, Size: size, Build: func(w fyne.Window) {
 			e := galleryEngine()

@@ -124,7 +124,7 @@ func (p *Picker) card(i *pickItem) fyne.CanvasObject {
 		b.Name = "Edit " + name
 		end.Add(b)
 	}
-	box := form.Column(container.NewBorder(nil, nil, nil, end, check), form.MutedLine(brief(d.Config), fyne.TextStyle{Monospace: true}))
+	box := form.Column(container.NewBorder(nil, nil, nil, end, check), form.MutedLine(brief(d.Shown()), fyne.TextStyle{Monospace: true}))
 	if len(i.entry.Changes) > 0 {
 		box.Add(form.Muted("Checked, it replaces the server that is here:"))
 		box.Add(form.NewCode(changeLines(i.entry.Changes), min(float32(len(i.entry.Changes))*60, 180)))
