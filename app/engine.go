@@ -74,6 +74,7 @@ func (e *engine) build(ctx context.Context) (*bridge.Bridge, error) {
 		Ledger:      history,
 		Settings:    files,
 		Secrets:     secrets,
+		Cache:       history,
 		Problems:    history.Problems(),
 		Places:      places(),
 		Version:     version(),

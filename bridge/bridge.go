@@ -101,6 +101,9 @@ type Options struct {
 	Ledger   Ledger
 	Settings Settings
 	Secrets  Secrets
+	// Cache keeps what servers were found to be; nil forgets it with each run.
+	// store/db implements it.
+	Cache mcphost.Cache
 	// Places says where other apps keep their files; the zero value finds none.
 	Places setup.Places
 	// Idle has New start no server; StartServers does.
@@ -209,6 +212,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		LogDir:         filepath.Join(o.Home, "logs"),
 		Version:        o.Version,
 		Manual:         o.Idle,
+		Cache:          o.Cache,
 		Builtins: map[string]func(context.Context, io.ReadWriteCloser) error{
 			Workbench: bench.Serve,
 		},

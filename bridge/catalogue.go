@@ -99,7 +99,7 @@ func (c *catalogue) take(ctx context.Context, statuses []mcphost.Status) {
 				v.State, v.Error = mcphost.Held, err.Error()
 			}
 		}
-		if s.State == mcphost.Ready {
+		if s.Callable() {
 			r, err := c.review(ctx, s)
 			if ctx.Err() != nil {
 				return
@@ -186,13 +186,13 @@ func (c *catalogue) lookup(ref tools.Ref) *tools.Tool {
 	return c.listed[ref]
 }
 
-// instructions returns what the ready servers tell models, as far as seen.
+// instructions returns what the servers whose tools can be called tell models, as far as seen.
 func (c *catalogue) instructions() []tools.Instructions {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	var out []tools.Instructions
 	for _, v := range c.views {
-		if v.Instructions != nil && v.State == mcphost.Ready {
+		if v.Instructions != nil && v.State != mcphost.Failed {
 			out = append(out, *v.Instructions)
 		}
 	}

@@ -25,7 +25,11 @@ import (
 // may take Options.CallMax in all and Options.CallIdle without progress.
 func (m *Manager) Call(ctx context.Context, ref tools.Ref, args json.RawMessage, progress func(tools.Progress)) (tools.Result, error) {
 	started := time.Now()
-	var before string // hash of the definition that the first try used
+	// The definition that was offered, or that the first try used: its hash.
+	before, err := m.offered(ref)
+	if err != nil {
+		return tools.Result{}, err
+	}
 	for try := 0; ; try++ {
 		k, err := m.live(ctx, ref.Server)
 		if err != nil {
@@ -33,10 +37,10 @@ func (m *Manager) Call(ctx context.Context, ref tools.Ref, args json.RawMessage,
 		}
 		tool, ok := k.catalogue.Load().byName[ref.Tool]
 		if !ok {
-			return tools.Result{}, sentence(fmt.Sprintf("The server %q has no tool %q.", k.name, cut(visible(ref.Tool), 100)), store.ErrNotFound)
+			return tools.Result{}, noSuchTool(k.name, ref.Tool)
 		}
-		if try > 0 && tool.Hash != before {
-			return tools.Result{}, sentence(fmt.Sprintf("The server %q was connected anew and defines %q differently now, so the call was not run.", k.name, ref.Tool), store.ErrHeld)
+		if before != "" && tool.Hash != before {
+			return tools.Result{}, sentence(fmt.Sprintf("The server %q was started or connected anew and defines %q differently now, so the call was not run.", k.name, ref.Tool), store.ErrHeld)
 		}
 		before = tool.Hash
 		result, err := k.call(ctx, m.o, ref.Tool, args, progress)
@@ -49,6 +53,26 @@ func (m *Manager) Call(ctx context.Context, ref tools.Ref, args json.RawMessage,
 		result.Started, result.Elapsed = started, time.Since(started)
 		return result, err
 	}
+}
+
+// offered returns the hash of a tool of a server that does not run yet; empty
+// for all others.
+func (m *Manager) offered(ref tools.Ref) (string, error) {
+	v, _ := m.now()
+	s, ok := v.servers[ref.Server]
+	if !ok || s.status.State == Ready || !s.status.Callable() {
+		return "", nil
+	}
+	for _, t := range s.status.Tools {
+		if t.Tool == ref.Tool {
+			return t.Hash, nil
+		}
+	}
+	return "", noSuchTool(s.status.Server.Name, ref.Tool)
+}
+
+func noSuchTool(server, tool string) error {
+	return sentence(fmt.Sprintf("The server %q has no tool %q.", server, cut(visible(tool), 100)), store.ErrNotFound)
 }
 
 // live returns the server's link, and waits while the server is starting.
@@ -67,6 +91,11 @@ func (m *Manager) live(ctx context.Context, id string) (*link, error) {
 				return s.link, nil
 			}
 		case Starting:
+		case Asleep:
+			select {
+			case s.hurry <- struct{}{}:
+			default:
+			}
 		case Failed:
 			if s.hurry == nil || hurried != 0 && hurried != s.status.Generation {
 				return nil, fmt.Errorf("the server %q does not run: %s", name, s.status.Error)

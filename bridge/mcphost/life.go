@@ -40,6 +40,7 @@ type life struct {
 	generation uint64
 	hurry      chan struct{} // a call waits: try again at once
 
+	awake   bool // the server runs, also if it starts on demand
 	crashes []time.Time
 	failed  int // starts in a row that failed, for the wait between them
 	short   int // connections in a row that did not last
@@ -51,12 +52,25 @@ func (l *life) run() {
 		<-l.after
 	}
 	reached := false // it has been ready before
+	known := l.recall()
 	for l.ctx.Err() == nil {
 		if err := l.m.o.Gate.MayStart(l.ctx, l.config.Clone()); err != nil {
 			l.refused(err)
 			return
 		}
+		if l.config.OnDemand && !l.awake && known != nil {
+			if !l.sleep(known) {
+				return
+			}
+			l.awake = true
+			continue // the gate may have changed its mind meanwhile
+		}
 		err := l.once(&reached)
+		if errors.Is(err, errAsleep) {
+			l.log.add("it was not needed for a while and was stopped; it starts at the next call")
+			l.awake, known = false, l.recall()
+			continue
+		}
 		if l.ctx.Err() != nil || !l.again(err, reached) {
 			return
 		}
@@ -91,7 +105,11 @@ func (l *life) next() bool {
 	}
 	l.generation++
 	l.s.status.Generation = l.generation
-	if l.s.status.State != Ready {
+	switch was := l.s.status; was.State {
+	case Ready:
+	case Asleep: // its tools stay known while it wakes
+		m.move(l.s, l.generation, Starting, func(s *Status) { s.Tools, s.Instructions = was.Tools, was.Instructions })
+	default:
 		m.move(l.s, l.generation, Starting, nil)
 	}
 	m.publish()
@@ -114,6 +132,11 @@ func (l *life) once(reached *bool) error {
 	}
 	l.log.add(fmt.Sprintf("ready with %d tools after %d ms", len(k.catalogue.Load().tools), took.Milliseconds()))
 	*reached = true
+	l.awake = true
+	l.remember(k)
+	guarding, cancel := context.WithCancel(l.ctx)
+	defer cancel()
+	go k.guard(guarding)
 	return l.watch(k, fill, time.Now())
 }
 
@@ -137,13 +160,24 @@ func (l *life) watch(k *link, fill func(*Status), since time.Time) error {
 	<-timer.C
 	relist := k.relist
 	last := since
+	var idle <-chan time.Time
+	if after := l.idleAfter(); after > 0 {
+		ticker := time.NewTicker(after / 4)
+		defer ticker.Stop()
+		idle = ticker.C
+	}
 	for {
 		select {
+		case <-idle:
+			k.retire(l.idleAfter()) // which ends the link
 		case <-l.ctx.Done():
 			return errStopped
 		case <-k.dead:
-			if k.process != nil {
+			if k.process != nil && !errors.Is(k.cause, errAsleep) {
 				k.process.endsWithin(drainAfter)
+			}
+			if errors.Is(k.cause, errAsleep) {
+				return errAsleep
 			}
 			return &lostError{k: k, cause: k.cause, lived: time.Since(since)}
 		case <-relist:
@@ -166,6 +200,7 @@ func (l *life) watch(k *link, fill func(*Status), since time.Time) error {
 			}
 			k.catalogue.Store(list)
 			l.ready(k, fill)
+			l.remember(k)
 		}
 	}
 }
@@ -178,6 +213,9 @@ type lostError struct {
 }
 
 func (e *lostError) Error() string {
+	if errors.Is(e.cause, errMute) {
+		return "It did not answer any more."
+	}
 	if e.k.process != nil {
 		return fmt.Sprintf("It %s.", e.k.process.ending())
 	}

@@ -47,6 +47,7 @@ type link struct {
 	token     atomic.Int64 // last progress token
 	mu        sync.Mutex   // protects what follows
 	calls     map[int64]*activeCall
+	used      time.Time                // when a request last began or ended
 	visits    map[string]chan struct{} // of the ids of elicitations that are under way
 }
 
@@ -54,7 +55,7 @@ func newLink(c store.ServerConfig, log *serverLog, r *tools.Redactor) *link {
 	return &link{
 		id: c.ID, name: c.Name, log: log, redactor: r, end: func() {},
 		address: c.URL, roots: c.Roots, offers: newOffers(), desk: newDesk(),
-		relist: make(chan struct{}, 1), hasten: make(chan struct{}, 1), dead: make(chan struct{}), calls: map[int64]*activeCall{},
+		relist: make(chan struct{}, 1), hasten: make(chan struct{}, 1), dead: make(chan struct{}), used: time.Now(), calls: map[int64]*activeCall{},
 	}
 }
 

@@ -49,6 +49,7 @@ type server struct {
 	link   *link // the live connection; nil unless Ready
 	log    *serverLog
 	era    *era
+	facts  *facts // what was found of it; nil if nothing was yet
 	// account is the sign-in; nil where there is none to be had.
 	account *account
 	hurry   chan<- struct{} // makes a life try again at once; nil if none waits to
@@ -80,7 +81,9 @@ func New(o Options) *Manager {
 }
 
 // Apply makes the configured servers run: new ones are started, changed ones
-// restarted, removed and disabled ones stopped, held ones asked about again.
+// restarted, removed and disabled ones stopped, held ones asked about again. One
+// that starts on demand sleeps if its tools are known from before; otherwise it
+// is started once to learn them.
 // A server that a person stopped, or that failed, is left as it is unless its
 // configuration changed. Of two with the same id the first counts. With
 // Options.Manual nothing is started.
@@ -125,7 +128,7 @@ func (m *Manager) reconcile(c store.ServerConfig) {
 	changed := !known || old.Hash() != c.Hash()
 	s.status.Server = c
 	if changed {
-		s.era = &era{}
+		s.era, s.facts = &era{}, nil
 		s.account.stop()
 		s.account = m.newAccount(c)
 	}
@@ -138,7 +141,7 @@ func (m *Manager) reconcile(c store.ServerConfig) {
 		m.halt(s, Stopped)
 	case s.status.State == Held && !changed && !old.Disabled:
 		m.launch(s, Held) // until the gate has answered
-	case changed || old.Disabled:
+	case changed || old.Disabled, old.OnDemand != c.OnDemand || old.IdleMinutes != c.IdleMinutes:
 		m.launch(s, Starting)
 	case old.Name != c.Name:
 		s.status.Tools = renamed(s.status.Tools, c.Name)
@@ -155,13 +158,16 @@ func renamed(list []tools.Tool, name string) []tools.Tool {
 
 // launch gives the server a new life, after the one before has ended, and shows
 // it in the given state till then. The caller holds mu.
-func (m *Manager) launch(s *server, state State) {
+func (m *Manager) launch(s *server, state State) { m.launchAs(s, state, false) }
+
+// launchAs does so; awake starts also a server that would wait for a call.
+func (m *Manager) launchAs(s *server, state State, awake bool) {
 	m.halt(s, state)
 	ctx, cancel := context.WithCancelCause(m.life)
 	l := &life{
 		m: m, s: s, config: s.status.Server.Clone(), ctx: ctx, cancel: cancel,
 		after: s.ending, done: make(chan struct{}), generation: s.status.Generation,
-		log: s.log, era: s.era, hurry: make(chan struct{}, 1),
+		log: s.log, era: s.era, hurry: make(chan struct{}, 1), awake: awake,
 	}
 	s.life = l
 	m.lives.Go(l.run)
@@ -191,7 +197,7 @@ func (m *Manager) move(s *server, generation uint64, to State, fill func(*Status
 	if s.status.State != to || next.Since.IsZero() {
 		next.Since = time.Now()
 	}
-	if to == Ready || to == Starting {
+	if to == Ready || to == Starting || to == Asleep {
 		next.Program = s.status.Program
 		next.PeerName, next.PeerVersion = s.status.PeerName, s.status.PeerVersion
 	}
@@ -227,7 +233,7 @@ func (m *Manager) publish() {
 		status.SignIn = s.account.view()
 		v.statuses = append(v.statuses, status)
 		v.servers[id] = serverView{&status, s.link, s.hurry}
-		if status.State == Ready {
+		if status.Callable() {
 			v.tools = append(v.tools, status.Tools...)
 			if status.Instructions != nil {
 				v.instructions = append(v.instructions, *status.Instructions)
@@ -274,20 +280,20 @@ func (m *Manager) Watch(ctx context.Context) iter.Seq[[]Status] {
 	}
 }
 
-// Tools returns the tools of the servers that are ready. Do not change what the
+// Tools returns the tools of the servers that are ready or asleep. Do not change what the
 // slice points to.
 func (m *Manager) Tools() []tools.Tool {
 	v, _ := m.now()
 	return slices.Clone(v.tools)
 }
 
-// Instructions returns what the servers that are ready tell models.
+// Instructions returns what those servers tell models.
 func (m *Manager) Instructions() []tools.Instructions {
 	v, _ := m.now()
 	return slices.Clone(v.instructions)
 }
 
-// Start starts a server that is stopped, failed or held. One that runs is left
+// Start starts a server that is stopped, asleep, failed or held. One that runs is left
 // alone. The error wraps store.ErrNotFound, store.ErrInvalid for a disabled
 // server, or store.ErrClosed.
 func (m *Manager) Start(id string) error {
@@ -298,7 +304,7 @@ func (m *Manager) Start(id string) error {
 		case Starting, Ready:
 			return nil
 		}
-		m.launch(s, Starting)
+		m.launchAs(s, Starting, true)
 		return nil
 	})
 }
@@ -320,7 +326,7 @@ func (m *Manager) Restart(id string) error {
 		if s.status.State == Disabled {
 			return fmt.Errorf("the server %q is switched off; switch it on first (%w)", s.status.Server.Name, store.ErrInvalid)
 		}
-		m.launch(s, Starting)
+		m.launchAs(s, Starting, true)
 		return nil
 	})
 }

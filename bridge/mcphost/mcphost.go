@@ -88,6 +88,9 @@ type Options struct {
 	Elicitor Elicitor
 	// Manual has Apply start nothing: servers are Stopped until Start.
 	Manual bool
+	// Cache keeps what is known of servers between runs; nil keeps it for this
+	// run alone.
+	Cache Cache
 
 	StartTimeout    time.Duration // until the tools are listed; 30 s
 	DiscoverTimeout time.Duration // silence after which a server is taken for one of the older era; 4 s
@@ -138,7 +141,14 @@ const (
 	Ready    State = "ready"   // its tools are listed and can be called
 	Failed   State = "failed"  // Status.Error says why
 	Stopped  State = "stopped" // a person stopped it
+	Asleep   State = "asleep"  // it starts at the first call of one of its tools
 )
+
+// Callable reports whether the server's tools can be called: it is ready, or
+// starts when one is.
+func (s Status) Callable() bool {
+	return s.State == Ready || s.State == Asleep || s.State == Starting && (len(s.Tools) > 0 || s.Instructions != nil)
+}
 
 // Status is a server with its state. What it points to does not change any
 // more and may be kept.
@@ -148,7 +158,7 @@ type Status struct {
 	// Generation counts the starts and stops of this server; a later one is
 	// larger.
 	Generation uint64
-	// Tools and Instructions are what the server listed; only while Ready.
+	// Tools and Instructions are what the server listed; only while Callable.
 	Tools        []tools.Tool
 	Instructions *tools.Instructions
 	// Offers says what else it has; only while Ready.

@@ -49,12 +49,11 @@ func (k *link) request(ctx context.Context, o Options, report func(tools.Progres
 		defer reporting.Wait()
 	}
 	token := k.token.Add(1)
-	k.mu.Lock()
-	k.calls[token] = c
-	k.mu.Unlock()
+	entered := k.enter(token, c)
 	defer func() {
 		k.mu.Lock()
 		delete(k.calls, token)
+		k.used = time.Now()
 		c.timer.Stop()
 		c.longest.Stop()
 		if c.inbox != nil {
@@ -62,6 +61,11 @@ func (k *link) request(ctx context.Context, o Options, report func(tools.Progres
 		}
 		k.mu.Unlock()
 	}()
+	if !entered {
+		return nil, func() (tools.Result, error) {
+			return tools.Result{}, fmt.Errorf("%w: %w", errUnsent, k.cause)
+		}
+	}
 	raw, answer, err := k.rounds(ctx, by, token, send)
 	if raw != nil {
 		return raw, nil

@@ -85,7 +85,7 @@ func (d *DB) SetPins(ctx context.Context, serverID string, pins map[string]store
 	})
 }
 
-// ForgetServer removes what was approved, pinned and answered for a server, in
+// ForgetServer removes what was approved, pinned, answered and known of a server, in
 // every conversation. It is no error if there was nothing.
 func (d *DB) ForgetServer(ctx context.Context, serverID string) error {
 	return d.update(ctx, "forget the server", func(ctx context.Context, tx *sql.Tx) error {
@@ -93,6 +93,7 @@ func (d *DB) ForgetServer(ctx context.Context, serverID string) error {
 			"DELETE FROM server_approvals WHERE server = ?",
 			"DELETE FROM pins WHERE server = ?",
 			"DELETE FROM tool_answers WHERE server = ?",
+			"DELETE FROM server_facts WHERE server = ?",
 		} {
 			if _, err := tx.ExecContext(ctx, q, serverID); err != nil {
 				return err

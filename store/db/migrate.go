@@ -109,6 +109,13 @@ CREATE INDEX messages_tree ON messages (conversation, parent);
 	`
 ALTER TABLE conversations ADD COLUMN aside TEXT NOT NULL DEFAULT 'null';
 `,
+	`
+CREATE TABLE server_facts (
+	server TEXT PRIMARY KEY,
+	facts  TEXT NOT NULL,
+	at     INTEGER NOT NULL
+) STRICT;
+`,
 }
 
 // migrate brings the schema to the newest version, all of it or nothing.

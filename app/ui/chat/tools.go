@@ -367,7 +367,7 @@ func (r *serverRow) set(v bridge.ServerView, s store.Switches, tokens int) {
 	if tokens > 0 {
 		text += " · " + tokenText(int64(tokens)) + " tokens"
 	}
-	if v.State != mcphost.Ready {
+	if v.State != mcphost.Ready && v.State != mcphost.Asleep {
 		text = string(v.State)
 	}
 	if r.state.Text != text {

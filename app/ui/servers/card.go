@@ -138,7 +138,7 @@ func (c *card) set(v bridge.ServerView) {
 		c.power.SetText("Start")
 		c.power.SetIcon(theme.MediaPlayIcon())
 	}
-	enable(c.power, running || v.State == mcphost.Failed || v.State == mcphost.Stopped)
+	enable(c.power, running || v.State == mcphost.Failed || v.State == mcphost.Stopped || v.State == mcphost.Asleep)
 	enable(c.restart, running || v.State == mcphost.Failed)
 	enable(c.defs, len(v.Tools) > 0 || v.Instructions != nil)
 	if was.State != v.State || was.Generation != v.Generation {

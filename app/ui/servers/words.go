@@ -44,6 +44,12 @@ func Words(v bridge.ServerView) string {
 		return "failed"
 	case mcphost.Stopped:
 		return "stopped"
+	case mcphost.Asleep:
+		words := "starts when it is needed, " + count(len(v.Passed), "tool")
+		if n := len(v.Held); n > 0 {
+			words += ", " + count(n, "definition") + " to review"
+		}
+		return words
 	}
 	return string(v.State)
 }
