@@ -208,7 +208,7 @@ func (m *Manager) account(id string) (*account, store.ServerConfig, error) {
 // Only one that a person has approved is asked anything; the error then wraps
 // store.ErrHeld. PrivateOrigin explains another.
 func (m *Manager) SignIn(ctx context.Context, id string, open func(ctx context.Context, address string) error) error {
-	a, c, err := m.account(id)
+	_, c, err := m.account(id)
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,8 @@ func (m *Manager) SignIn(ctx context.Context, id string, open func(ctx context.C
 	if err != nil {
 		return err
 	}
-	if a = m.accountFor(c, given.config.URL); a == nil {
+	a := m.accountFor(c, given.config.URL)
+	if a == nil {
 		return errCancelled // it was changed just now
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -77,7 +77,6 @@ type world struct {
 	opened func() []string
 	target Target
 	o      Options
-	now    func() time.Time
 }
 
 func newWorld(t *testing.T) *world {

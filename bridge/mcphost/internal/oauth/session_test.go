@@ -284,7 +284,10 @@ func TestRenew(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		s, token := w.signedIn()
-		w.a.Before(func(rw http.ResponseWriter, r *http.Request) bool { http.Error(rw, "later", 503); return true })
+		w.a.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			http.Error(rw, "later", http.StatusServiceUnavailable)
+			return true
+		})
 		if _, err := s.Refused(testContext(t), token, Challenge{}); err == nil || errors.Is(err, ErrNeeded) {
 			t.Errorf("%v", err)
 		}
