@@ -621,8 +621,8 @@ func TestUnprotected(t *testing.T) {
 	}
 }
 
-// TestProxy: a proxy may be private, since the person set it; what a server
-// names may not be the proxy itself.
+// TestProxy: a proxy may be private, since the person set it; what a server names
+// may not be, also where the proxy could reach it.
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -654,7 +654,7 @@ func TestProxy(t *testing.T) {
 	if through.Load() < 4 {
 		t.Errorf("only %d requests went through the proxy", through.Load())
 	}
-	for _, bad := range []string{proxy.URL, "https://10.0.0.1"} {
+	for _, bad := range []string{proxy.URL, "https://10.0.0.1", "https://localhost"} {
 		w.r.Meta(map[string]any{"authorization_servers": []string{bad}})
 		n := through.Load()
 		var private *PrivateError

@@ -147,10 +147,6 @@ func (r *reach) do(ctx context.Context, req *http.Request) (answer, error) {
 			if strings.HasSuffix(at, ":") { // of a scheme whose port is not known here
 				at += "1080"
 			}
-			target := originOf(req.URL)
-			if strings.HasSuffix(target, "//"+at) {
-				return answer{}, &PrivateError{Origin: shownOrigin(req.URL)}
-			}
 			ctx = context.WithValue(ctx, proxyKey{}, at)
 		}
 	}

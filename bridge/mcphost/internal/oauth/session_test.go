@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -240,6 +241,8 @@ func TestRenew(t *testing.T) {
 	t.Run("a caller that leaves loses nothing", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
+		var spawned atomic.Int32
+		w.o.Spawn = func(f func()) bool { spawned.Add(1); go f(); return true }
 		s, token := w.signedIn()
 		w.a.Revoke(false)
 		asked, goOn := make(chan struct{}), make(chan struct{})
@@ -254,6 +257,14 @@ func TestRenew(t *testing.T) {
 		go func() { <-asked; leave() }()
 		if _, err := s.Refused(ctx, token, Challenge{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
+		}
+		for range 10 { // they find that one is at work already
+			if _, err := s.Refused(ctx, token, Challenge{}); !errors.Is(err, context.Canceled) {
+				t.Errorf("%v", err)
+			}
+		}
+		if n := spawned.Load(); n != 1 {
+			t.Errorf("%d renewals were begun", n)
 		}
 		close(goOn)
 		fresh, err := s.Refused(testContext(t), token, Challenge{})
