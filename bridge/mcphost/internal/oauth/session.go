@@ -390,6 +390,11 @@ func (s *Session) SignIn(ctx context.Context, probe func(context.Context) (Chall
 	}()
 	ctx, cancel := context.WithTimeoutCause(ctx, s.o.SignInLimit, errTooSlow)
 	defer cancel()
+	defer func() {
+		if err != nil && ctx.Err() != nil { // whatever was under way then
+			err = context.Cause(ctx)
+		}
+	}()
 	release, err := s.take(ctx)
 	if err != nil {
 		return err
