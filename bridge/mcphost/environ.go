@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,6 +49,7 @@ type received struct {
 	env      []string
 	headers  map[string]string
 	redactor *tools.Redactor
+	http     *http.Transport // over HTTP alone
 }
 
 // secret reads a secret for the server of that id. Errors are sentences.
@@ -144,8 +146,22 @@ func (m *Manager) resolve(ctx context.Context, c store.ServerConfig, path string
 			return received{}, fmt.Errorf("the value of the header %s contains a line break; type it again (%w)", name, store.ErrInvalid)
 		}
 	}
+	proxy, err := c.Net.Proxy.Resolve(lookup, variable)
+	if err != nil {
+		return received{}, err
+	}
 	all := map[string]string{}
 	own := m.o.Environ()
+	var over *http.Transport
+	switch {
+	case c.Transport.OverHTTP():
+		over, err = m.transport(c.Net, proxy.Reveal(), homeOf(own))
+	case c.Transport == store.TransportStdio:
+		all, err = m.networkEnviron(c, proxy.Reveal(), homeOf(own))
+	}
+	if err != nil {
+		return received{}, err
+	}
 	for _, name := range inherited[windows] {
 		// A value that begins like this is a function that a shell exported.
 		if v := environ(own, name); v != "" && !strings.HasPrefix(v, "()") {
@@ -164,7 +180,7 @@ func (m *Manager) resolve(ctx context.Context, c store.ServerConfig, path string
 	if err := c.Validate(); err != nil { // what was put in may have spoiled it
 		return received{}, err
 	}
-	r := received{config: c, headers: headers, redactor: tools.NewRedactor(redactFrom, secrets...)}
+	r := received{config: c, headers: headers, http: over, redactor: tools.NewRedactor(redactFrom, secrets...)}
 	for _, k := range slices.Sorted(maps.Keys(all)) {
 		r.env = append(r.env, k+"="+all[k])
 	}

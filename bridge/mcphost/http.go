@@ -58,7 +58,7 @@ func (m *Manager) newHTTPLink(p plan, log *serverLog) (*link, error) {
 	}
 	life, end := context.WithCancel(context.Background())
 	k := newLink(p.config, log, p.given.redactor)
-	k.http = &httpLink{base: p.account.over(m.o.HTTP, originOf(target)), signIn: p.account != nil, origin: originOf(target), address: p.config.URL, headers: p.given.headers, life: life, secrets: p.given.redactor}
+	k.http = &httpLink{base: p.account.over(p.given.http, originOf(target)), signIn: p.account != nil, origin: originOf(target), address: p.config.URL, headers: p.given.headers, life: life, secrets: p.given.redactor}
 	k.end = func() {
 		if k.session != nil {
 			closed := make(chan struct{})
@@ -66,6 +66,9 @@ func (m *Manager) newHTTPLink(p plan, log *serverLog) (*link, error) {
 			within(closed, closeHTTPWithin)
 		}
 		end()
+		if p.given.http != m.o.HTTP {
+			p.given.http.CloseIdleConnections()
+		}
 	}
 	return k, nil
 }

@@ -123,8 +123,7 @@ func TestHTTPListChanged(t *testing.T) {
 
 func TestHTTPErrors(t *testing.T) {
 	t.Parallel()
-	closed := httptest.NewServer(nil)
-	closed.Close()
+	const closed = "http://127.0.0.1:1" // where nobody listens; the port of a closed server may be taken again
 	answer := func(status int, kind, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", kind)
@@ -138,7 +137,7 @@ func TestHTTPErrors(t *testing.T) {
 		address string
 		says    []string
 	}{
-		{"refused", nil, closed.URL, []string{"Nothing answers at", "Start the server"}},
+		{"refused", nil, closed, []string{"Nothing answers at", "Start the server"}},
 		{"no such name", nil, "http://no-such-host.invalid/mcp", []string{"no-such-host.invalid", "not found"}},
 		{"401", answer(401, "text/plain", "who?"), "", []string{"(401)", "Authorization", "Bearer"}},
 		{"403", answer(403, "text/plain", "no"), "", []string{"(403)", "header"}},

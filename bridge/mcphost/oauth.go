@@ -333,7 +333,7 @@ func (m *Manager) probe(ctx context.Context, given received) (oauth.Challenge, e
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	req.Header.Set("Mcp-Protocol-Version", olderEra)
-	h := &httpLink{base: m.o.HTTP, origin: originOf(req.URL), address: c.URL, headers: given.headers, life: m.life, secrets: given.redactor}
+	h := &httpLink{base: given.http, origin: originOf(req.URL), address: c.URL, headers: given.headers, life: m.life, secrets: given.redactor}
 	resp, err := h.client().Do(req)
 	if err != nil {
 		return oauth.Challenge{}, h.explain(err)
