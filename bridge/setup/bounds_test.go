@@ -15,6 +15,7 @@ func TestParsersAreBounded(t *testing.T) {
 	for name, text := range map[string]string{
 		"JSON deep":        strings.Repeat(`{"mcpServers":`, 200_000),
 		"JSON list deep":   `{"mcpServers":` + strings.Repeat("[", 2_000_000),
+		"JSONC deep":       `{"mcpServers":` + strings.Repeat("[", 500_000),
 		"JSON comment":     `{"a":1, /*` + strings.Repeat("*", 3<<20),
 		"JSONC wide":       `{"mcpServers":{` + strings.Repeat("\"a\":{},\n", 60_000) + "},}",
 		"JSON wide":        `{"mcpServers":{` + strings.Repeat("\"a\":{},\n", 100_000) + `"b":{}}}`,

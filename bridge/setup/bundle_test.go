@@ -148,7 +148,11 @@ func TestBundle(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 
-	if err := os.WriteFile(d.Bundle.Path, []byte("another"), 0o600); err != nil {
+	other, err := os.ReadFile(pack(t, file{"manifest.json", manifest, 0}, file{"server/index.js", "evil", 0}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(d.Bundle.Path, other, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.Bundle.Install(context.Background()); !errors.Is(err, store.ErrInvalid) {

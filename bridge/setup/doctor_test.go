@@ -94,7 +94,7 @@ func TestExamineRunsNothingOfTheServers(t *testing.T) {
 		// configuration leads to is shown and not run.
 		{store.ServerConfig{Command: "node", Env: map[string]store.Value{"PATH": "/tmp/evil"}}, "/tmp/evil/node", []string{"/usr/bin/node --version"}},
 	} {
-		m := &machine{has: map[string]string{"node": "/usr/bin/node", "evil": "/usr/bin/evil", "bash": "/bin/bash", "env": "/usr/bin/env"}, says: map[string]string{"/usr/bin/node": "v22.0.0"}}
+		m := &machine{has: map[string]string{"node": "/usr/bin/node", "evil": "/usr/bin/evil", "bash": "/bin/bash", "Node": "/tmp/Node", "/tmp/evil/node": "/tmp/evil/node", "env": "/usr/bin/env"}, says: map[string]string{"/usr/bin/node": "v22.0.0"}}
 		got := examine(m, "linux", tt.c, tt.resolved, nil)
 		if !slices.Equal(m.ran, tt.runs) {
 			t.Errorf("%q ran %q", tt.c.Command, m.ran)
