@@ -218,12 +218,19 @@ func (k *link) fulfil(ctx context.Context, by Elicitor, requests map[string]json
 	return out, nil
 }
 
+// logLevelMember has a server of the newer era say what it logs from that level
+// on, while it runs a call ("Logging" of the specification).
+const logLevelMember = "io.modelcontextprotocol/logLevel"
+
 // call runs a tool. An error that wraps errUnsent means that the server cannot
 // have seen the request.
 func (k *link) call(ctx context.Context, o Options, tool string, args json.RawMessage, report func(tools.Progress)) (tools.Result, error) {
 	raw, fail := k.request(ctx, o, report, func(ctx context.Context, r round) error {
 		params := &mcp.CallToolParams{
 			Meta: mcp.Meta{"progressToken": r.token}, Name: tool, InputResponses: r.responses, RequestState: r.state,
+		}
+		if hello := k.session.InitializeResult(); hello.ProtocolVersion > olderEra && hello.Capabilities != nil && hello.Capabilities.Logging != nil {
+			params.Meta[logLevelMember] = "info" // or there would be no log messages at all
 		}
 		if len(args) > 0 {
 			params.Arguments = args

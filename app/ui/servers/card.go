@@ -41,6 +41,7 @@ type card struct {
 	restart *form.Action
 	defs    *form.Action
 	edit    *form.Action
+	offers  *form.Action
 	review  *form.Action
 	changes *form.Action
 	managed *form.Action
@@ -66,6 +67,8 @@ func newCard(p *Page) *card {
 	c.changes = form.NewAction("Review definitions", widget.HighImportance, func() { c.page.reviewDefinitions(c.view) })
 	c.managed = form.NewAction("See what differs", widget.HighImportance, func() { c.page.reviewManaged(c.view) })
 	c.defs = form.Quiet("Definitions", theme.ListIcon(), func() { c.page.definitions(c.view) })
+	c.offers = form.Quiet("Browse", theme.FolderOpenIcon(), func() { c.page.browse(c.view) })
+	c.offers.Hide()
 	c.power = form.Quiet("Stop", theme.MediaStopIcon(), c.turn)
 	c.restart = form.Quiet("Restart", theme.ViewRefreshIcon(), func() {
 		c.page.run(c.id(), func(context.Context) error { return p.o.Engine.RestartServer(c.id()) })
@@ -74,7 +77,7 @@ func newCard(p *Page) *card {
 	c.edit = form.Quiet("Edit", theme.DocumentCreateIcon(), func() { c.page.edit(c.view) })
 	remove := form.Quiet("Remove", theme.DeleteIcon(), func() { c.page.remove(c.view) })
 	check := form.Quiet("Check", theme.QuestionIcon(), func() { c.page.check(c.view) })
-	c.buttons = container.NewHBox(c.defs, log, check, c.power, c.restart, layout.NewSpacer(), c.edit, remove)
+	c.buttons = container.NewHBox(c.defs, c.offers, log, check, c.power, c.restart, layout.NewSpacer(), c.edit, remove)
 
 	c.notice = form.Column()
 	c.notice.Hide()
@@ -140,6 +143,11 @@ func (c *card) set(v bridge.ServerView) {
 	}
 	enable(c.power, running || v.State == mcphost.Failed || v.State == mcphost.Stopped || v.State == mcphost.Asleep)
 	enable(c.restart, running || v.State == mcphost.Failed)
+	if v.State == mcphost.Ready && (v.Offers.Resources || v.Offers.Prompts) {
+		c.offers.Show()
+	} else {
+		c.offers.Hide()
+	}
 	enable(c.defs, len(v.Tools) > 0 || v.Instructions != nil)
 	if was.State != v.State || was.Generation != v.Generation {
 		c.setFailure("")

@@ -48,6 +48,10 @@ type Engine interface {
 	StopServer(id string) error
 	RestartServer(id string) error
 	ServerLog(id string) []string
+	Resources(ctx context.Context, server string) (mcphost.Contents, error)
+	ReadResource(ctx context.Context, server, uri string) (store.Parts, error)
+	Prompts(ctx context.Context, server string) ([]mcphost.Prompt, error)
+	GetPrompt(ctx context.Context, server, name string, arguments map[string]string) ([]mcphost.PromptMessage, error)
 	KnowServers(ctx context.Context) error
 	SignIn(ctx context.Context, id string, open func(ctx context.Context, address string) error) error
 	CancelSignIn(id string)

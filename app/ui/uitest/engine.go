@@ -50,13 +50,18 @@ type Engine struct {
 	Bundle setup.Draft
 	Checks []setup.Check
 	Steps  []mcphost.Step
-	Local  []store.ProviderConfig
-	State  store.SecretState
-	Said   []string // problems
-	Keep   store.Settings
-	Given  []store.ToolAnswer
-	Keys   map[store.SecretRef]store.Secret
-	Lists  map[string][]model.Info
+	// Contents, Read, Written and Filled are what a server has beside tools.
+	Contents mcphost.Contents
+	Read     store.Parts
+	Written  []mcphost.Prompt
+	Filled   []mcphost.PromptMessage
+	Local    []store.ProviderConfig
+	State    store.SecretState
+	Said     []string // problems
+	Keep     store.Settings
+	Given    []store.ToolAnswer
+	Keys     map[store.SecretRef]store.Secret
+	Lists    map[string][]model.Info
 	// Known is what Limits returns.
 	Known map[store.ModelRef]store.ModelLimits
 	// Err is what the next call that can fail returns, once.
@@ -326,6 +331,22 @@ func (e *Engine) StopServer(id string) error { return e.did("stop %s", id) }
 
 // RestartServer notes the call.
 func (e *Engine) RestartServer(id string) error { return e.did("restart %s", id) }
+
+// Resources returns Contents.
+func (e *Engine) Resources(context.Context, string) (mcphost.Contents, error) { return e.Contents, nil }
+
+// ReadResource returns Read.
+func (e *Engine) ReadResource(_ context.Context, server, uri string) (store.Parts, error) {
+	return e.Read, e.did("read %s of %s", uri, server)
+}
+
+// Prompts returns Written.
+func (e *Engine) Prompts(context.Context, string) ([]mcphost.Prompt, error) { return e.Written, nil }
+
+// GetPrompt returns Filled.
+func (e *Engine) GetPrompt(_ context.Context, server, name string, arguments map[string]string) ([]mcphost.PromptMessage, error) {
+	return e.Filled, e.did("fill in %s of %s with %v", name, server, arguments)
+}
 
 // ServerLog returns from Logs.
 func (e *Engine) ServerLog(id string) []string { return e.Logs[id] }
