@@ -160,11 +160,11 @@ func (o Options) taken() map[place]bool {
 		taken[place{"header", strings.ToLower(name)}] = true
 	}
 	if o.Auth.Kind == store.APIAuthKey {
-		name := o.Auth.Name
-		if o.Auth.In == "header" {
-			name = strings.ToLower(name)
+		in, name := o.Auth.In, o.Auth.Name
+		if in == "" || in == "header" {
+			in, name = "header", strings.ToLower(name)
 		}
-		taken[place{o.Auth.In, name}] = true
+		taken[place{in, name}] = true
 	}
 	return taken
 }

@@ -339,7 +339,8 @@ func private(host string) bool {
 		a = a.Unmap()
 		return !a.IsGlobalUnicast() || a.IsPrivate() || sharedSpace.Contains(a)
 	}
-	if !strings.Contains(host, ".") || strings.IndexFunc(host, func(r rune) bool { return (r < '0' || r > '9') && r != '.' && r != 'x' }) < 0 {
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if last == host || last == "" || last[0] >= '0' && last[0] <= '9' {
 		return true // no domain at all, or an address in an unusual notation
 	}
 	for _, suffix := range []string{".localhost", ".local", ".internal", ".lan", ".home", ".corp", ".home.arpa", ".test", ".invalid"} {
