@@ -386,3 +386,23 @@ func TestUpdateServersRefuses(t *testing.T) {
 		t.Errorf("%d servers", n)
 	}
 }
+
+func TestServerOfAnAPI(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	f := openFiles(t, dir)
+	c := store.ServerConfig{ID: "p", Name: "p", Transport: store.TransportOpenAPI, URL: "https://api.example.com/v1",
+		Headers: map[string]store.Value{"X-A": "b"}, OpenAPI: &store.OpenAPI{
+			Document: "pets.yaml", Digest: strings.Repeat("ab", 32), Tags: []string{"t"}, Methods: []string{"GET"}, Paths: []string{"/a/**"},
+			Auth: store.APIAuth{Kind: store.APIAuthClient, In: "query", Name: "k", User: "id", Value: store.RefTo("server/p/auth/value"), TokenURL: "https://l.example/t", Scopes: []string{"s"}},
+		}}
+	if err := f.UpdateServers(func([]store.ServerConfig) ([]store.ServerConfig, error) { return []store.ServerConfig{c}, nil }); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "read again", openFiles(t, dir).Servers(), []store.ServerConfig{c})
+	put(t, filepath.Join(dir, "mcp.json"), `{"mcpServers":{"p":{"type":"openapi","url":"https://a.example","openapi":{"document":1}},"q":{"type":"openapi","url":"https://a.example"}}}`)
+	broken := openFiles(t, dir)
+	if len(broken.Servers()) > 0 || len(broken.Problems()) != 2 {
+		t.Errorf("%v %v", broken.Servers(), broken.Problems())
+	}
+}
