@@ -222,6 +222,12 @@ func (k *link) fulfil(ctx context.Context, by Elicitor, requests map[string]json
 // on, while it runs a call ("Logging" of the specification).
 const logLevelMember = "io.modelcontextprotocol/logLevel"
 
+// logs reports whether a server says that it logs.
+func logs(hello *mcp.InitializeResult) bool {
+	//lint:ignore SA1019 deprecated, and what servers have until something takes its place
+	return hello.Capabilities != nil && hello.Capabilities.Logging != nil
+}
+
 // call runs a tool. An error that wraps errUnsent means that the server cannot
 // have seen the request.
 func (k *link) call(ctx context.Context, o Options, tool string, args json.RawMessage, report func(tools.Progress)) (tools.Result, error) {
@@ -229,7 +235,7 @@ func (k *link) call(ctx context.Context, o Options, tool string, args json.RawMe
 		params := &mcp.CallToolParams{
 			Meta: mcp.Meta{"progressToken": r.token}, Name: tool, InputResponses: r.responses, RequestState: r.state,
 		}
-		if hello := k.session.InitializeResult(); hello.ProtocolVersion > olderEra && hello.Capabilities != nil && hello.Capabilities.Logging != nil {
+		if hello := k.session.InitializeResult(); hello.ProtocolVersion > olderEra && logs(hello) {
 			params.Meta[logLevelMember] = "info" // or there would be no log messages at all
 		}
 		if len(args) > 0 {
