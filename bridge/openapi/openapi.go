@@ -38,7 +38,6 @@ const (
 	depthMax      = 200      // levels of a document
 	memoryMax     = 160 << 20
 	yamlNodesMax  = 700_000
-	convertLimit  = 5 * time.Second
 	operationsMax = 5_000     // chosen, as tools
 	schemaMax     = 256 << 10 // bytes of one tool's schema
 	schemasMax    = 48 << 20  // bytes of all tools' schemas
