@@ -78,7 +78,7 @@ func TestJourney(t *testing.T) {
 	s.click(driver.Text("Choose the tools"))
 	s.fill("Search tools", "echo")
 	s.see(driver.Text("Use everything echo"))
-	s.see(driver.Like(`^13 of 13 · [\d.]+k? tokens$`))
+	s.see(driver.Like(`^15 of 15 · [\d.]+k? tokens$`))
 	s.see(driver.Like(`^Each request takes about [\d.]+k tokens .*OpenAI takes at most 128`))
 	s.picture("tools")
 	s.click(driver.Text("Use everything echo"))
