@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode"
@@ -135,7 +136,7 @@ func TestHostileAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
-			quiet := false
+			var quiet atomic.Bool
 			model := newService(t, func(w http.ResponseWriter, r *http.Request) {
 				var h chatRequest
 				if err := h.read(r); err != nil {
@@ -143,7 +144,7 @@ func TestHostileAnswers(t *testing.T) {
 				}
 				step, _ := h.step()
 				w.Header().Set("Content-Type", "text/event-stream")
-				if quiet || titleRequest(&h) {
+				if quiet.Load() || titleRequest(&h) {
 					chunk(w, object{"content": "Quiet."})
 					end(w, "stop")
 					return
@@ -165,13 +166,13 @@ func TestHostileAnswers(t *testing.T) {
 			if e.code != c.code || !strings.Contains(e.stdout+e.stderr, c.says) {
 				t.Errorf("exit code %d, stdout %.300q, stderr %.300q", e.code, e.stdout, e.stderr)
 			}
-			if size > attackMemory {
+			if size > attackMemory && !raceEnabled {
 				t.Errorf("it took %d MB", size>>10)
 			}
 			if took > 30*time.Second {
 				t.Errorf("it took %v", took)
 			}
-			quiet = true
+			quiet.Store(true)
 			conv := strings.TrimSpace(p.query("SELECT id FROM conversations"))
 			started = time.Now()
 			e, size = p.measured("ask", "--provider", "evil", "--conversation", conv, "again")
@@ -179,7 +180,7 @@ func TestHostileAnswers(t *testing.T) {
 			if e.code != exitOK || e.stdout != "Quiet.\n" {
 				t.Errorf("the next turn: exit code %d, %.300q %.300q", e.code, e.stdout, e.stderr)
 			}
-			if size > attackMemory {
+			if size > attackMemory && !raceEnabled {
 				t.Errorf("the next turn took %d MB", size>>10)
 			}
 		})
