@@ -64,6 +64,8 @@ type ServerConfig struct {
 	// Roots are folders, as full paths, that the server is told of when it asks
 	// where it may work. It is not kept from others by that.
 	Roots []string
+	// Rules say what of it may be seen and called.
+	Rules Rules
 }
 
 // IdleMinutesDefault is how long an OnDemand server runs without a call.
@@ -92,10 +94,24 @@ const ProxyNone = "none"
 // their literal values and references, folder and URL, and that the server is
 // handed to providers, since its headers go there, how one signs in, the folders
 // that it is told of, how its connections are made, and of an API its
-// document, operations and authentication. The values of secrets
+// document, operations and authentication, and its rules, so that none is
+// loosened unseen. The values of secrets
 // are not part of it, so that a token can be renewed. Name, Disabled, Serial and
 // OnDemand are not part of it either.
 func (c ServerConfig) Hash() string {
+	rules, err := c.Rules.canonical()
+	if err != nil {
+		// A value that is no JSON, which Validate refuses.
+		rules = json.RawMessage(`"not valid"`)
+	}
+	return c.hash(rules)
+}
+
+// RunHash is Hash without the rules: what has a server that runs start anew when
+// it changes.
+func (c ServerConfig) RunHash() string { return c.hash(nil) }
+
+func (c ServerConfig) hash(rules json.RawMessage) string {
 	type pair struct{ K, V string }
 	pairs := func(m map[string]Value) []pair {
 		out := make([]pair, 0, len(m))
@@ -119,12 +135,13 @@ func (c ServerConfig) Hash() string {
 		Env       []pair
 		Dir, URL  string
 		Headers   []pair
-		Managed   bool       `json:",omitempty"`
-		Auth      *Auth      `json:",omitempty"`
-		Roots     []string   `json:",omitempty"`
-		Net       *NetConfig `json:",omitempty"`
-		OpenAPI   *OpenAPI   `json:",omitempty"`
-	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed, auth, c.Roots, net, c.OpenAPI})
+		Managed   bool            `json:",omitempty"`
+		Auth      *Auth           `json:",omitempty"`
+		Roots     []string        `json:",omitempty"`
+		Net       *NetConfig      `json:",omitempty"`
+		OpenAPI   *OpenAPI        `json:",omitempty"`
+		Rules     json.RawMessage `json:",omitempty"`
+	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed, auth, c.Roots, net, c.OpenAPI, rules})
 	if err != nil {
 		panic("store: strings always encode: " + err.Error())
 	}
@@ -156,6 +173,7 @@ func (c ServerConfig) Clone() ServerConfig {
 	c.Headers = maps.Clone(c.Headers)
 	c.Auth = c.Auth.clone()
 	c.OpenAPI = c.OpenAPI.clone()
+	c.Rules = c.Rules.Clone()
 	return c
 }
 
@@ -246,6 +264,9 @@ func (c ServerConfig) Validate() error {
 	}
 	if err := c.Net.validate(); err != nil {
 		return bad("%v", err)
+	}
+	if err := c.Rules.Validate(); err != nil {
+		return fmt.Errorf("server %q: %w", c.Name, err)
 	}
 	for _, ref := range c.Refs() {
 		if !ref.MayUse(c.ID) {

@@ -36,6 +36,11 @@ var (
 	ErrLocked = errors.New("locked")
 	// ErrNewer says that a file was written by a newer version of the program.
 	ErrNewer = errors.New("written by a newer version")
+	// ErrLimit says that a limit of calls, tokens or cost is used up.
+	ErrLimit = errors.New("limit reached")
+	// ErrRaised says that the bridge is raised: nothing is served until a person
+	// lowers it.
+	ErrRaised = errors.New("the bridge is raised")
 	// ErrDamaged says that a file cannot be read; it was kept aside.
 	ErrDamaged = errors.New("damaged")
 	// ErrClosed says that the component has been shut down.

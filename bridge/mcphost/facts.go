@@ -62,7 +62,7 @@ func (l *life) recall() *facts {
 			return nil
 		}
 	}
-	if known == nil || known.Config != l.config.Hash() {
+	if known == nil || known.Config != l.config.RunHash() {
 		return nil
 	}
 	if *l.era == (era{}) && time.Since(known.Asked) < eraCounts {
@@ -75,7 +75,7 @@ func (l *life) recall() *facts {
 func (l *life) remember(k *link) {
 	hello := k.session.InitializeResult()
 	now := &facts{
-		Config: l.config.Hash(), Older: l.era.older, Newer: l.era.newer, SSE: l.era.sse,
+		Config: l.config.RunHash(), Older: l.era.older, Newer: l.era.newer, SSE: l.era.sse,
 		Instructions: k.redactor.Text(hello.Instructions), Asked: time.Now().UTC(),
 	}
 	if hello.ServerInfo != nil {

@@ -125,7 +125,7 @@ func (m *Manager) reconcile(c store.ServerConfig) {
 		m.servers[c.ID] = s
 	}
 	old := s.status.Server
-	changed := !known || old.Hash() != c.Hash()
+	changed := !known || old.RunHash() != c.RunHash()
 	s.status.Server = c
 	if changed {
 		s.era, s.facts = &era{}, nil

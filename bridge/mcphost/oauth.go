@@ -125,7 +125,7 @@ func (m *Manager) accountFor(c store.ServerConfig, address string) *account {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, ok := m.servers[c.ID]
-	same := ok && s.status.Server.Hash() == c.Hash()
+	same := ok && s.status.Server.RunHash() == c.RunHash()
 	if same && (s.account == nil || s.account.address == address) {
 		return s.account
 	}

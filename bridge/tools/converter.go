@@ -67,7 +67,7 @@ func (c *Converter) convert(t Tool, d Dialect) conversion {
 	if t.Hash == "" {
 		return convert(t, d)
 	}
-	key := conversionKey{d.Format, t.Hash, t.ServerName}
+	key := conversionKey{d.Format, t.Hash + t.Narrowed, t.ServerName}
 	c.mu.Lock()
 	known, ok := c.converted[key]
 	c.mu.Unlock()
@@ -96,7 +96,7 @@ func sameTools(a, b []Tool) bool {
 	}
 	for i := range a {
 		x, y := &a[i], &b[i]
-		if x.Hash == "" || x.Hash != y.Hash || x.Ref != y.Ref || x.ServerName != y.ServerName || x.Serial != y.Serial {
+		if x.Hash == "" || x.Hash != y.Hash || x.Narrowed != y.Narrowed || x.Ref != y.Ref || x.ServerName != y.ServerName || x.Serial != y.Serial {
 			return false
 		}
 	}

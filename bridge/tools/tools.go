@@ -44,6 +44,9 @@ type Tool struct {
 	// JSON (keys sorted), and Hash its SHA-256 in hex: what is pinned.
 	Definition json.RawMessage
 	Hash       string
+	// Narrowed is empty unless a rule took parameters out of InputSchema; then it
+	// tells this schema from the one that the server gave.
+	Narrowed string
 }
 
 // Claims are a server's annotations of a tool. They are claims of the server,
@@ -70,6 +73,8 @@ type Client string
 const (
 	ClientChat    Client = "chat"    // a conversation, in the window or by drawbridge ask
 	ClientCommand Client = "command" // a person who typed the call
+	ClientGateway Client = "gateway" // another app, which called the tool itself
+	ClientModels  Client = "models"  // another app, which asked a model that called the tool
 )
 
 // Invocation is one wish to run a tool.
@@ -79,6 +84,8 @@ type Invocation struct {
 	CallID       string
 	Ref          Ref
 	Arguments    json.RawMessage
+	// Caller is who asks, for ClientGateway and ClientModels.
+	Caller *store.Caller
 }
 
 // Decision is what the policy says of an invocation.
@@ -96,8 +103,12 @@ type Verdict struct {
 	Decision Decision
 	Reason   string
 	// Err says which kind of refusal it is: store.ErrHeld, store.ErrNotFound,
-	// store.ErrDenied. Nil unless Decision is Deny.
+	// store.ErrDenied, store.ErrLimit. Nil unless Decision is Deny.
 	Err error
+	// After names the servers whose content stands before this call, where it is
+	// asked about for that alone: nobody vouches for them, and what they said may
+	// have led to it. AnswerAfter allows it after content of these servers.
+	After []string
 }
 
 // Answer is what a person says when asked.
@@ -110,6 +121,12 @@ const (
 	AnswerAlways       Answer = "always"
 	AnswerDeny         Answer = "deny"  // this call
 	AnswerNever        Answer = "never" // this tool, from now on
+	// AnswerAfter allows the tool in this conversation, or session of a client,
+	// also after content of the servers that the verdict names.
+	AnswerAfter Answer = "after"
+	// AnswerAsk is no answer to a question: as a standing one it has each call
+	// of the tool asked about, whatever the server's rules say.
+	AnswerAsk Answer = "ask"
 )
 
 // Result is what a call gave.

@@ -57,7 +57,7 @@ func (v *Validator) Check(t Tool, args json.RawMessage) error {
 // if all of it is.
 func (v *Validator) Note(t Tool) string { return v.schema(t).note }
 
-func (v *Validator) schema(t Tool) *schema { return v.compiled(t.Hash, t.InputSchema) }
+func (v *Validator) schema(t Tool) *schema { return v.compiled(t.Hash+t.Narrowed, t.InputSchema) }
 
 // compiled returns a schema by its key, or by its text if it has none.
 func (v *Validator) compiled(key string, text json.RawMessage) *schema {

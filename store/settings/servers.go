@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,7 +29,12 @@ type entry struct {
 	Managed  bool                   `json:"managed,omitempty"`
 	Serial   bool                   `json:"serial,omitempty"`
 	Auth     auth                   `json:"auth,omitzero"`
-	Own      own                    `json:"drawbridge,omitzero"`
+	// Rules, as LiteLLM names them; the others are in Own.
+	AllowedTools    []string            `json:"allowed_tools,omitempty"`
+	DisallowedTools []string            `json:"disallowed_tools,omitempty"`
+	AllowedParams   map[string][]string `json:"allowed_params,omitempty"`
+	AccessGroups    []string            `json:"access_groups,omitempty"`
+	Own             own                 `json:"drawbridge,omitzero"`
 }
 
 // auth is how one signs in, as mcp.json has it. The secret is a reference.
@@ -65,6 +71,12 @@ type own struct {
 	CertFile    string      `json:"certFile,omitempty"`
 	KeyFile     string      `json:"keyFile,omitempty"`
 	Proxy       store.Value `json:"proxy,omitempty"`
+
+	FixedParams    map[string]map[string]json.RawMessage `json:"fixed_params,omitempty"`
+	Trusted        bool                                  `json:"trusted,omitempty"`
+	Approvals      store.Approvals                       `json:"approvals,omitzero"`
+	CallsPerMinute int                                   `json:"calls_per_minute,omitempty"`
+	CallsPerDay    int                                   `json:"calls_per_day,omitempty"`
 }
 
 func entryOf(c store.ServerConfig) entry {
@@ -73,6 +85,7 @@ func entryOf(c store.ServerConfig) entry {
 		e.Own.ID = c.ID
 	}
 	e.Own.Roots = c.Roots
+	e.setRules(c.Rules)
 	e.Own.OnDemand, e.Own.IdleMinutes = c.OnDemand, c.IdleMinutes
 	e.Own.CAFile, e.Own.CertFile, e.Own.KeyFile, e.Own.Proxy = c.Net.CAFile, c.Net.CertFile, c.Net.KeyFile, c.Net.Proxy
 	switch c.Transport {
@@ -138,6 +151,7 @@ func decodeServer(name string, v *hujson.Value) (store.ServerConfig, error) {
 			c.ID = id
 		}
 		c.Roots = extra.texts("roots")
+		extra.ownRules(&c.Rules)
 		c.OnDemand, c.IdleMinutes = extra.flag("onDemand"), extra.number("idleMinutes")
 		c.Net = store.NetConfig{
 			CAFile: extra.text("caFile"), CertFile: extra.text("certFile"), KeyFile: extra.text("keyFile"),
@@ -145,6 +159,7 @@ func decodeServer(name string, v *hujson.Value) (store.ServerConfig, error) {
 		}
 		r.err = errors.Join(r.err, extra.err)
 	}
+	r.sharedRules(&c.Rules)
 	switch kind {
 	case "stdio":
 		c.Transport = store.TransportStdio
