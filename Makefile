@@ -16,7 +16,7 @@ PLAIN_TARGETS := linux/amd64 linux/arm64 windows/amd64 darwin/amd64 darwin/arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test bench conformance peers fuzz soak gallery lint package \
-        deps-build deps-test unit e2e portable
+        deps-build deps-test unit bounds e2e portable
 
 help: ## list the targets (this is the default)
 	@echo "Drawbridge. make run builds and opens it, make test tests all of it."
@@ -30,7 +30,7 @@ run: build ## install what building needs, build, and open the window
 build: deps-build ## build ./drawbridge
 	$(GO) build -tags '$(TAGS)' -o drawbridge ./app
 
-test: deps-test lint portable unit e2e ## install what the tests need, and run every one of them
+test: deps-test lint portable unit bounds e2e ## install what the tests need, and run every one of them
 
 lint: deps-build ## gofmt, vet and staticcheck, for each way that the program is built
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r ls -d 2>/dev/null | xargs -r gofmt -l); \
@@ -51,6 +51,12 @@ portable: ## build bridge and store without cgo for Linux, Windows and macOS, an
 
 unit: deps-build $(FIXTURES)/node_modules/.package-lock.json
 	$(GO) test -race -shuffle=on -timeout 30m -tags '$(TAGS)' ./...
+
+# The race detector multiplies time and memory, so unit leaves out what these
+# hold against a bound (see internal/bounds).
+bounds: deps-build ## the tests of how much time and memory things take, without the race detector
+	$(GO) test -count=1 -timeout 15m -p 1 -tags '$(TAGS)' -run 'Bounds$$' \
+		$$(grep -rlE --include='*_test.go' '^func Test[A-Za-z0-9]*Bounds\(' app assets bridge store | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
 e2e: deps-test build $(FIXTURES)/node_modules/.package-lock.json ## the end-to-end test alone, in a real window on a desktop of its own
 	mkdir -p '$(OUT)/e2e'

@@ -16,6 +16,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/drawbridge-app/drawbridge/internal/bounds"
 )
 
 // attackMemory is what the whole program may take at most, in kB.
@@ -64,10 +66,10 @@ func titleRequest(c *chatRequest) bool {
 	return len(c.Messages) > 0 && strings.Contains(looseContent(c.Messages[0].Content), "give conversations their titles")
 }
 
-// TestHostileAnswers lets the program, as people run it, ask services that send
+// TestHostileAnswerBounds lets the program, as people run it, ask services that send
 // as much as they can. It ends, stays small, and the conversation goes on
 // afterwards with a history that every service takes.
-func TestHostileAnswers(t *testing.T) {
+func TestHostileAnswerBounds(t *testing.T) {
 	t.Parallel()
 	chunk := func(w io.Writer, delta object) {
 		b, err := json.Marshal(object{"choices": []object{{"index": 0, "delta": delta}}})
@@ -166,7 +168,7 @@ func TestHostileAnswers(t *testing.T) {
 			if e.code != c.code || !strings.Contains(e.stdout+e.stderr, c.says) {
 				t.Errorf("exit code %d, stdout %.300q, stderr %.300q", e.code, e.stdout, e.stderr)
 			}
-			if size > attackMemory && !raceEnabled {
+			if size > attackMemory && !bounds.Race {
 				t.Errorf("it took %d MB", size>>10)
 			}
 			if took > 30*time.Second {
@@ -180,7 +182,7 @@ func TestHostileAnswers(t *testing.T) {
 			if e.code != exitOK || e.stdout != "Quiet.\n" {
 				t.Errorf("the next turn: exit code %d, %.300q %.300q", e.code, e.stdout, e.stderr)
 			}
-			if size > attackMemory && !raceEnabled {
+			if size > attackMemory && !bounds.Race {
 				t.Errorf("the next turn took %d MB", size>>10)
 			}
 		})

@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -54,6 +55,7 @@ func TestArrowsNoticed(t *testing.T) {
 		{"bridge", module + "store/internal/files"},
 		{"app/ui/chat", module + "store/db"},
 		{"app/ui/chat", module + "app"},
+		{"bridge/openapi", module + "internal/bounds"},
 	} {
 		if forbidden(bad[0], bad[1], false) == "" {
 			t.Errorf("%s may import %s", bad[0], bad[1])
@@ -84,6 +86,8 @@ func forbidden(pkg, imported string, test bool) string {
 		return ""
 	}
 	switch {
+	case to("internal/bounds") && !test && pkg != "app/ui/uitest":
+		return "what the program does may not depend on the race detector"
 	case (in("bridge") || in("store")) && strings.HasPrefix(imported, "fyne.io/"):
 		return "the engine and the stores know no window"
 	case (in("bridge") || in("store")) && to("app"):
@@ -114,6 +118,62 @@ func forbidden(pkg, imported string, test bool) string {
 		return "the pages do not know the program"
 	}
 	return ""
+}
+
+// TestBoundsAreHeld: what is not held against a bound with the race detector has
+// the name by which make bounds finds it.
+func TestBoundsAreHeld(t *testing.T) {
+	type function struct {
+		in    string // the package
+		names map[string]bool
+	}
+	functions := map[string]function{} // of tests, by package and name
+	for _, f := range sources(t) {
+		if !f.test {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", f.path), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			d, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			names := map[string]bool{}
+			ast.Inspect(d, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.SelectorExpr:
+					if x, ok := n.X.(*ast.Ident); ok {
+						names[x.Name+"."+n.Sel.Name] = true
+					}
+				case *ast.Ident:
+					names[n.Name] = true
+				}
+				return true
+			})
+			functions[f.pkg+" "+d.Name.Name] = function{f.pkg, names}
+		}
+	}
+	held := 0
+	for name, f := range functions {
+		looks := f.names["bounds.Race"]
+		for helper := range f.names {
+			looks = looks || functions[f.in+" "+helper].names["bounds.Race"]
+		}
+		_, test, _ := strings.Cut(name, " ")
+		switch {
+		case !looks || !strings.HasPrefix(test, "Test"):
+		case strings.HasSuffix(test, "Bounds"):
+			held++
+		default:
+			t.Errorf("%s looks at bounds.Race, so its name has to end in Bounds", name)
+		}
+	}
+	if held < 5 {
+		t.Errorf("only %d tests hold bounds without the race detector", held)
+	}
 }
 
 // TestPackageComments demands one package comment for each package.

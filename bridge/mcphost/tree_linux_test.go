@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/drawbridge-app/drawbridge/internal/bounds"
 )
 
 // soak says whether the long versions of tests are wanted.
@@ -265,11 +267,16 @@ func TestShimPassesAllOn(t *testing.T) {
 	if got, inherited := ignoredSignals(t, s.PID), ignoredSignals(t, os.Getpid()); got&^inherited != 0 {
 		t.Errorf("the server ignores signals: %x, and this process %x", got, inherited)
 	}
-	// The shim waits in a few megabytes; the race detector needs more than that
-	// for itself.
-	if raceEnabled {
-		return
+}
+
+// TestShimBounds looks at what a shim takes while it waits: a few megabytes. The
+// race detector needs more than that for itself.
+func TestShimBounds(t *testing.T) {
+	if bounds.Race {
+		t.Skip("with the race detector every process is large; make bounds runs this without")
 	}
+	t.Parallel()
+	watcher := parentOf(t, ready(t, newManager(t, nil), child(t, "s", "echo")).PID)
 	eventually(t, "the shim to be small", func() bool {
 		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", watcher))
 		var kb int

@@ -86,6 +86,8 @@ type Options struct {
 	// Version of the program, told to the API.
 	Version string
 	Logger  *slog.Logger // nil discards
+
+	limit time.Duration // how long reading may take; 0 means convertLimit
 }
 
 // Server answers MCP requests with calls of the API. Any number of connections
@@ -100,6 +102,9 @@ type Server struct {
 	tools  []*tool
 	notes  []string
 }
+
+// convertLimit is how long a document may take to be read.
+const convertLimit = 5 * time.Second
 
 // New reads the document and makes its tools. The error is a sentence that
 // wraps store.ErrInvalid. It takes at most 5 s.
@@ -118,6 +123,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if own {
 		o.HTTP = http.DefaultTransport.(*http.Transport).Clone()
 	}
+	if o.limit == 0 {
+		o.limit = convertLimit
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -128,7 +136,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{o: o, base: base, own: own}
-	err = bounded(ctx, func(ctx context.Context) error {
+	err = bounded(ctx, o.limit, func(ctx context.Context) error {
 		d, err := read(ctx, o.Document)
 		if err != nil {
 			return err
@@ -168,10 +176,10 @@ func (o Options) taken() map[place]bool {
 	return taken
 }
 
-// bounded runs work with a time limit. Work that does not look at its context
+// bounded runs work within limit. Work that does not look at its context
 // is left to end by itself: its size is bounded too.
-func bounded(ctx context.Context, work func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, convertLimit)
+func bounded(ctx context.Context, limit time.Duration, work func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
@@ -182,7 +190,7 @@ func bounded(ctx context.Context, work func(context.Context) error) error {
 		}()
 		done <- work(ctx)
 	}()
-	late := bad("The document takes longer than %d seconds to read. Use a smaller one, or choose fewer of its operations.", convertLimit/time.Second)
+	late := bad("The document takes longer than %g seconds to read. Use a smaller one, or choose fewer of its operations.", limit.Seconds())
 	select {
 	case err := <-done:
 		if err != nil && ctx.Err() == context.DeadlineExceeded {

@@ -121,7 +121,7 @@ func TestChoice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	github, err := Read(context.Background(), document(t, "github.json.gz"))
+	github, err := readWithin(context.Background(), patience, document(t, "github.json.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestAgainstKin(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := New(context.Background(), Options{Document: b, BaseURL: "https://a.example", Choice: Choice{Methods: allMethods}})
+			s, err := New(context.Background(), Options{Document: b, BaseURL: "https://a.example", Choice: Choice{Methods: allMethods}, limit: patience})
 			if err != nil {
 				t.Fatal(err)
 			}

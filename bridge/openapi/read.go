@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -33,8 +34,12 @@ type Document struct {
 // Read reads a document, to look at it before a server is made of it. The error
 // is a sentence that wraps store.ErrInvalid. It takes at most 5 s.
 func Read(ctx context.Context, document []byte) (*Document, error) {
+	return readWithin(ctx, convertLimit, document)
+}
+
+func readWithin(ctx context.Context, limit time.Duration, document []byte) (*Document, error) {
 	var d *Document
-	err := bounded(ctx, func(ctx context.Context) (err error) {
+	err := bounded(ctx, limit, func(ctx context.Context) (err error) {
 		d, err = read(ctx, document)
 		return err
 	})

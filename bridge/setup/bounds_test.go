@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
+	"github.com/drawbridge-app/drawbridge/internal/bounds"
 )
 
-// TestParsersAreBounded gives each parser what would cost a careless one its
+// TestParserBounds gives each parser what would cost a careless one its
 // stack, its memory or much time.
-func TestParsersAreBounded(t *testing.T) {
+func TestParserBounds(t *testing.T) {
 	for name, text := range map[string]string{
 		"JSON deep":        strings.Repeat(`{"mcpServers":`, 200_000),
 		"JSON list deep":   `{"mcpServers":` + strings.Repeat("[", 2_000_000),
@@ -46,12 +47,12 @@ func TestParsersAreBounded(t *testing.T) {
 		"link of lists":    "lmstudio://add_mcp?" + strings.Repeat("a=b&", 15_000),
 		"fence":            strings.Repeat("```\n", 900_000),
 	} {
-		started := busy()
+		started := bounds.Busy()
 		before := allocated()
 		_, _, err := setup.Parse([]byte(text))
-		took, used := busy()-started, allocated()-before
+		took, used := bounds.Busy()-started, allocated()-before
 		limit := 100 * time.Millisecond
-		if raceEnabled {
+		if bounds.Race {
 			limit *= 12
 		}
 		t.Logf("%-18s %8s %6d kB %.70v", name, took.Round(time.Microsecond*100), used>>10, err)

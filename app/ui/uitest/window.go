@@ -15,6 +15,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/internal/bounds"
 )
 
 // Window returns a window of that size, of an app of its own with our theme.
@@ -52,7 +53,7 @@ func Gallery(t *testing.T, name string, size fyne.Size, build func(w fyne.Window
 func Pictures(t *testing.T, pictures ...Picture) {
 	t.Helper()
 	choices := []theme.Choice{theme.Light, theme.Dark}
-	if underRace {
+	if bounds.Race {
 		choices = choices[:1]
 	}
 	for _, choice := range choices {

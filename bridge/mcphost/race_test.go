@@ -1,7 +1,0 @@
-//go:build race
-
-package mcphost
-
-// raceEnabled says that the race detector runs, with which all takes many times
-// the memory.
-const raceEnabled = true

@@ -1,0 +1,6 @@
+//go:build race
+
+package bounds
+
+// Race reports whether the race detector watches.
+const Race = true
