@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -57,6 +58,12 @@ func TestAPIServer(t *testing.T) {
 	c, err := b.AddServer(t.Context(), d, false)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if kept, err := b.KeptAPI(t.Context(), c.ID); err != nil || kept.Title != "v0" || len(kept.Operations) != 2 || kept.Source != api.URL+"/doc.json" {
+		t.Errorf("what was kept: %+v %v", kept, err)
+	}
+	if _, err := b.KeptAPI(t.Context(), bridge.Workbench); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the workbench has a document: %v", err)
 	}
 	v := settle(t, b, c.ID)
 	if v.State != mcphost.Held {

@@ -108,17 +108,53 @@ func (b *Bridge) ReadAPI(ctx context.Context, source, dir string) (*API, error) 
 	if err != nil {
 		return nil, err
 	}
-	d, err := openapi.Read(ctx, data)
-	if err != nil {
-		return nil, err
-	}
-	a := &API{Source: source, Title: d.Title(), Operations: d.Operations(), document: d, bytes: data}
 	from := ""
 	if remote {
 		from = source
 	}
-	a.BaseURLs = d.BaseURLs(from)
-	return a, nil
+	return newAPI(ctx, source, from, data)
+}
+
+// newAPI reads a document; from is the address that it came from, or empty.
+func newAPI(ctx context.Context, source, from string, data []byte) (*API, error) {
+	d, err := openapi.Read(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	return &API{Source: source, Title: d.Title(), Operations: d.Operations(), BaseURLs: d.BaseURLs(from), document: d, bytes: data}, nil
+}
+
+// KeptAPI reads the document that a server was made of, as it was kept when the
+// person looked at it. Nothing is fetched. The error wraps store.ErrNotFound
+// where there is no such server, or its document is gone.
+func (b *Bridge) KeptAPI(ctx context.Context, id string) (*API, error) {
+	for _, c := range b.configs() {
+		if c.ID == id && c.OpenAPI != nil {
+			data, err := b.keptDocument(c)
+			if err != nil {
+				return nil, err
+			}
+			return newAPI(ctx, c.OpenAPI.Document, "", data)
+		}
+	}
+	return nil, fmt.Errorf("there is no server %q of an OpenAPI document (%w)", id, store.ErrNotFound)
+}
+
+// keptDocument returns the document of a server, which is the one that the
+// person looked at.
+func (b *Bridge) keptDocument(c store.ServerConfig) ([]byte, error) {
+	path := filepath.Join(b.o.Home, documentsDir, c.OpenAPI.Digest)
+	data, err := readDocument(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the OpenAPI document of this server is not in %s any more; remove the server and add it again (%w)", filepath.Dir(path), store.ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != c.OpenAPI.Digest {
+		return nil, fmt.Errorf("the OpenAPI document of this server was changed after you looked at it; remove the server and add it again (%w)", store.ErrInvalid)
+	}
+	return data, nil
 }
 
 func readDocument(path string) ([]byte, error) {
@@ -238,16 +274,9 @@ func (b *Bridge) dropDocuments() error {
 
 // serveAPI serves the API of a configuration over a pipe.
 func (b *Bridge) serveAPI(ctx context.Context, c store.ServerConfig, value func(context.Context, store.Value) (store.Secret, error), rw io.ReadWriteCloser) error {
-	path := filepath.Join(b.o.Home, documentsDir, c.OpenAPI.Digest)
-	data, err := readDocument(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the OpenAPI document of this server is not in %s any more; remove the server and add it again (%w)", filepath.Dir(path), store.ErrNotFound)
-	}
+	data, err := b.keptDocument(c)
 	if err != nil {
 		return err
-	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != c.OpenAPI.Digest {
-		return fmt.Errorf("the OpenAPI document of this server was changed after you looked at it; remove the server and add it again (%w)", store.ErrInvalid)
 	}
 	o := openapi.Options{
 		Document: data, BaseURL: c.URL, Auth: c.OpenAPI.Auth, Headers: c.Headers, Choice: choiceOf(c.OpenAPI),

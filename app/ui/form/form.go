@@ -58,7 +58,9 @@ func Relayout(o fyne.CanvasObject) {
 		top.Refresh()
 		return
 	}
-	c.Content().Refresh()
+	if content := c.Content(); content != nil {
+		content.Refresh()
+	}
 }
 
 // Label returns wrapped text.

@@ -34,6 +34,8 @@ type adding struct {
 	paste   *form.Field
 	apps    *fyne.Container
 	bundle  *form.Field
+	// document is the file or address of an OpenAPI document.
+	document *form.Field
 }
 
 // The ways to add a server.
@@ -43,6 +45,13 @@ const (
 	wayPaste
 	wayApps
 	wayBundle
+	wayAPI
+)
+
+// The size of the sheet that has a form of a server.
+const (
+	editorWidth  = 720
+	editorHeight = 660
 )
 
 // add opens the sheet.
@@ -51,8 +60,8 @@ func (p *Page) add() { p.newAdding().start() }
 func (p *Page) newAdding() *adding {
 	a := &adding{page: p, busy: form.NewBusy()}
 	taken := func(name string) bool { return p.taken(name, "") }
-	a.command = newEditor(store.TransportStdio, taken)
-	a.address = newEditor(store.TransportHTTP, taken)
+	a.command = newEditor(p.o.Window, store.TransportStdio, taken)
+	a.address = newEditor(p.o.Window, store.TransportHTTP, taken)
 	a.paste = form.NewFieldOf(form.NewLines("Text", `{"mcpServers": {"files": {"command": "npx", "args": ["-y", "…"]}}}`, 12),
 		"The block from the server's README, another app's file (JSON, TOML or YAML), or an install link. Nothing of it runs before you have seen it.")
 	a.paste.Entry.TextStyle.Monospace = true
@@ -60,13 +69,16 @@ func (p *Page) newAdding() *adding {
 	a.bundle = form.NewField("Bundle", "/path/to/server.mcpb", "An MCP bundle, .mcpb or .dxt. It can also be dropped on the window.")
 	pick := form.Button("Choose…", a.chooseBundle)
 	pick.Name = "Choose a bundle"
-	a.bodies = []fyne.CanvasObject{a.command.Box, a.address.Box, a.paste.Box, a.apps, form.Column(a.bundle.Box, container.NewHBox(pick))}
-	for i, text := range []string{"Command", "URL", "Paste", "Other apps", "Bundle"} {
+	a.document = form.NewField("OpenAPI document", "https://api.example.com/openapi.json", "A file or an address, JSON or YAML, of version 2.0, 3.0 or 3.1. Its operations become tools; you choose which.")
+	file := form.Button("Choose…", func() { choosePath(p.o.Window, setup.Field{Kind: setup.KindFile}, a.document) })
+	file.Name = "Choose an OpenAPI document"
+	a.bodies = []fyne.CanvasObject{a.command.Box, a.address.Box, a.paste.Box, a.apps, beside(a.bundle.Box, pick), beside(a.document.Box, file)}
+	for i, text := range []string{"Command", "URL", "Paste", "Other apps", "Bundle", "OpenAPI"} {
 		a.ways = append(a.ways, form.NewAction(text, widget.MediumImportance, func() { a.choose(i) }))
 		a.ways[i].Name = "Add by " + text
 	}
 	a.sheet = form.NewSheet(p.o.Window, "Add a server", nil)
-	a.sheet.SetSize(720, 660)
+	a.sheet.SetSize(editorWidth, editorHeight)
 	return a
 }
 
@@ -103,7 +115,7 @@ func (a *adding) focus() {
 		a.sheet.SetFocus(a.ways[wayApps])
 		return
 	}
-	a.sheet.SetFocus([]*form.Entry{a.command.name.Entry, a.address.name.Entry, a.paste.Entry, nil, a.bundle.Entry}[a.way])
+	a.sheet.SetFocus([]*form.Entry{a.command.name.Entry, a.address.name.Entry, a.paste.Entry, nil, a.bundle.Entry, a.document.Entry}[a.way])
 }
 
 // next goes on to the review, unless something has to be mended first.
@@ -125,6 +137,8 @@ func (a *adding) next() {
 		a.lookInApps()
 	case wayBundle:
 		a.openBundle()
+	case wayAPI:
+		a.readDocument()
 	}
 }
 
@@ -197,7 +211,7 @@ func plural(n int) string { return count(n, "server") }
 
 // mend opens a draft in the form.
 func (p *Page) mend(sheet *form.Sheet, d setup.Draft, keep func(setup.Draft), back func()) {
-	e := newEditor(d.Config.Transport, func(name string) bool { return p.taken(name, "") })
+	e := newEditor(p.o.Window, d.Config.Transport, func(name string) bool { return p.taken(name, "") })
 	e.fill(d, "kept as it was found; type to replace")
 	sheet.SetContent("Edit "+form.Visible(d.Config.Name, false), e.Box)
 	done := form.NewAction("Done", widget.HighImportance, func() {
@@ -223,11 +237,8 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, chosen []setup.Compar
 		if e.State == setup.Differs {
 			box.Add(form.NewToned(form.Label("It takes the place of "+form.Visible(e.Server.Name, false)+", which is here."), theme.ColorNameWarning))
 		}
-		for _, s := range d.Warnings {
-			box.Add(form.NewToned(form.Label(form.Visible(s, true)), theme.ColorNameWarning))
-		}
-		for _, n := range d.Notes {
-			box.Add(form.Muted(form.Visible(n, true)))
+		for _, o := range notesView(d) {
+			box.Add(o)
 		}
 		box.Add(commandView(d.Config))
 	}
@@ -286,10 +297,14 @@ func riskOf(chosen []setup.Compared) string {
 // edit opens a server in the form.
 func (p *Page) edit(v bridge.ServerView) {
 	id := v.Server.ID
-	e := newEditor(v.Server.Transport, func(name string) bool { return p.taken(name, id) })
-	e.fill(setup.Draft{Config: v.Server.Clone()}, "stored in the keychain; type to replace")
+	if v.Server.Transport == store.TransportOpenAPI {
+		p.editAPI(v)
+		return
+	}
+	e := newEditor(p.o.Window, v.Server.Transport, func(name string) bool { return p.taken(name, id) })
+	e.fill(setup.Draft{Config: v.Server.Clone()}, keptInKeychain)
 	sheet := form.NewSheet(p.o.Window, "", nil)
-	sheet.SetSize(720, 660)
+	sheet.SetSize(editorWidth, editorHeight)
 	busy := form.NewBusy()
 	var write func()
 	write = func() {
@@ -299,7 +314,7 @@ func (p *Page) edit(v bridge.ServerView) {
 			if !ok {
 				return
 			}
-			if d.Config.Disabled = v.Server.Disabled; d.Config.Hash() == v.Server.Hash() {
+			if d.Config.Hash() == v.Server.Hash() {
 				p.save(sheet, busy, id, d, false, write)
 				return
 			}
@@ -314,7 +329,12 @@ func (p *Page) edit(v bridge.ServerView) {
 // confirmChange shows the changed command in full before it is kept.
 func (p *Page) confirmChange(sheet *form.Sheet, busy *form.Busy, id string, d setup.Draft, back func()) {
 	again := func() { p.confirmChange(sheet, busy, id, d, back) }
-	sheet.SetContent("Review what will run", form.Groups(form.Label(risk(d.Config)), commandView(d.Config)))
+	box := form.Groups(form.Label(risk(d.Config)))
+	for _, o := range notesView(d) {
+		box.Add(o)
+	}
+	box.Add(commandView(d.Config))
+	sheet.SetContent("Review what will run", box)
 	cancel := form.Button("Cancel", sheet.Close)
 	sheet.SetButtons(busy.Box, form.Button("Back", back), cancel,
 		form.NewAction("Save and start", widget.HighImportance, func() { p.save(sheet, busy, id, d, true, again) }))

@@ -199,7 +199,7 @@ func TestAWholeLineInTheCommandIsTakenApart(t *testing.T) {
 		{"/opt/my tools/run", "/opt/my tools/run", "run"},
 	} {
 		test.NewTempApp(t)
-		e := newEditor(store.TransportStdio, func(string) bool { return false })
+		e := newEditor(uitest.Window(t, theme.Light, size), store.TransportStdio, func(string) bool { return false })
 		e.command.SetText(tt.in)
 		d, ok := e.draft()
 		if !ok || d.Config.Command != tt.command || d.Config.Name != tt.name {

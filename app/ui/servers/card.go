@@ -111,9 +111,6 @@ func (c *card) set(v bridge.ServerView) {
 	c.dot.SetTone(tone(v))
 	if first {
 		c.label(name)
-		if v.Server.Transport == store.TransportOpenAPI { // the form knows commands and addresses alone
-			c.edit.Hide()
-		}
 		if builtin {
 			c.brief.SetStyle(fyne.TextStyle{})
 			c.buttons.Objects = []fyne.CanvasObject{c.defs, c.restart}

@@ -28,6 +28,8 @@ type editor struct {
 	address   *form.Field
 	headers   *form.Pairs
 	mode      *modeField
+	// sections are the parts with a subject of their own, in order.
+	sections []section
 
 	// base is what was there before: its id stays, and so do the secrets that
 	// nobody retyped.
@@ -38,8 +40,9 @@ type editor struct {
 	taken    func(name string) bool
 }
 
-// newEditor returns an empty form.
-func newEditor(transport store.Transport, taken func(string) bool) *editor {
+// newEditor returns an empty form. What it opens to choose files lies over the
+// window.
+func newEditor(w fyne.Window, transport store.Transport, taken func(string) bool) *editor {
 	e := &editor{transport: transport, taken: taken}
 	e.name = form.NewField("Name", "files", "How it is called here and in the names of its tools.")
 	switch transport {
@@ -50,7 +53,12 @@ func newEditor(transport store.Transport, taken func(string) bool) *editor {
 		clear := e.address.Entry.OnChanged
 		e.address.Entry.OnChanged = func(text string) { clear(text); e.mode.follow(text) }
 		e.mode.follow("")
-		e.Box = form.Groups(e.name.Box, e.address.Box, e.headers.Box, e.mode.box)
+		e.Box = form.Groups(e.name.Box, e.address.Box)
+		auth := newAuthSection()
+		e.Box.Add(auth.object())
+		e.Box.Add(e.headers.Box)
+		e.Box.Add(e.mode.box)
+		e.sections = append(e.sections, auth)
 	default:
 		e.command = form.NewField("Command", "npx", "The program that starts the server. npx, uvx and the like are found as in your terminal.")
 		e.args = form.NewFieldOf(form.NewLines("Arguments", "-y @modelcontextprotocol/server-everything", 3),
@@ -59,6 +67,9 @@ func newEditor(transport store.Transport, taken func(string) bool) *editor {
 		e.dir = form.NewField("Folder", "your home folder", "Where the program runs. Leave it empty for your home folder.")
 		e.Box = form.Groups(e.name.Box, e.command.Box, e.args.Box, e.env.Box, e.dir.Box)
 	}
+	m := newMore(moreSections(w, transport))
+	e.sections = append(e.sections, m)
+	e.Box.Add(m.object())
 	return e
 }
 
@@ -82,6 +93,9 @@ func (e *editor) fill(d setup.Draft, keptWords string) {
 		e.env.SetKeptWords(keptWords)
 		e.env.Set(pairsOf(c.Env))
 		e.dir.SetText(c.Dir)
+	}
+	for _, s := range e.sections {
+		s.fill(c, keptWords)
 	}
 }
 
@@ -132,7 +146,8 @@ func (e *editor) draft() (setup.Draft, bool) {
 			f.SetError("")
 		}
 	}
-	d := setup.Draft{Secrets: map[store.SecretRef]store.Secret{}}
+	// What the form does not show stays as it is.
+	d := setup.Draft{Config: e.base.Config.Clone(), Secrets: map[store.SecretRef]store.Secret{}}
 	c := &d.Config
 	c.Transport = e.transport
 	ok := true
@@ -141,14 +156,6 @@ func (e *editor) draft() (setup.Draft, bool) {
 	if e.transport.OverHTTP() {
 		c.URL = strings.TrimSpace(e.address.Text())
 		c.Managed = e.mode.on.Checked
-		if e.base.Config.Transport == store.TransportHTTP {
-			c.Auth = e.base.Config.Auth
-			for _, ref := range c.Auth.Secret.Refs() {
-				if s, typed := e.base.Secrets[ref]; typed {
-					d.Secrets[ref] = s
-				}
-			}
-		}
 		if u, err := url.Parse(c.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 			wrong(e.address, "This is no address. It should look like https://example.com/mcp.")
 		} else if u.User != nil {
@@ -186,12 +193,22 @@ func (e *editor) draft() (setup.Draft, bool) {
 		c.ID = c.Name
 	}
 	if e.transport.OverHTTP() {
-		c.Headers, ok = e.values(&d, e.headers, "header", e.base.Config.Headers, ok)
+		c.Headers, ok = readPairs(&d, e.headers, "header", e.base.Config.Headers, ok)
 	} else {
-		c.Env, ok = e.values(&d, e.env, "env", e.base.Config.Env, ok)
+		c.Env, ok = readPairs(&d, e.env, "env", e.base.Config.Env, ok)
+	}
+	for _, s := range e.sections {
+		ok = s.read(&d) && ok
 	}
 	if !ok {
 		return d, false
+	}
+	for _, ref := range c.Refs() { // values that came with the draft and stay
+		if s, typed := e.base.Secrets[ref]; typed {
+			if _, again := d.Secrets[ref]; !again {
+				d.Secrets[ref] = s
+			}
+		}
 	}
 	if err := c.Validate(); err != nil {
 		wrong(e.name, form.Sentence(err))
@@ -215,9 +232,9 @@ func (e *editor) takeLineApart(c *store.ServerConfig) {
 	e.args.SetText(writeArgs(c.Args))
 }
 
-// values reads names and values; secrets go into the draft's Secrets, and one
+// readPairs reads names and values; secrets go into the draft's Secrets, and one
 // that is kept stays the reference that it was.
-func (e *editor) values(d *setup.Draft, from *form.Pairs, kind string, before map[string]store.Value, ok bool) (map[string]store.Value, bool) {
+func readPairs(d *setup.Draft, from *form.Pairs, kind string, before map[string]store.Value, ok bool) (map[string]store.Value, bool) {
 	from.SetError("")
 	out := map[string]store.Value{}
 	for _, p := range from.Pairs() {
@@ -232,11 +249,6 @@ func (e *editor) values(d *setup.Draft, from *form.Pairs, kind string, before ma
 			return nil, false
 		case p.Kept && before[name].Secret():
 			out[name] = before[name]
-			for _, ref := range before[name].Refs() {
-				if s, typed := e.base.Secrets[ref]; typed {
-					d.Secrets[ref] = s
-				}
-			}
 		case p.Secret && p.Value == "":
 			from.SetError("Type the value of " + name + ".")
 			return nil, false

@@ -159,7 +159,7 @@ func changeLines(list []setup.Change) []form.Line {
 // found opens a sheet with the servers of other apps.
 func (p *Page) found(found []bridge.Import) {
 	sheet := form.NewSheet(p.o.Window, "", nil)
-	sheet.SetSize(720, 660)
+	sheet.SetSize(editorWidth, editorHeight)
 	p.choose(sheet, form.NewBusy(), NewPicker(found, nil), nil)
 	sheet.Show()
 }

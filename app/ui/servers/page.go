@@ -34,6 +34,8 @@ type Engine interface {
 	ReadImport(text []byte, app string) (bridge.Import, error)
 	ImportServers(ctx context.Context, chosen []setup.Compared, approve bool) ([]store.ServerConfig, error)
 	OpenBundle(ctx context.Context, path string) (setup.Draft, error)
+	ReadAPI(ctx context.Context, source, dir string) (*bridge.API, error)
+	KeptAPI(ctx context.Context, id string) (*bridge.API, error)
 	CheckServer(ctx context.Context, id string) ([]setup.Check, error)
 	DiagnoseServer(ctx context.Context, id string, tell func(mcphost.Step)) (mcphost.Status, error)
 	AddServer(ctx context.Context, d setup.Draft, approve bool) (store.ServerConfig, error)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -27,7 +28,11 @@ func commandView(c store.ServerConfig) fyne.CanvasObject {
 	if c.Transport.OverHTTP() {
 		part("Address", form.NewCard(form.Exact(form.Spaced(c.URL))))
 		part(headline("Headers", len(c.Headers)), valuesView(c.Headers, ": "))
+		if !c.Auth.Zero() {
+			part("Sign-in", signInView(c.Auth))
+		}
 		part("Who connects", modeView(c))
+		restView(c, part)
 		return box
 	}
 	if c.Transport == store.TransportOpenAPI {
@@ -58,7 +63,54 @@ func commandView(c store.ServerConfig) fyne.CanvasObject {
 		folder = form.Muted("Your home folder.")
 	}
 	part("Folder", form.NewCard(folder))
+	restView(c, part)
 	return box
+}
+
+// restView shows what few servers have, where this one has it.
+func restView(c store.ServerConfig, part func(string, fyne.CanvasObject)) {
+	if len(c.Roots) > 0 {
+		box := form.Column()
+		for _, dir := range c.Roots {
+			box.Add(form.Exact(form.Spaced(dir)))
+		}
+		part("Folders it is told of, if it asks", form.NewCard(box))
+	}
+	if n := c.Net; n != (store.NetConfig{}) {
+		part("Connections", form.NewCard(namedView([][2]string{
+			{"trusts also", n.CAFile}, {"client certificate", n.CertFile}, {"key", n.KeyFile}, {"proxy", shownValue(n.Proxy)},
+		})))
+	}
+}
+
+// namedView shows the values that there are, each behind its name.
+func namedView(values [][2]string) *fyne.Container {
+	box := form.Column()
+	for _, v := range values {
+		if v[1] != "" {
+			box.Add(form.Exact(v[0] + ": " + form.Spaced(v[1])))
+		}
+	}
+	return box
+}
+
+// signInView shows how one signs in at a server.
+func signInView(a store.Auth) fyne.CanvasObject {
+	kind := string(a.Kind)
+	for _, w := range authWays() {
+		if w.kind == a.Kind {
+			kind = w.title
+		}
+	}
+	port := ""
+	if a.Port > 0 {
+		port = strconv.Itoa(a.Port)
+	}
+	return form.NewCard(namedView([][2]string{
+		{"kind", kind}, {"header", a.Header}, {"user", a.User}, {"client id", a.ClientID}, {"secret", shownValue(a.Secret)},
+		{"scopes", strings.Join(a.Scopes, " ")}, {"authorization URL", a.AuthorizationURL}, {"token URL", a.TokenURL},
+		{"the secret is sent", a.TokenAuth}, {"port", port}, {"private places it may send the sign-in to", strings.Join(a.Origins, " ")},
+	}))
 }
 
 // authView shows how an API is shown who asks.
@@ -66,16 +118,10 @@ func authView(a store.APIAuth) fyne.CanvasObject {
 	if a.IsZero() {
 		return form.NewCard(form.Muted("None."))
 	}
-	box := form.Column(form.Exact("kind: " + form.Spaced(string(a.Kind))))
-	for _, v := range [][2]string{
-		{"in", a.In}, {"name", a.Name}, {"user", a.User}, {"value", shownValue(a.Value)},
+	return form.NewCard(namedView([][2]string{
+		{"kind", string(a.Kind)}, {"in", a.In}, {"name", a.Name}, {"user", a.User}, {"value", shownValue(a.Value)},
 		{"token URL", a.TokenURL}, {"scopes", strings.Join(a.Scopes, " ")},
-	} {
-		if v[1] != "" {
-			box.Add(form.Exact(v[0] + ": " + form.Spaced(v[1])))
-		}
-	}
-	return form.NewCard(box)
+	}))
 }
 
 // choiceView shows which operations of a document are tools.

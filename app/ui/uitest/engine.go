@@ -231,6 +231,24 @@ func (e *Engine) OpenBundle(_ context.Context, path string) (setup.Draft, error)
 	return e.Bundle, e.did("open bundle %s", path)
 }
 
+// ReadAPI reads the file of an OpenAPI document, as the real engine does.
+func (e *Engine) ReadAPI(ctx context.Context, source, dir string) (*bridge.API, error) {
+	if err := e.did("read document %s", source); err != nil {
+		return nil, err
+	}
+	return new(bridge.Bridge).ReadAPI(ctx, source, dir)
+}
+
+// KeptAPI reads the document that the server was made of.
+func (e *Engine) KeptAPI(ctx context.Context, id string) (*bridge.API, error) {
+	for _, v := range e.Views {
+		if v.Server.ID == id && v.Server.OpenAPI != nil {
+			return e.ReadAPI(ctx, v.Server.OpenAPI.Document, "")
+		}
+	}
+	return nil, store.ErrNotFound
+}
+
 // CheckServer returns Checks.
 func (e *Engine) CheckServer(_ context.Context, id string) ([]setup.Check, error) {
 	return e.Checks, e.did("check %s", id)
