@@ -30,7 +30,7 @@ run: build ## install what building needs, build, and open the window
 build: deps-build ## build ./drawbridge
 	$(GO) build -tags '$(TAGS)' -o drawbridge ./app
 
-test: deps-test lint portable unit bounds e2e ## install what the tests need, and run every one of them
+test: deps-test lint portable unit bounds conformance e2e ## install what the tests need, and run every one of them
 
 lint: deps-build ## gofmt, vet and staticcheck, for each way that the program is built
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r ls -d 2>/dev/null | xargs -r gofmt -l); \
@@ -68,10 +68,12 @@ bench: deps-test build ## a table of Drawbridge beside its references; fails ove
 	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
 	@'$(OUT)/bin/bench' -app '$(CURDIR)/drawbridge' -hello '$(OUT)/bin/hello' -out '$(OUT)/bench'
 
-conformance: deps-build $(SUITE)/node_modules/.package-lock.json ## the conformance suite of MCP against our host of servers
+conformance: deps-build $(SUITE)/node_modules/.package-lock.json ## the conformance suite of MCP against our host of servers, beside the bare SDK
 	@mkdir -p '$(OUT)/bin'
 	@$(GO) build -o '$(OUT)/bin/conformance' ./app/e2e/conformance
-	@.ci/conformance '$(SUITE)' '$(OUT)/bin/conformance'
+	@$(GO) build -o '$(OUT)/bin/bare' ./app/e2e/conformance/bare
+	@$(GO) build -o '$(OUT)/bin/sdk-client' github.com/modelcontextprotocol/go-sdk/conformance/everything-client
+	@.ci/conformance '$(SUITE)' '$(OUT)/bin/conformance' '$(OUT)/bin/bare'
 
 peers: deps-test $(PEERS)/node_modules/.package-lock.json $(PEERS)/.venv/installed $(FIXTURES)/node_modules/.package-lock.json ## real gateways in the middle, and the loops of others beside ours
 	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
