@@ -128,6 +128,9 @@ func (k *link) rounds(ctx context.Context, by Elicitor, token int64, send sender
 		err := send(withCapture(ctx, answer), next)
 		raw := answer.result()
 		answer.release()
+		if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			raw = nil // it was given up before this came, which may be about just that
+		}
 		if raw == nil {
 			if said := answer.refusal(); said != nil && said.Code == urlRequired && !visited && ctx.Err() == nil {
 				visited = true
