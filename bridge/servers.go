@@ -281,6 +281,9 @@ func (b *Bridge) RemoveServer(ctx context.Context, id string) error {
 	}
 	b.apply()
 	errs := []error{b.policy.Forget(ctx, id), b.removeBundles(ctx, was), b.dropDocuments()}
+	if was.Sandbox != nil {
+		errs = append(errs, b.host.ForgetSandbox(ctx, id))
+	}
 	refs, err := b.o.Secrets.List(ctx)
 	errs = append(errs, err)
 	for _, ref := range refs {

@@ -62,10 +62,14 @@ type ServerConfig struct {
 	// Serial has the calls of one step run in turn on this server.
 	Serial bool
 	// Roots are folders, as full paths, that the server is told of when it asks
-	// where it may work. It is not kept from others by that.
+	// where it may work. It is not kept from others by that, unless Sandbox is
+	// set.
 	Roots []string
 	// Rules say what of it may be seen and called.
 	Rules Rules
+	// Sandbox keeps a program (stdio) from files and the network; nil means that
+	// it may do whatever the person may.
+	Sandbox *Sandbox
 }
 
 // IdleMinutesDefault is how long an OnDemand server runs without a call.
@@ -93,9 +97,9 @@ const ProxyNone = "none"
 // server: transport, command, arguments, the names of environment and headers,
 // their literal values and references, folder and URL, and that the server is
 // handed to providers, since its headers go there, how one signs in, the folders
-// that it is told of, how its connections are made, and of an API its
-// document, operations and authentication, and its rules, so that none is
-// loosened unseen. The values of secrets
+// that it is told of, how its connections are made, what its sandbox permits, of
+// an API its document, operations and authentication, and its rules, so that
+// none is loosened unseen. The values of secrets
 // are not part of it, so that a token can be renewed. Name, Disabled, Serial and
 // OnDemand are not part of it either.
 func (c ServerConfig) Hash() string {
@@ -140,8 +144,9 @@ func (c ServerConfig) hash(rules json.RawMessage) string {
 		Roots     []string        `json:",omitempty"`
 		Net       *NetConfig      `json:",omitempty"`
 		OpenAPI   *OpenAPI        `json:",omitempty"`
+		Sandbox   *Sandbox        `json:",omitempty"`
 		Rules     json.RawMessage `json:",omitempty"`
-	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed, auth, c.Roots, net, c.OpenAPI, rules})
+	}{c.Transport, c.Command, append([]string{}, c.Args...), pairs(c.Env), c.Dir, c.URL, pairs(c.Headers), c.Managed, auth, c.Roots, net, c.OpenAPI, c.Sandbox, rules})
 	if err != nil {
 		panic("store: strings always encode: " + err.Error())
 	}
@@ -174,6 +179,7 @@ func (c ServerConfig) Clone() ServerConfig {
 	c.Auth = c.Auth.clone()
 	c.OpenAPI = c.OpenAPI.clone()
 	c.Rules = c.Rules.Clone()
+	c.Sandbox = c.Sandbox.clone()
 	return c
 }
 
@@ -267,6 +273,12 @@ func (c ServerConfig) Validate() error {
 	}
 	if err := c.Rules.Validate(); err != nil {
 		return fmt.Errorf("server %q: %w", c.Name, err)
+	}
+	if c.Sandbox != nil && c.Transport != TransportStdio {
+		return bad("only a program that Drawbridge starts can have a sandbox")
+	}
+	if err := c.Sandbox.validate(); err != nil {
+		return bad("%v", err)
 	}
 	for _, ref := range c.Refs() {
 		if !ref.MayUse(c.ID) {

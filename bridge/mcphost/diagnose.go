@@ -79,7 +79,7 @@ func (m *Manager) Version(ctx context.Context, path, argument string) (string, e
 	}
 	ctx, cancel := context.WithTimeout(ctx, versionLimit)
 	defer cancel()
-	t, _ := newTree(m.o.Environ())
+	t, _ := newTree(m.o.Environ(), boxed{})
 	p, err := launch(processSpec{path: path, args: []string{path, argument}, env: env.env, dir: dir}, t)
 	if err != nil {
 		return "", errors.New(reason(err))

@@ -38,6 +38,15 @@ func environ(list []string, name string) string {
 	return ""
 }
 
+// loading is what this program needed to be loaded, and so needs when it is run
+// again.
+func loading(own []string) []string {
+	if v := environ(own, "LD_LIBRARY_PATH"); v != "" {
+		return []string{"LD_LIBRARY_PATH=" + v}
+	}
+	return nil
+}
+
 // redactFrom is the length in bytes from which a secret is replaced in what a
 // server says: "1" or "true" would be replaced all over, and what is that short
 // is no secret.

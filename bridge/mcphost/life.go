@@ -254,7 +254,7 @@ func (l *life) again(err error, reached bool) bool {
 		}
 	}
 	if !reached || overHTTP {
-		l.fail(err.Error())
+		l.fail(err.Error(), err)
 		return false
 	}
 	now := time.Now()
@@ -262,15 +262,16 @@ func (l *life) again(err error, reached bool) bool {
 	l.failed = len(l.crashes)
 	if l.failed >= crashesMax {
 		l.fail(fmt.Sprintf("%s That happened %d times within %d minutes, so it is not started again by itself. Look at its log, then start it.",
-			err, l.failed, int(crashesWithin.Minutes())))
+			err, l.failed, int(crashesWithin.Minutes())), err)
 		return false
 	}
 	return l.wait(Starting, err, " It is started again.")
 }
 
-func (l *life) fail(why string) {
+func (l *life) fail(why string, err error) {
 	l.event(Failed, func(s *Status) {
 		s.Error = why
+		lacksSandbox(err, s)
 		s.Log = l.log.lines(logOnFailed)
 	})
 }
@@ -279,6 +280,7 @@ func (l *life) fail(why string) {
 func (l *life) wait(state State, err error, then string) bool {
 	ok := l.m.retrying(l, state, func(s *Status) {
 		s.Error = err.Error() + then
+		lacksSandbox(err, s)
 		s.Log = l.log.lines(logOnFailed)
 	})
 	if !ok {

@@ -25,6 +25,7 @@ type link struct {
 	lines    *lineConn // nil over HTTP
 	http     *httpLink // nil otherwise
 	program  string
+	sandbox  *SandboxState         // of the process; nil where there was to be none
 	address  string                // of the server; empty for a program of this computer
 	roots    []string              // folders that the person granted to it
 	inside   atomic.Pointer[error] // why a server of this program ended

@@ -25,6 +25,7 @@ type Manager struct {
 	end  context.CancelCauseFunc
 	// lives are the goroutines that watch over servers.
 	lives sync.WaitGroup
+	boxes boxes
 	// warnOnce is for the warning that servers run without a shim.
 	warnOnce sync.Once
 
@@ -129,6 +130,7 @@ func (m *Manager) reconcile(c store.ServerConfig) {
 	s.status.Server = c
 	if changed {
 		s.era, s.facts = &era{}, nil
+		s.status.Sandbox = nil
 		s.account.stop()
 		s.account = m.newAccount(c)
 	}
@@ -200,6 +202,9 @@ func (m *Manager) move(s *server, generation uint64, to State, fill func(*Status
 	if to == Ready || to == Starting || to == Asleep {
 		next.Program = s.status.Program
 		next.PeerName, next.PeerVersion = s.status.PeerName, s.status.PeerVersion
+	}
+	if to != Disabled && s.status.Server.Sandbox != nil {
+		next.Sandbox = s.status.Sandbox
 	}
 	s.hurry = nil
 	if to != Ready {

@@ -73,6 +73,14 @@ type Options struct {
 	// LogDir is where each server's log file goes; empty keeps logs in memory
 	// alone.
 	LogDir string
+	// SandboxDir is where the servers that run in a sandbox have their homes;
+	// empty means a temporary folder.
+	SandboxDir string
+	// Private are folders that no server sees in a sandbox, beside LogDir and
+	// what people usually keep secrets in. Programs is the folder of unpacked
+	// servers, which may be inside a private one, and may be read.
+	Private  []string
+	Programs string
 	// Builtins are the servers inside this program, by name. One is run over a
 	// pipe and returns when the pipe ends or its context does.
 	Builtins map[string]func(ctx context.Context, rw io.ReadWriteCloser) error
@@ -180,4 +188,7 @@ type Status struct {
 	PeerVersion string
 	// SignIn says how the sign-in stands; nil where there is none to be had.
 	SignIn *SignIn
+	// Sandbox says what holds the server where it is to run in a sandbox; nil
+	// otherwise, and until it is known.
+	Sandbox *SandboxState
 }

@@ -25,6 +25,17 @@ type processSpec struct {
 	args []string
 	env  []string
 	dir  string
+	box  boxed
+	// fence is what is to keep the program in; nil for nothing.
+	fence *fence
+	// sandbox is what is told of that; nil where there was to be none.
+	sandbox *SandboxState
+}
+
+// boxed is what a shim needs for a sandbox beside the command.
+type boxed struct {
+	stage   []byte
+	wrapper bool
 }
 
 // tree is a child process with what it starts: all of it behind a shim and in a

@@ -14,7 +14,7 @@ import (
 const windows = true
 
 // newTree returns a job: this system needs no shim.
-func newTree([]string) (t tree, weaker string) { return &job{}, "" }
+func newTree([]string, boxed) (t tree, weaker string) { return &job{}, "" }
 
 // job is a job object that ends all its processes when it is closed, which the
 // system does also when this program is killed. The child is assigned before it

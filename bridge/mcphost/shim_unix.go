@@ -23,7 +23,7 @@ const shimGoes = 500 * time.Millisecond
 
 // newTree returns the best that this system and this program have, and why it
 // is not the best there is; empty if it is.
-func newTree(own []string) (tree, string) {
+func newTree(own []string, box boxed) (tree, string) {
 	if !mayShim.Load() {
 		return newGroup(), "the program did not call mcphost.RunShim"
 	}
@@ -35,11 +35,7 @@ func newTree(own []string) (tree, string) {
 		}
 		self = path
 	}
-	t := &shimTree{self: self, env: []string{shim.Variable + "=" + shim.Descriptor, "GOMAXPROCS=1"}}
-	// What this program needed to be loaded, the shim needs too.
-	if v := environ(own, "LD_LIBRARY_PATH"); v != "" {
-		t.env = append(t.env, "LD_LIBRARY_PATH="+v)
-	}
+	t := &shimTree{self: self, env: append([]string{shim.Variable + "=" + shim.Descriptor, "GOMAXPROCS=1"}, loading(own)...), box: box}
 	return t, ""
 }
 
@@ -47,6 +43,7 @@ func newTree(own []string) (tree, string) {
 type shimTree struct {
 	self string
 	env  []string
+	box  boxed
 
 	cmd     *exec.Cmd // the shim
 	server  int
@@ -78,7 +75,9 @@ func (t *shimTree) start(cmd *exec.Cmd) error {
 		close(t.over)
 	}()
 	ours.SetDeadline(time.Now().Add(shimStarts))
-	_, err = ours.Write(shim.Spec(cmd.Path, cmd.Dir, cmd.Args, cmd.Env))
+	_, err = ours.Write(shim.Spec(shim.Command{
+		Path: cmd.Path, Dir: cmd.Dir, Args: cmd.Args, Env: cmd.Env, Given: t.box.stage, Wrapper: t.box.wrapper,
+	}))
 	var kind byte
 	var n int
 	if err == nil {

@@ -65,6 +65,9 @@ func (m *Manager) plan(ctx context.Context, c store.ServerConfig) (plan, error) 
 		}
 		p.spec.args = append([]string{c.Command}, c.Args...)
 		p.spec.env = p.given.env
+		if p.spec.fence, p.spec.sandbox, err = m.fence(ctx, c, &p.spec, home); err != nil {
+			return plan{}, err
+		}
 	}
 	return p, nil
 }
@@ -135,7 +138,14 @@ func (m *Manager) connectStdio(ctx context.Context, p plan, log *serverLog, e *e
 
 // startProcess runs the program and connects its streams.
 func (m *Manager) startProcess(k *link, spec processSpec) error {
-	t, weaker := newTree(m.o.Environ())
+	program, left := spec.path, func() {}
+	if spec.fence != nil {
+		var err error
+		if spec, left, err = spec.fence.close(spec); err != nil {
+			return sentence(fmt.Sprintf("Its sandbox cannot be made: %s.", reason(err)), err)
+		}
+	}
+	t, weaker := newTree(m.o.Environ(), spec.box)
 	if weaker != "" {
 		m.warnOnce.Do(func() {
 			m.o.Logger.Warn("what servers start may outlive them, and this program when it is killed", "cause", weaker)
@@ -143,11 +153,12 @@ func (m *Manager) startProcess(k *link, spec processSpec) error {
 	}
 	p, err := launch(spec, t)
 	if err != nil {
-		return sentence(fmt.Sprintf("The program %s could not be started: %v.", spec.path, reason(err)), err)
+		left()
+		return sentence(fmt.Sprintf("The program %s could not be started: %v.", program, reason(err)), err)
 	}
-	k.process, k.program = p, spec.path
+	k.process, k.program, k.sandbox = p, program, spec.sandbox
 	m.running(p.pid(), true)
-	k.log.add(fmt.Sprintf("started %s as process %d", spec.path, p.pid()))
+	k.log.add(fmt.Sprintf("started %s as process %d%s", program, p.pid(), spec.sandbox.note()))
 	k.lines = newLineConn(p.stdout, p.stdin, func() {
 		p.stdout.Close()
 		p.stdin.Close()
@@ -164,6 +175,7 @@ func (m *Manager) startProcess(k *link, spec processSpec) error {
 		m.running(p.pid(), false)
 		// What left the group may still hold our pipes open.
 		within(drained, drainAfter)
+		left()
 		p.stderr.Close()
 		k.lines.Close()
 		k.die(errors.New("its process ended"))
@@ -251,6 +263,7 @@ func (k *link) fill(took time.Duration) func(*Status) {
 		s.Instructions = instructions
 		s.Offers = k.offers.now(hello.Capabilities)
 		s.Program = k.program
+		s.Sandbox = k.sandbox
 		s.Took = took
 		s.PeerName, s.PeerVersion = "", ""
 		if hello.ServerInfo != nil {

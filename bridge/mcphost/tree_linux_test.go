@@ -297,7 +297,7 @@ func TestWithoutShim(t *testing.T) {
 		"runs":   {path: "/bin/sh", args: []string{"sh", "-c", "trap '' TERM; sleep 60 & read line"}, dir: "/"},
 		"absent": {path: "/nowhere/at/all", args: []string{"x"}, dir: "/"},
 	} {
-		for _, tree := range []func() tree{newGroup, func() tree { s, _ := newTree(nil); return s }} {
+		for _, tree := range []func() tree{newGroup, func() tree { s, _ := newTree(nil, boxed{}); return s }} {
 			p, err := launch(spec, tree())
 			if (err == nil) != (name == "runs") || err != nil && reason(err) != "no such file or directory" {
 				t.Errorf("%s: %v", name, err)

@@ -45,6 +45,8 @@ func treeFixture(mode, argument string) bool {
 			}
 		}
 		announce(dir)
+	case "prisoner":
+		serveStdio(prisoner())
 	case "host": // a program with a server, to be killed
 		runHost(argument)
 	default:

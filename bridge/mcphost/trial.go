@@ -41,6 +41,7 @@ func (m *Manager) Test(ctx context.Context, c store.ServerConfig) Status {
 	k, took, err := m.try(ctx, c, log, &era{})
 	if err != nil {
 		s.Error = err.Error()
+		lacksSandbox(err, &s)
 		if ctx.Err() != nil {
 			s.Error = "The test was stopped."
 		}

@@ -77,6 +77,8 @@ type own struct {
 	Approvals      store.Approvals                       `json:"approvals,omitzero"`
 	CallsPerMinute int                                   `json:"calls_per_minute,omitempty"`
 	CallsPerDay    int                                   `json:"calls_per_day,omitempty"`
+	// Sandbox is there, though it may be empty, where there is one.
+	Sandbox *store.Sandbox `json:"sandbox,omitempty"`
 }
 
 func entryOf(c store.ServerConfig) entry {
@@ -97,6 +99,7 @@ func entryOf(c store.ServerConfig) entry {
 		e.Type, e.URL, e.Headers, e.OpenAPI = "openapi", c.URL, c.Headers, c.OpenAPI
 	default:
 		e.Command, e.Args, e.Env, e.Cwd = c.Command, c.Args, c.Env, c.Dir
+		e.Own.Sandbox = c.Sandbox
 	}
 	return e
 }
@@ -157,6 +160,7 @@ func decodeServer(name string, v *hujson.Value) (store.ServerConfig, error) {
 			CAFile: extra.text("caFile"), CertFile: extra.text("certFile"), KeyFile: extra.text("keyFile"),
 			Proxy: store.Value(extra.text("proxy")),
 		}
+		c.Sandbox = extra.sandbox("sandbox")
 		r.err = errors.Join(r.err, extra.err)
 	}
 	r.sharedRules(&c.Rules)
@@ -338,6 +342,32 @@ func (r *reader) number(key string) int {
 		return 0
 	}
 	return int(n.Int())
+}
+
+// sandbox reads what a program may do in its sandbox. What is not known there
+// may be meant to forbid something, so it is a mistake.
+func (r *reader) sandbox(key string) *store.Sandbox {
+	v := r.get(key)
+	if v == nil || v.Value.Kind() == 'f' {
+		return nil
+	}
+	if v.Value.Kind() == 't' {
+		return &store.Sandbox{}
+	}
+	o := object(v)
+	if o == nil {
+		r.fail(key, "an object, true or false")
+		return nil
+	}
+	for i := range o.Members {
+		if name := memberName(&o.Members[i]); !slices.Contains([]string{"network", "read", "write", "optional"}, name) && r.err == nil {
+			r.err = fmt.Errorf("%q has a %q, which is not known; it may have network, read, write and optional", key, name)
+		}
+	}
+	in := reader{o: o}
+	s := &store.Sandbox{Network: in.flag("network"), Read: in.texts("read"), Write: in.texts("write"), Optional: in.flag("optional")}
+	r.err = errors.Join(r.err, in.err)
+	return s
 }
 
 // openAPI reads what a server of an API has beside its address.

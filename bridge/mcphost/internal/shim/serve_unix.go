@@ -25,6 +25,8 @@ func init() {
 // tree are the processes that the shim owns.
 type tree struct {
 	server int
+	// wrapper says that the server passes its work on, see Command.
+	wrapper bool
 	// reaping is held while ended processes are taken from the system's table
 	// and while signals are sent, so that no signal reaches a process that got
 	// the number of an ended one.
@@ -40,11 +42,22 @@ func serve() {
 	if !ok {
 		return
 	}
-	t := &tree{}
+	t := &tree{wrapper: s.Wrapper}
+	files := []uintptr{0, 1, 2}
+	var give int
+	if s.Given != nil {
+		r, w, err := pipe()
+		if err != nil {
+			errno, _ := err.(syscall.Errno)
+			answer(Failed, int(errno))
+			return
+		}
+		files, give = append(files, uintptr(r)), w
+	}
 	// What init runs on is the thread that lives as long as the process, so the
 	// signal for its end comes at the right time.
-	pid, err := syscall.ForkExec(s.path, s.args, &syscall.ProcAttr{
-		Dir: s.dir, Env: s.env, Files: []uintptr{0, 1, 2}, Sys: attributes(),
+	pid, err := syscall.ForkExec(s.Path, s.Args, &syscall.ProcAttr{
+		Dir: s.Dir, Env: s.Env, Files: files, Sys: attributes(),
 	})
 	if err != nil {
 		errno, _ := err.(syscall.Errno)
@@ -52,6 +65,13 @@ func serve() {
 		return
 	}
 	t.server = pid
+	if s.Given != nil {
+		syscall.Close(int(files[3]))
+		go func() {
+			write(give, s.Given) // if it does not want it, it ends, and that is told
+			syscall.Close(give)
+		}()
+	}
 	closeStreams()
 	answer(Started, pid)
 	ended := make(chan struct{})
@@ -84,18 +104,18 @@ func (t *tree) obey() {
 }
 
 // receive reads the Spec.
-func receive() (spec, bool) {
+func receive() (Command, bool) {
 	var head [4]byte
 	if !fill(head[:]) {
-		return spec{}, false
+		return Command{}, false
 	}
 	n := Number(head[:])
 	if n < 0 || n > specMax {
-		return spec{}, false
+		return Command{}, false
 	}
 	body := make([]byte, n)
 	if !fill(body) {
-		return spec{}, false
+		return Command{}, false
 	}
 	return decode(body)
 }
@@ -116,9 +136,12 @@ func fill(b []byte) bool {
 
 // answer tells the program. If nobody listens any more, obey hears of it.
 func answer(kind byte, n int) {
-	b := appendNumber([]byte{kind}, n)
+	write(control, appendNumber([]byte{kind}, n))
+}
+
+func write(fd int, b []byte) {
 	for len(b) > 0 {
-		n, err := syscall.Write(control, b)
+		n, err := syscall.Write(fd, b)
 		if err == syscall.EINTR {
 			continue
 		}
@@ -127,6 +150,17 @@ func answer(kind byte, n int) {
 		}
 		b = b[n:]
 	}
+}
+
+// pipe returns the two ends of a pipe, which no child inherits unasked.
+func pipe() (r, w int, err error) {
+	var ends [2]int
+	if err := syscall.Pipe(ends[:]); err != nil {
+		return 0, 0, err
+	}
+	syscall.CloseOnExec(ends[0])
+	syscall.CloseOnExec(ends[1])
+	return ends[0], ends[1], nil
 }
 
 // closeStreams lets go of the server's streams, whose ends must be the

@@ -16,7 +16,7 @@
 // Package mcphost is the other end:
 //
 //	cmd := &exec.Cmd{Path: "/proc/self/exe", Env: []string{shim.Variable + "=" + shim.Descriptor}, …}
-//	control.Write(shim.Spec(path, dir, args, env))
+//	control.Write(shim.Spec(shim.Command{Path: path, …}))
 //	// answer: shim.Started with the server's id, or shim.Failed with an errno
 package shim
 
@@ -45,16 +45,38 @@ const AnswerSize = 5
 // specMax bounds a Spec in bytes; systems take less than that.
 const specMax = 64 << 20
 
-// Spec encodes what to run. No text may contain NUL.
-func Spec(path, dir string, args, env []string) []byte {
-	body := append([]byte(path), 0)
-	body = append(append(body, dir...), 0)
-	for _, list := range [][]string{args, env} {
+// Command is what a shim is told to run. No text may contain NUL.
+type Command struct {
+	Path, Dir string
+	Args, Env []string
+	// Given is what the process reads from its descriptor 3; nil for no such
+	// descriptor.
+	Given []byte
+	// Wrapper says that the process passes its work on to a child, so that
+	// Terminate is for its descendants alone.
+	Wrapper bool
+}
+
+// Spec encodes what to run.
+func Spec(c Command) []byte {
+	body := append([]byte(c.Path), 0)
+	body = append(append(body, c.Dir...), 0)
+	for _, list := range [][]string{c.Args, c.Env} {
 		body = appendNumber(body, len(list))
 		for _, s := range list {
 			body = append(append(body, s...), 0)
 		}
 	}
+	wrapper := 0
+	if c.Wrapper {
+		wrapper = 1
+	}
+	body = appendNumber(body, wrapper)
+	given := len(c.Given)
+	if c.Given == nil {
+		given = -1
+	}
+	body = append(appendNumber(body, given), c.Given...)
 	return append(appendNumber(nil, len(body)), body...)
 }
 
@@ -67,14 +89,8 @@ func Number(b []byte) int {
 	return int(int32(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24))
 }
 
-// spec is a decoded Spec.
-type spec struct {
-	path, dir string
-	args, env []string
-}
-
 // decode reads the body of a Spec, and reports whether it is whole.
-func decode(b []byte) (s spec, ok bool) {
+func decode(b []byte) (s Command, ok bool) {
 	text := func() (string, bool) {
 		for i, c := range b {
 			if c == 0 {
@@ -103,17 +119,29 @@ func decode(b []byte) (s spec, ok bool) {
 		}
 		return out, true
 	}
-	if s.path, ok = text(); !ok {
+	if s.Path, ok = text(); !ok {
 		return s, false
 	}
-	if s.dir, ok = text(); !ok {
+	if s.Dir, ok = text(); !ok {
 		return s, false
 	}
-	if s.args, ok = list(); !ok {
+	if s.Args, ok = list(); !ok {
 		return s, false
 	}
-	if s.env, ok = list(); !ok {
+	if s.Env, ok = list(); !ok {
 		return s, false
 	}
-	return s, len(b) == 0
+	if len(b) < 8 {
+		return s, false
+	}
+	wrapper, given := Number(b), Number(b[4:])
+	b = b[8:]
+	if wrapper < 0 || wrapper > 1 || given < -1 || max(given, 0) != len(b) {
+		return s, false
+	}
+	s.Wrapper = wrapper == 1
+	if given >= 0 {
+		s.Given = b
+	}
+	return s, true
 }

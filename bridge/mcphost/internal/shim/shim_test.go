@@ -1,21 +1,24 @@
 package shim
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 )
 
 func TestSpec(t *testing.T) {
-	for _, s := range []spec{
-		{path: "/bin/true", dir: "/", args: []string{"true"}},
-		{path: "/a b", dir: "/ä", args: []string{"x", "", "-c", "a\nb"}, env: []string{"A=", "B=\xff"}},
+	for _, s := range []Command{
+		{Path: "/bin/true", Dir: "/", Args: []string{"true"}},
+		{Path: "/a b", Dir: "/ä", Args: []string{"x", "", "-c", "a\nb"}, Env: []string{"A=", "B=\xff"}},
+		{Path: "/a", Dir: "/", Args: []string{"x"}, Given: []byte("a\x00b\xff"), Wrapper: true},
+		{Path: "/a", Dir: "/", Args: []string{"x"}, Given: []byte{}},
 	} {
-		b := Spec(s.path, s.dir, s.args, s.env)
+		b := Spec(s)
 		if n := Number(b); n != len(b)-4 {
 			t.Errorf("length %d of %d", n, len(b))
 		}
 		got, ok := decode(b[4:])
-		if !ok || got.path != s.path || got.dir != s.dir || !slices.Equal(got.args, s.args) || !slices.Equal(got.env, s.env) {
+		if !ok || !reflect.DeepEqual(got, s) {
 			t.Errorf("%v became %v", s, got)
 		}
 		for i := range len(b) - 4 {
@@ -38,11 +41,11 @@ func TestNumber(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add(Spec("/bin/true", "/", []string{"true"}, []string{"A=b"})[4:])
+	f.Add(Spec(Command{Path: "/bin/true", Dir: "/", Args: []string{"true"}, Env: []string{"A=b"}, Given: []byte("x")})[4:])
 	f.Add([]byte("a\x00b\x00\xff\xff\xff\x7f"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, ok := decode(b)
-		if again := Spec(s.path, s.dir, s.args, s.env); ok && !slices.Equal(again[4:], b) {
+		if again := Spec(s); ok && !slices.Equal(again[4:], b) {
 			t.Errorf("%q became %q", b, again[4:])
 		}
 	})

@@ -89,7 +89,9 @@ func (t *tree) signal(s syscall.Signal) {
 	entries("/proc/self/task", func(thread int) {
 		for _, pid := range numbers(read("/proc/self/task/" + decimal(thread) + "/children")) {
 			direct[pid] = true
-			syscall.Kill(pid, s)
+			if !t.spared(pid, s) {
+				syscall.Kill(pid, s)
+			}
 		}
 	})
 	parents := map[int]int{}
@@ -101,12 +103,18 @@ func (t *tree) signal(s syscall.Signal) {
 	for pid, parent := range parents {
 		switch {
 		case direct[pid]:
-		case parent == self:
+		case parent == self && !t.spared(pid, s):
 			syscall.Kill(pid, s)
 		case descends(pid, self, parents):
 			signalVerified(pid, parent, s)
 		}
 	}
+}
+
+// spared reports whether a process gets no such signal: with a wrapper, what it
+// wraps would be killed before it has done what it was asked.
+func (t *tree) spared(pid int, s syscall.Signal) bool {
+	return t.wrapper && pid == t.server && s == syscall.SIGTERM
 }
 
 // descends reports whether self is among the ancestors of pid.
