@@ -38,6 +38,7 @@ type httpLink struct {
 	life    context.Context // ends every request
 	secrets *tools.Redactor // for what is said of a failure
 	signIn  bool            // a person, or the program, can sign in
+	tap     *tap            // sees each message; nil where the connection has one
 
 	mu   sync.Mutex // protects last
 	last httpAnswer
@@ -58,7 +59,7 @@ func (m *Manager) newHTTPLink(p plan, log *serverLog) (*link, error) {
 	}
 	life, end := context.WithCancel(context.Background())
 	k := newLink(p.config, log, p.given.redactor)
-	k.http = &httpLink{base: p.account.over(p.given.http, originOf(target)), signIn: p.account != nil, origin: originOf(target), address: p.config.URL, headers: p.given.headers, life: life, secrets: p.given.redactor}
+	k.http = &httpLink{base: p.account.over(p.given.http, originOf(target)), signIn: p.account != nil, origin: originOf(target), address: p.config.URL, headers: p.given.headers, life: life, secrets: p.given.redactor, tap: k.tap()}
 	k.end = func() {
 		if k.session != nil {
 			closed := make(chan struct{})
@@ -198,6 +199,7 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 			req.Header.Set(name, value)
 		}
 	}
+	h.tapRequest(body)
 	resp, err := h.base.RoundTrip(req)
 	if err != nil {
 		done()
@@ -215,11 +217,28 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 		h.buffer(resp, errorBodyMax, nil)
 	case kind == "application/json":
 		h.buffer(resp, messageMax, body)
+	case kind == "text/event-stream" && h.tap != nil:
+		resp.Body = tapEvents(resp.Body, h.tap)
 	}
 	if answer != nil {
 		resp.Body = answer.answered(resp)
 	}
 	return resp, nil
+}
+
+// tapRequest shows what is sent.
+func (h *httpLink) tapRequest(body func() (io.ReadCloser, error)) {
+	if !h.tap.active() || body == nil {
+		return
+	}
+	r, err := body()
+	if err != nil {
+		return
+	}
+	defer r.Close()
+	if b, err := io.ReadAll(io.LimitReader(r, messageMax)); err == nil {
+		h.tap.see(true, b)
+	}
 }
 
 // buffer reads the body before it is handed on, so that its length is bounded.
@@ -234,6 +253,7 @@ func (h *httpLink) buffer(resp *http.Response, limit int64, request func() (io.R
 			b = tooLongAnswer(request)
 		}
 	}
+	h.tap.see(false, b)
 	var rest io.Reader = bytes.NewReader(b)
 	if err != nil {
 		rest = io.MultiReader(rest, failingReader{err})

@@ -61,7 +61,7 @@ func (k *link) listenOnce(version string, by Elicitor, opened func()) bool {
 		req.Header.Set("Mcp-Session-Id", id)
 	}
 	// The answer of this stream is not what explains a failing call.
-	quiet := &httpLink{base: k.http.base, origin: k.http.origin, address: k.http.address, headers: k.http.headers, life: k.http.life}
+	quiet := &httpLink{base: k.http.base, origin: k.http.origin, address: k.http.address, headers: k.http.headers, life: k.http.life, tap: k.http.tap}
 	resp, err := quiet.client().Do(req)
 	opened()
 	if err != nil {

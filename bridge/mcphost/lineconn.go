@@ -33,6 +33,7 @@ type peerEvents struct {
 	notice func(method string, params json.RawMessage)
 	stray  func(line []byte) // what is no message
 	note   func(text string) // something went wrong that the connection survives
+	tap    *tap              // sees each message
 }
 
 // lineConn speaks newline-delimited JSON-RPC over a pair of streams, as
@@ -88,6 +89,7 @@ func (c *lineConn) Write(ctx context.Context, msg jsonrpc.Message) error {
 	if err != nil {
 		return fmt.Errorf("encode a message: %w", err)
 	}
+	c.events.tap.see(true, data)
 	data = append(data, '\n')
 	var waiting *capture
 	switch msg := msg.(type) {
@@ -195,6 +197,7 @@ func (c *lineConn) takeOne(raw []byte) {
 		c.events.stray(raw)
 		return
 	}
+	c.events.tap.see(false, raw)
 	switch msg := msg.(type) {
 	case *jsonrpc.Response:
 		c.captured(msg)

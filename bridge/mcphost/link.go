@@ -97,8 +97,9 @@ func (k *link) events() peerEvents {
 	return peerEvents{
 		progress: k.progress,
 		notice:   k.notice,
-		stray:    func(line []byte) { k.log.add(string(cutBytes(k.redactor.Bytes(line), logLineMax))) },
+		stray:    func(line []byte) { k.log.wrote(string(cutBytes(k.redactor.Bytes(line), logLineMax))) },
 		note:     func(text string) { k.log.add(k.redactor.Text(text)) },
+		tap:      k.tap(),
 	}
 }
 

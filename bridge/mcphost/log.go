@@ -22,10 +22,14 @@ const (
 // serverLog keeps the last lines of a server in memory and all within reason
 // in a file. Lines come in without secrets. Any goroutine may use it.
 type serverLog struct {
-	path string // empty: memory alone
+	path   string // empty: memory alone
+	record recorder
+
+	watch   sync.Mutex    // protects changed
+	changed chan struct{} // closed at the next change; nil if nobody waits
 
 	mu      sync.Mutex // protects what follows
-	ring    []string
+	ring    []LogLine
 	bytes   int
 	file    *os.File
 	size    int64
@@ -52,33 +56,40 @@ func newServerLog(dir, id string) *serverLog {
 	return &serverLog{path: filepath.Join(dir, name+".log")}
 }
 
-// add appends a line.
-func (l *serverLog) add(line string) {
+// add appends a line of this program.
+func (l *serverLog) add(line string) { l.put(LogHost, "info", line) }
+
+// wrote appends a line that the server wrote.
+func (l *serverLog) wrote(line string) { l.put(LogServer, guessLevel(line), line) }
+
+func (l *serverLog) put(from LogSource, level, line string) {
 	line = logLine(line)
+	defer l.say()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := time.Now()
 	for len(line) > logLineMax {
 		piece := cut(line, logLineMax)
-		l.append(piece)
+		l.append(LogLine{now, from, level, piece})
 		line = line[len(piece)-len("…"):]
 	}
-	l.append(line)
+	l.append(LogLine{now, from, level, line})
 }
 
-func (l *serverLog) append(line string) {
+func (l *serverLog) append(line LogLine) {
 	l.ring = append(l.ring, line)
-	l.bytes += len(line) + 1
+	l.bytes += len(line.Text) + 1
 	// Dropping many at once keeps a flood cheap.
 	if drop := 0; l.bytes > logRing+logRing/4 {
 		for l.bytes > logRing && drop < len(l.ring)-1 {
-			l.bytes -= len(l.ring[drop]) + 1
+			l.bytes -= len(l.ring[drop].Text) + 1
 			drop++
 		}
 		n := copy(l.ring, l.ring[drop:])
 		clear(l.ring[n:])
 		l.ring = l.ring[:n]
 	}
-	l.write(line)
+	l.write(line.Text)
 }
 
 // write puts the line into the file, unless this second has had its share.
@@ -142,7 +153,11 @@ func (l *serverLog) lines(n int) []string {
 	if n > 0 && len(l.ring) > n {
 		from = len(l.ring) - n
 	}
-	return append([]string(nil), l.ring[from:]...)
+	var out []string
+	for _, line := range l.ring[from:] {
+		out = append(out, line.Text)
+	}
+	return out
 }
 
 // close closes the file, once after has ended. Lines that come later are kept

@@ -390,13 +390,10 @@ func (m *Manager) Ready(ctx context.Context, ids ...string) error {
 // its standard error, what on its output was no message, and what happened to
 // it. It holds about 64 KiB. Secrets are replaced by a placeholder.
 func (m *Manager) Log(id string) []string {
-	m.mu.Lock()
-	s, ok := m.servers[id]
-	m.mu.Unlock()
-	if !ok {
-		return nil
+	if l := m.logOf(id); l != nil {
+		return l.lines(0)
 	}
-	return s.log.lines(0)
+	return nil
 }
 
 // Processes returns the ids of the child processes that run now, also of those

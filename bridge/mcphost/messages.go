@@ -11,7 +11,8 @@ import (
 func (k *link) notice(method string, params json.RawMessage) {
 	switch method {
 	case "notifications/message":
-		k.log.add(k.redactor.Text(logMessage(params)))
+		level, text := logMessage(params)
+		k.log.put(LogMessage, level, k.redactor.Text(text))
 	case "notifications/tools/list_changed":
 		k.changed()
 	case "notifications/prompts/list_changed":
@@ -48,15 +49,15 @@ var levels = [...]string{"debug", "info", "notice", "warning", "error", "critica
 
 // logMessage turns the parameters of notifications/message into a line that
 // begins with the level in brackets.
-func logMessage(params json.RawMessage) string {
+func logMessage(params json.RawMessage) (level, line string) {
 	var p struct {
 		Level, Logger string
 		Data          json.RawMessage
 	}
+	level = "info" // of what is no level
 	if json.Unmarshal(params, &p) != nil {
-		return ""
+		return level, ""
 	}
-	level := "info" // of what is no level
 	for _, l := range levels {
 		if l == p.Level {
 			level = l
@@ -69,5 +70,5 @@ func logMessage(params json.RawMessage) string {
 	if p.Logger != "" {
 		text = cut(p.Logger, 200) + ": " + text
 	}
-	return "[" + level + "] " + text
+	return level, "[" + level + "] " + text
 }

@@ -374,7 +374,7 @@ func TestLogLevels(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"level":"warning","logger":"db","data":"slow"}`: "[warning] db: slow", `{"level":"\u202e","data":{"a":1}}`: `[info] {"a":1}`, `{"data":"x"}`: "[info] x", `7`: "",
 	} {
-		if got := logMessage(json.RawMessage(in)); got != want {
+		if _, got := logMessage(json.RawMessage(in)); got != want {
 			t.Errorf("%s: %q", in, got)
 		}
 	}

@@ -29,6 +29,7 @@ func (m *Manager) connectSSE(ctx context.Context, p plan, log *serverLog) (*link
 	if err != nil {
 		return nil, err
 	}
+	k.http.tap = nil // the connection has it
 	stream, err := k.http.openEvents(ctx)
 	if err == nil {
 		k.lines = newLineConn(&eventLines{from: stream.lines}, stream, stream.close, k.events())

@@ -199,7 +199,7 @@ func within(done <-chan struct{}, d time.Duration) {
 // drain reads what the server writes to its standard error, always and to the
 // end, so that the server never waits for us.
 func (k *link) drain(stderr *os.File) {
-	lines := lineSplitter{line: k.log.add}
+	lines := lineSplitter{line: k.log.wrote}
 	stream := k.redactor.Stream(lines.write)
 	buf := make([]byte, 32<<10)
 	for {

@@ -38,6 +38,8 @@ type Code struct {
 	scroll *container.Scroll
 	body   *codeBody
 	least  fyne.Size
+	// OnScrolled is called when the person scrolled; it may be nil.
+	OnScrolled func()
 }
 
 // NewCode shows the lines. It is at least that high.
@@ -46,6 +48,11 @@ func NewCode(lines []Line, height float32) *Code {
 	c.body = &codeBody{code: c}
 	c.body.ExtendBaseWidget(c.body)
 	c.scroll = container.NewVScroll(c.body)
+	c.scroll.OnScrolled = func(fyne.Position) {
+		if c.OnScrolled != nil {
+			c.OnScrolled()
+		}
+	}
 	c.ExtendBaseWidget(c)
 	c.SetLines(lines)
 	return c
@@ -65,6 +72,14 @@ func (c *Code) SetLines(lines []Line) {
 
 // ScrollToEnd shows the last lines.
 func (c *Code) ScrollToEnd() { c.scroll.ScrollToBottom() }
+
+// ScrollToTop shows the first lines.
+func (c *Code) ScrollToTop() { c.scroll.ScrollToTop() }
+
+// AtEnd reports whether the last line is in view.
+func (c *Code) AtEnd() bool {
+	return c.scroll.Offset.Y+c.scroll.Size().Height >= c.body.MinSize().Height-1
+}
 
 // DumpText returns the whole text, also what is scrolled out.
 func (c *Code) DumpText() string {

@@ -58,12 +58,15 @@ func (s *Select) TypedKey(e *fyne.KeyEvent) {
 // Labelled puts a caption above a choice and an explanation below it, which may
 // be empty.
 func Labelled(caption string, s *Select, help string) *fyne.Container {
-	box := container.New(layout.NewCustomPaddedVBoxLayout(0), Caption(caption), container.NewStack(s, newFrame()))
+	box := container.New(layout.NewCustomPaddedVBoxLayout(0), Caption(caption), Framed(s))
 	if help != "" {
 		box.Add(Muted(help))
 	}
 	return box
 }
+
+// Framed draws the border of an entry around a choice.
+func Framed(s *Select) *fyne.Container { return container.NewStack(s, newFrame()) }
 
 // frame draws the border of an entry around what has none.
 type frame struct{ widget.BaseWidget }

@@ -186,38 +186,3 @@ func (p *Page) reviewDefinitions(v bridge.ServerView) {
 	}
 	p.approving(sheet, words, func(ctx context.Context) error { return p.o.Engine.ApproveTools(ctx, v.Server.ID, seen) })
 }
-
-// showLog shows the last lines that a server wrote.
-func (p *Page) showLog(v bridge.ServerView) {
-	code := form.NewCode(nil, 200)
-	sheet := form.NewSheet(p.o.Window, "", nil)
-	sheet.SetSize(900, 620)
-	empty := form.Muted("It has written nothing yet.")
-	empty.Hide()
-	sheet.SetFill("Log of "+form.Visible(v.Server.Name, false), container.NewBorder(empty, nil, nil, nil, code))
-	var lines []string
-	load := func() {
-		var got []string
-		p.o.Runner.Run(func(context.Context) error {
-			got = p.o.Engine.ServerLog(v.Server.ID)
-			return nil
-		}, func(error) {
-			lines = got
-			if len(lines) == 0 {
-				empty.Show()
-			} else {
-				empty.Hide()
-			}
-			code.SetLines(form.Lines(strings.Join(lines, "\n")))
-			code.ScrollToEnd()
-		})
-	}
-	done := form.NewAction("Close", widget.HighImportance, sheet.Close)
-	sheet.SetButtons(
-		form.Button("Refresh", load),
-		form.Button("Copy", func() { p.o.Clipboard.SetContent(strings.Join(lines, "\n")) }),
-		done)
-	sheet.SetFocus(done)
-	sheet.Show()
-	load()
-}

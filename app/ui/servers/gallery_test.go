@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
@@ -41,7 +43,19 @@ func galleryEngine() *uitest.Engine {
 	off := uitest.Stdio("old", mcphost.Disabled, "python3", "server.py")
 	off.Server.Disabled = true
 	e.Views = []bridge.ServerView{uitest.Workbench(), files, git, broken, web, off}
-	e.Logs["files"] = []string{"Secure MCP Filesystem Server running on stdio", "Client does not support MCP Roots, using allowed directories set from server args"}
+	at := time.Date(2026, 5, 1, 12, 0, 3, 250e6, time.Local)
+	e.Logs["files"] = []mcphost.LogLine{
+		{At: at, From: mcphost.LogHost, Level: "info", Text: "started /usr/bin/npx as process 4711"},
+		{At: at.Add(180 * time.Millisecond), From: mcphost.LogServer, Level: "info", Text: "Secure MCP Filesystem Server running on stdio"},
+		{At: at.Add(232 * time.Millisecond), From: mcphost.LogHost, Level: "info", Text: "ready with 3 tools after 232 ms"},
+		{At: at.Add(time.Second), From: mcphost.LogMessage, Level: "warning", Text: "[warning] index: 12 files are longer than 1 MB and are left out, since reading all of them at each start would take longer than anybody wants to wait"},
+		{At: at.Add(2 * time.Second), From: mcphost.LogServer, Level: "error", Text: "Error: EACCES: permission denied, open '/home/you/notes/private.txt'"},
+	}
+	e.Sent = []mcphost.Message{
+		{At: at, Sent: true, Text: `{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"read_text_file","arguments":{"path":"/home/you/notes/todo.txt"}}}`, Size: 128},
+		{At: at.Add(9 * time.Millisecond), Text: `{"jsonrpc":"2.0","id":3,"result":{"content":[{"type":"text","text":"buy bread"}],"isError":false}}`, Size: 97},
+		{At: at.Add(20 * time.Millisecond), Text: `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"read 1 file"}}`, Size: 96},
+	}
 	return e
 }
 
@@ -59,8 +73,33 @@ func TestGallerySheets(t *testing.T) {
 		"definitions": func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Definitions files") },
 		"difference":  func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Review definitions files") },
 		"log":         func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Show log files") },
-		"edit":        func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Edit git") },
-		"remove":      func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Remove git") },
+		"messages": func(w fyne.Window, e *uitest.Engine) {
+			e.Recording = true
+			uitest.Tap(t, w, "Show log files")
+			uitest.Tap(t, w, "Messages")
+			uitest.Find(t, w, func(*widget.List) bool { return true }).Select(0)
+		},
+		"edit-more": func(w fyne.Window, _ *uitest.Engine) {
+			uitest.Tap(t, w, "Edit git")
+			uitest.Tap(t, w, "More")
+			s := uitest.Find(t, w, func(s *form.Select) bool { return s.Name == "Proxy" })
+			s.SetSelected(proxyThis)
+			w.Canvas().Focus(s)
+		},
+		"add-oauth": func(w fyne.Window, _ *uitest.Engine) {
+			uitest.Tap(t, w, "Add server")
+			uitest.Tap(t, w, "Add by URL")
+			uitest.Find(t, w, func(s *form.Select) bool { return s.Name == "Sign-in" }).SetSelectedIndex(4)
+		},
+		"add-api": func(w fyne.Window, _ *uitest.Engine) {
+			uitest.Tap(t, w, "Add server")
+			uitest.Tap(t, w, "Add by OpenAPI")
+			uitest.Fill(t, w, "OpenAPI document", document(t))
+			uitest.Tap(t, w, "Continue")
+			w.Canvas().Focus(uitest.Entry(t, w, "Paths", 0))
+		},
+		"edit":   func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Edit git") },
+		"remove": func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Remove git") },
 		"add": func(w fyne.Window, _ *uitest.Engine) {
 			uitest.Tap(t, w, "Add server")
 			uitest.Tap(t, w, "Add variable")

@@ -11,6 +11,7 @@ package servers
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strings"
 
@@ -49,7 +50,11 @@ type Engine interface {
 	StartServer(id string) error
 	StopServer(id string) error
 	RestartServer(id string) error
-	ServerLog(id string) []string
+	ServerLogLines(id string) []mcphost.LogLine
+	WatchServerLog(ctx context.Context, id string) iter.Seq[struct{}]
+	ClearServerLog(id string)
+	RecordServerMessages(id string, on bool)
+	ServerMessages(id string) (list []mcphost.Message, recording bool)
 	Resources(ctx context.Context, server string) (mcphost.Contents, error)
 	ReadResource(ctx context.Context, server, uri string) (store.Parts, error)
 	Prompts(ctx context.Context, server string) ([]mcphost.Prompt, error)

@@ -209,15 +209,6 @@ func TestHeldDefinitionsShowTheDifferenceAndApproveThose(t *testing.T) {
 	did(t, e, "approve tools of files: map[:new- extra:new-extra read:new-read]")
 }
 
-func TestLog(t *testing.T) {
-	e := uitest.NewEngine()
-	e.Views = append(e.Views, uitest.Stdio("files", mcphost.Ready, "npx"))
-	e.Logs["files"] = []string{"first", "second \x1b[0m"}
-	_, w := open(t, e, theme.Dark)
-	uitest.Tap(t, w, "Show log files")
-	uitest.Shows(t, w, "first", "second ‹U+001B›[0m")
-}
-
 func TestImportOffer(t *testing.T) {
 	e := uitest.NewEngine()
 	e.Found = []bridge.Import{e.Offer("Claude Desktop", "/home/you/.config/Claude/claude_desktop_config.json",

@@ -43,7 +43,10 @@ func Inline() form.Runner {
 type Engine struct {
 	mu    sync.Mutex // protects all fields
 	Views []bridge.ServerView
-	Logs  map[string][]string
+	Logs  map[string][]mcphost.LogLine
+	// Sent is what ServerMessages returns, and Recording whether more is kept.
+	Sent      []mcphost.Message
+	Recording bool
 	// Found is what Imports returns, Bundle what OpenBundle does, and Checks and
 	// Steps are what the doctor finds.
 	Found  []bridge.Import
@@ -78,7 +81,7 @@ type Engine struct {
 func NewEngine() *Engine {
 	return &Engine{
 		Views:   []bridge.ServerView{Workbench()},
-		Logs:    map[string][]string{},
+		Logs:    map[string][]mcphost.LogLine{},
 		Keys:    map[store.SecretRef]store.Secret{},
 		Lists:   map[string][]model.Info{},
 		State:   store.SecretState{Place: store.SecretsKeychain},
@@ -366,8 +369,41 @@ func (e *Engine) GetPrompt(_ context.Context, server, name string, arguments map
 	return e.Filled, e.did("fill in %s of %s with %v", name, server, arguments)
 }
 
-// ServerLog returns from Logs.
-func (e *Engine) ServerLog(id string) []string { return e.Logs[id] }
+// ServerLogLines returns from Logs.
+func (e *Engine) ServerLogLines(id string) []mcphost.LogLine {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.Logs[id])
+}
+
+// WatchServerLog yields once.
+func (e *Engine) WatchServerLog(context.Context, string) iter.Seq[struct{}] {
+	return func(yield func(struct{}) bool) { yield(struct{}{}) }
+}
+
+// ClearServerLog empties Logs and Sent.
+func (e *Engine) ClearServerLog(id string) {
+	_ = e.did("clear the log of %s", id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.Logs, id)
+	e.Sent = nil
+}
+
+// RecordServerMessages changes Recording.
+func (e *Engine) RecordServerMessages(id string, on bool) {
+	_ = e.did("record %s %t", id, on)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.Recording = on
+}
+
+// ServerMessages returns Sent.
+func (e *Engine) ServerMessages(string) ([]mcphost.Message, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.Sent), e.Recording
+}
 
 // Settings returns Keep.
 func (e *Engine) Settings() store.Settings {
