@@ -26,24 +26,27 @@ import (
 func (m *Manager) Call(ctx context.Context, ref tools.Ref, args json.RawMessage, progress func(tools.Progress)) (tools.Result, error) {
 	started := time.Now()
 	// The definition that was offered, or that the first try used: its hash.
-	before, err := m.offered(ref)
+	before, err := m.offered(ctx, ref)
 	if err != nil {
 		return tools.Result{}, err
 	}
 	for try := 0; ; try++ {
-		k, err := m.live(ctx, ref.Server)
+		k, back, err := m.linkFor(ctx, ref.Server)
 		if err != nil {
 			return tools.Result{}, err
 		}
 		tool, ok := k.catalogue.Load().byName[ref.Tool]
 		if !ok {
+			back()
 			return tools.Result{}, noSuchTool(k.name, ref.Tool)
 		}
 		if before != "" && tool.Hash != before {
+			back()
 			return tools.Result{}, sentence(fmt.Sprintf("The server %q was started or connected anew and defines %q differently now, so the call was not run.", k.name, ref.Tool), store.ErrHeld)
 		}
 		before = tool.Hash
 		result, err := k.call(ctx, m.o, ref.Tool, args, progress)
+		back()
 		if errors.Is(err, errUnsent) && try < 2 {
 			continue // the link is dead; live waits for the next one
 		}
@@ -55,12 +58,12 @@ func (m *Manager) Call(ctx context.Context, ref tools.Ref, args json.RawMessage,
 	}
 }
 
-// offered returns the hash of a tool of a server that does not run yet; empty
-// for all others.
-func (m *Manager) offered(ref tools.Ref) (string, error) {
+// offered returns the hash of a tool of a server that does not run yet, or that
+// the call gets a connection of its own to; empty for all others.
+func (m *Manager) offered(ctx context.Context, ref tools.Ref) (string, error) {
 	v, _ := m.now()
 	s, ok := v.servers[ref.Server]
-	if !ok || s.status.State == Ready || !s.status.Callable() {
+	if !ok || s.status.State == Ready && !lends(tools.ExchangeFrom(ctx), s.status.Server) || !s.status.Callable() {
 		return "", nil
 	}
 	for _, t := range s.status.Tools {
@@ -121,7 +124,7 @@ func (m *Manager) live(ctx context.Context, id string) (*link, error) {
 }
 
 // failed says why there is no result.
-func (k *link) failed(cause error, o Options, err error, answer *capture) (tools.Result, error) {
+func (k *link) failed(cause error, o Options, err error, answer *capture, x *tools.Exchange) (tools.Result, error) {
 	switch {
 	case errors.Is(cause, errIdle):
 		return tools.Result{}, sentence(fmt.Sprintf("The server %q gave no sign of life for %s, so the call was given up. Whether it did something is not known.", k.name, o.CallIdle), cause)
@@ -141,7 +144,9 @@ func (k *link) failed(cause error, o Options, err error, answer *capture) (tools
 	if in := (*inputError)(nil); errors.As(err, &in) {
 		return tools.ErrorResult(k.redactor.Text(fmt.Sprintf("The server %q did not finish the call: %s.", k.name, in))), nil
 	}
-	if said := answer.refusal(); said != nil {
+	if said := answer.refusal(); said != nil && x != nil {
+		return tools.Result{}, k.refusalOf(said)
+	} else if said != nil {
 		return tools.ErrorResult(fmt.Sprintf("The server %q refused the call: %s (code %d)", k.name, cut(k.redactor.Text(visible(said.Message)), 4<<10), said.Code)), nil
 	}
 	// "Session management" of the specification: 404 says that the server does

@@ -11,6 +11,8 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 )
 
 // Elicitor asks the person on a server's behalf ("Elicitation" of the
@@ -237,7 +239,11 @@ func (k *link) asked(ctx context.Context, by Elicitor, method string, question f
 		if err != nil {
 			return nil, true, invalidParams("the question cannot be read")
 		}
-		r, err := k.elicit(ctx, k.elicitorNow(by), w)
+		ctx, by, ok := k.askedFor(ctx, by)
+		if !ok {
+			return &mcp.ElicitResult{Action: string(Dismissed)}, true, nil
+		}
+		r, err := k.elicitFor(ctx, by, w)
 		if err != nil {
 			return nil, true, err
 		}
@@ -252,6 +258,29 @@ func (k *link) asked(ctx context.Context, by Elicitor, method string, question f
 		return k.tellRoots(), true, nil
 	}
 	return nil, false, nil
+}
+
+// askedFor returns whom a question is for that names no request: the one whose
+// calls are under way. Where they are of several programs it is nobody's, and
+// it reports false: what one of them is asked is no business of the others.
+func (k *link) askedFor(ctx context.Context, by Elicitor) (context.Context, Elicitor, bool) {
+	x, mixed := k.soleExchange()
+	switch {
+	case mixed:
+		k.log.add("it asks something while calls of several programs are under way, so that nobody can know whom it asks; the question is turned away")
+		return ctx, nil, false
+	case x != nil:
+		return tools.WithExchange(ctx, x), nil, true
+	}
+	return ctx, k.elicitorNow(by), true
+}
+
+// elicitFor asks whoever made the request: another program, or the person.
+func (k *link) elicitFor(ctx context.Context, by Elicitor, w wireElicitation) (*mcp.ElicitResult, error) {
+	if x := tools.ExchangeFrom(ctx); x != nil {
+		return k.elicitThrough(ctx, x, w)
+	}
+	return k.elicit(ctx, by, w)
 }
 
 // wireFrom reads a question as the SDK decoded it.
@@ -331,7 +360,7 @@ func (k *link) visit(ctx context.Context, by Elicitor, refusal *jsonrpc.Error) (
 			return false, nil
 		}
 		done := k.completion(w.ElicitationID)
-		r, err := k.elicit(ctx, by, w)
+		r, err := k.elicitFor(ctx, by, w)
 		if err != nil || r.Action != string(Accepted) {
 			k.completed(w.ElicitationID)
 			return false, nil

@@ -222,7 +222,8 @@ const olderEra = "2025-11-25"
 // what follows them.
 type activeCall struct {
 	cancel context.CancelCauseFunc
-	by     Elicitor // who is asked what the server wants to know; may be nil
+	by     Elicitor        // who is asked what the server wants to know; may be nil
+	x      *tools.Exchange // of the program that made it; nil for our own
 	inbox  chan tools.Progress
 
 	idle     time.Duration

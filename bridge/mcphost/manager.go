@@ -28,6 +28,8 @@ type Manager struct {
 	boxes boxes
 	// warnOnce is for the warning that servers run without a shim.
 	warnOnce sync.Once
+	// lending are connections with credentials of other programs.
+	lending lending
 
 	mu      sync.Mutex // protects what follows
 	order   []string   // ids, as Apply gave them
@@ -178,6 +180,9 @@ func (m *Manager) launchAs(s *server, state State, awake bool) {
 // halt ends the server's life, if it has one, and begins a new generation in
 // the given state. The caller holds mu.
 func (m *Manager) halt(s *server, state State) {
+	if id := s.status.Server.ID; id != "" {
+		m.lending.recall(id)
+	}
 	if s.life != nil {
 		s.life.cancel(errStopped)
 		s.ending = s.life.done
@@ -427,6 +432,7 @@ func (m *Manager) Close(ctx context.Context) error {
 		}
 		m.publish()
 		m.closed = true
+		m.lending.recall("")
 		m.end(errStopped)
 	}
 	m.mu.Unlock()

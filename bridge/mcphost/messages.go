@@ -13,6 +13,7 @@ func (k *link) notice(method string, params json.RawMessage) {
 	case "notifications/message":
 		level, text := logMessage(params)
 		k.log.put(LogMessage, level, k.redactor.Text(text))
+		k.said(params)
 	case "notifications/tools/list_changed":
 		k.changed()
 	case "notifications/prompts/list_changed":

@@ -17,7 +17,8 @@ import (
 type Prompt struct {
 	Name, Title, Description string
 	Arguments                []PromptArgument
-	Icon                     *Icon // nil without one that may be shown
+	Icon                     *Icon           // nil without one that may be shown
+	Definition               json.RawMessage // as Resource has it
 }
 
 // PromptArgument is a value that a prompt takes.
@@ -72,7 +73,7 @@ func (k *link) newPrompt(raw json.RawMessage) (Prompt, error) {
 	if !proper(name.Name) || len(name.Arguments) > promptArgumentsMax {
 		return Prompt{}, errors.New("its name is missing, too long or cannot be shown, or it takes too much")
 	}
-	p := Prompt{Name: name.Name, Title: w.Title, Description: w.Description, Icon: newIcon(w.Icons)}
+	p := Prompt{Name: name.Name, Title: w.Title, Description: w.Description, Icon: newIcon(w.Icons), Definition: k.definition(raw)}
 	for _, a := range name.Arguments {
 		if !proper(a.Name) {
 			return Prompt{}, errors.New("the name of an argument is missing, too long or cannot be shown")

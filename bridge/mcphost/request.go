@@ -31,11 +31,11 @@ type failing func() (tools.Result, error)
 // request sends a request within the limits of a call, has the person answer
 // what the server asks meanwhile, and returns the result as it was sent.
 func (k *link) request(ctx context.Context, o Options, report func(tools.Progress), send sender) (json.RawMessage, failing) {
-	by := elicitorOf(ctx, o.Elicitor)
+	by, x := elicitorOf(ctx, o.Elicitor), tools.ExchangeFrom(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	c := &activeCall{
-		cancel: cancel, by: by, idle: o.CallIdle, deadline: time.Now().Add(o.CallMax),
+		cancel: cancel, by: by, x: x, idle: o.CallIdle, deadline: time.Now().Add(o.CallMax),
 		timer: time.AfterFunc(o.CallIdle, func() { cancel(errIdle) }), longest: time.AfterFunc(o.CallMax, func() { cancel(errTooLong) }),
 	}
 	if report != nil {
@@ -71,7 +71,7 @@ func (k *link) request(ctx context.Context, o Options, report func(tools.Progres
 		return raw, nil
 	}
 	cause := context.Cause(ctx)
-	return nil, func() (tools.Result, error) { return k.failed(cause, o, err, answer) }
+	return nil, func() (tools.Result, error) { return k.failed(cause, o, err, answer, x) }
 }
 
 // pause stops the clocks of the calls that run, while a person is asked: nobody
@@ -120,7 +120,15 @@ func (e *inputError) Error() string { return e.what }
 // wants input. Each sending is a request of its own. The result is nil if there
 // is none; then the error and the last answer say why.
 func (k *link) rounds(ctx context.Context, by Elicitor, token int64, send sender) (json.RawMessage, *capture, error) {
+	x := tools.ExchangeFrom(ctx)
 	next := round{token: token}
+	if x != nil {
+		var err error
+		if next.responses, err = answersOf(x); err != nil {
+			return nil, &capture{}, err
+		}
+		next.state = x.RequestState
+	}
 	busy := 0
 	visited := false
 	for n := 1; ; n++ {
@@ -152,7 +160,7 @@ func (k *link) rounds(ctx context.Context, by Elicitor, token int64, send sender
 			Requests map[string]json.RawMessage `json:"inputRequests"`
 			State    string                     `json:"requestState"`
 		}
-		if json.Unmarshal(raw, &w) != nil || w.Type != "input_required" {
+		if json.Unmarshal(raw, &w) != nil || w.Type != "input_required" || x != nil && x.Rounds {
 			return raw, answer, nil
 		}
 		if n == roundsMax {
@@ -198,7 +206,7 @@ func (k *link) fulfil(ctx context.Context, by Elicitor, requests map[string]json
 			if err := json.Unmarshal(r.Params, &w); err != nil {
 				return nil, &inputError{"it asked a question that cannot be read"}
 			}
-			answer, err := k.elicit(ctx, by, w)
+			answer, err := k.elicitFor(ctx, by, w)
 			if err != nil {
 				return nil, &inputError{"it asked a question that cannot be shown: " + err.Error()}
 			}
@@ -207,11 +215,27 @@ func (k *link) fulfil(ctx context.Context, by Elicitor, requests map[string]json
 			}
 			out[id] = answer
 		case "roots/list":
+			if x := tools.ExchangeFrom(ctx); x != nil {
+				roots, err := k.rootsThrough(ctx, x)
+				if err != nil {
+					return nil, &inputError{"it asked for folders, and the program that made the call gave none"}
+				}
+				out[id] = roots
+				continue
+			}
 			if len(k.roots) == 0 {
 				return nil, &inputError{"it asked for folders, and none were granted to it; grant some in its settings"}
 			}
 			out[id] = k.tellRoots()
 		case "sampling/createMessage":
+			if x := tools.ExchangeFrom(ctx); x != nil {
+				said, err := k.sampleThrough(ctx, x, r.Params)
+				if err != nil {
+					return nil, &inputError{"it asked for a model (sampling), and the program that made the call gave none"}
+				}
+				out[id] = said
+				continue
+			}
 			k.log.add("it asks to use your model (sampling), which is refused")
 			return nil, &inputError{"it asked to use your model (sampling), which is not offered to servers"}
 		default:
@@ -236,10 +260,7 @@ func logs(hello *mcp.InitializeResult) bool {
 func (k *link) call(ctx context.Context, o Options, tool string, args json.RawMessage, report func(tools.Progress)) (tools.Result, error) {
 	raw, fail := k.request(ctx, o, report, func(ctx context.Context, r round) error {
 		params := &mcp.CallToolParams{
-			Meta: mcp.Meta{"progressToken": r.token}, Name: tool, InputResponses: r.responses, RequestState: r.state,
-		}
-		if hello := k.session.InitializeResult(); hello.ProtocolVersion > olderEra && logs(hello) {
-			params.Meta[logLevelMember] = "info" // or there would be no log messages at all
+			Meta: k.metaOf(ctx, r.token), Name: tool, InputResponses: r.responses, RequestState: r.state,
 		}
 		if len(args) > 0 {
 			params.Arguments = args
@@ -254,7 +275,32 @@ func (k *link) call(ctx context.Context, o Options, tool string, args json.RawMe
 	if err != nil {
 		return tools.Result{}, fmt.Errorf("the server %q answered, but %w", k.name, err)
 	}
+	if tools.ExchangeFrom(ctx) != nil {
+		result.Wire = cleanWire(raw, k.redactor)
+	}
 	return result, nil
+}
+
+// metaOf is the metadata of a request: its token for progress, and for a server
+// of the newer era what it may ask of whoever made the request, and from which
+// level on it logs.
+func (k *link) metaOf(ctx context.Context, token int64) mcp.Meta {
+	meta := mcp.Meta{"progressToken": token}
+	hello := k.session.InitializeResult()
+	if hello.ProtocolVersion <= olderEra {
+		return meta
+	}
+	x := tools.ExchangeFrom(ctx)
+	if x != nil && len(x.Capabilities) > 0 {
+		meta[mcp.MetaKeyClientCapabilities] = x.Capabilities
+	}
+	if logs(hello) {
+		meta[logLevelMember] = "info" // or there would be no log messages at all
+		if x != nil && x.LogLevel != "" {
+			meta[logLevelMember] = x.LogLevel
+		}
+	}
+	return meta
 }
 
 // ask is call for requests that are no tool's: a refusal is an error, too.

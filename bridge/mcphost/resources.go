@@ -18,12 +18,16 @@ type Resource struct {
 	URI, Name, Title, Description, MIMEType string
 	Size                                    int64 // bytes; -1 if the server does not say
 	Icon                                    *Icon // nil without one that may be shown
+	// Definition is the entry as the server sent it, with secrets redacted and
+	// what cannot be seen written out.
+	Definition json.RawMessage
 }
 
 // Template makes the addresses of many resources from a few values.
 type Template struct {
 	URITemplate, Name, Title, Description, MIMEType string
 	Icon                                            *Icon
+	Definition                                      json.RawMessage // as Resource has it
 }
 
 // Contents is what a server lets read.
@@ -46,11 +50,12 @@ func (k *link) errNoOffer(what string) error {
 // where the request cannot have been sent.
 func (m *Manager) with(ctx context.Context, server string, do func(*link) error) error {
 	for try := 0; ; try++ {
-		k, err := m.live(ctx, server)
+		k, back, err := m.linkFor(ctx, server)
 		if err != nil {
 			return err
 		}
 		err = do(k)
+		back()
 		if errors.Is(err, errUnsent) && try < 2 {
 			continue
 		}
@@ -128,6 +133,16 @@ func (k *link) entry(raw json.RawMessage) (wireEntry, error) {
 	return w, nil
 }
 
+// definition is an entry for other programs.
+func (k *link) definition(raw json.RawMessage) json.RawMessage {
+	if v, err := decode(raw); err == nil {
+		if out, err := encode(visibleTree(v)); err == nil {
+			return k.redactor.JSON(out)
+		}
+	}
+	return nil
+}
+
 func (k *link) newResource(raw json.RawMessage) (Resource, error) {
 	w, err := k.entry(raw)
 	if err != nil {
@@ -136,7 +151,7 @@ func (k *link) newResource(raw json.RawMessage) (Resource, error) {
 	if w.URI == "" || len(w.URI) > uriMax || !clean(w.URI, unseen) {
 		return Resource{}, errors.New("its address is missing, too long or cannot be shown")
 	}
-	r := Resource{URI: w.URI, Name: w.Name, Title: w.Title, Description: w.Description, MIMEType: w.MIMEType, Size: -1, Icon: newIcon(w.Icons)}
+	r := Resource{URI: w.URI, Name: w.Name, Title: w.Title, Description: w.Description, MIMEType: w.MIMEType, Size: -1, Icon: newIcon(w.Icons), Definition: k.definition(raw)}
 	if w.Size != nil && *w.Size >= 0 {
 		r.Size = *w.Size
 	}
@@ -154,7 +169,7 @@ func (k *link) newTemplate(raw json.RawMessage) (Template, error) {
 	if _, err := parseTemplate(w.URITemplate); err != nil {
 		return Template{}, err
 	}
-	return Template{URITemplate: w.URITemplate, Name: w.Name, Title: w.Title, Description: w.Description, MIMEType: w.MIMEType, Icon: newIcon(w.Icons)}, nil
+	return Template{URITemplate: w.URITemplate, Name: w.Name, Title: w.Title, Description: w.Description, MIMEType: w.MIMEType, Icon: newIcon(w.Icons), Definition: k.definition(raw)}, nil
 }
 
 // ReadResource reads a resource: one store.File for each of its parts, text

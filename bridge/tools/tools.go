@@ -136,6 +136,10 @@ type Result struct {
 	IsError    bool
 	Started    time.Time
 	Elapsed    time.Duration
+	// Wire is the whole result as the server sent it, with secrets redacted and
+	// what cannot be seen written out. It is there only if the request carried an
+	// Exchange, and nil for results that are ours.
+	Wire json.RawMessage `json:"-"`
 }
 
 // ErrorResult returns a result that tells the model what went wrong.
