@@ -1,0 +1,235 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// asking is a request as a client made it.
+type asking struct {
+	room    *room
+	caller  store.Caller
+	headers map[string]map[string]string
+	session *mcp.ServerSession
+	modern  bool // 2026-07-28 and later
+	caps    *mcp.ClientCapabilities
+	params  mcp.Params
+}
+
+// receive stands before the SDK's own handling: what lists and calls is ours,
+// the rest, such as ping and subscriptions, is the SDK's.
+func (r *room) receive(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+		if r.life.Err() != nil {
+			return nil, errClosing
+		}
+		handle := handlers[method]
+		if handle == nil && method != "initialize" && method != "server/discover" {
+			return next(ctx, method, req)
+		}
+		a, err := r.asking(req)
+		if err != nil {
+			return nil, err
+		}
+		if handle != nil {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			defer context.AfterFunc(r.life, cancel)()
+			r.g.met(a.session, a.caller, r)
+			return handle(a, ctx)
+		}
+		res, err := next(ctx, method, req)
+		if err != nil {
+			return nil, err
+		}
+		v, err := r.look(ctx, a.caller)
+		if err != nil {
+			return nil, internal(r.g, "look up the servers", err)
+		}
+		switch res := res.(type) {
+		case *mcp.InitializeResult:
+			res.Instructions = v.instructions()
+		case *mcp.DiscoverResult:
+			res.Instructions = v.instructions()
+			res.TTLMs, res.CacheScope = 0, "private"
+		}
+		r.g.met(a.session, a.caller, r)
+		return res, nil
+	}
+}
+
+var errClosing = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the gateway closes this session"}
+
+// handlers are the requests that are answered here.
+var handlers = map[string]func(*asking, context.Context) (mcp.Result, error){
+	"tools/list":               (*asking).listTools,
+	"tools/call":               (*asking).callTool,
+	"resources/list":           (*asking).listResources,
+	"resources/templates/list": (*asking).listTemplates,
+	"resources/read":           (*asking).readResource,
+	"prompts/list":             (*asking).listPrompts,
+	"prompts/get":              (*asking).getPrompt,
+	"completion/complete":      (*asking).complete,
+}
+
+// asking reads who asks. Over HTTP that came with the very request; a session
+// over a pipe has one caller from its start.
+func (r *room) asking(req mcp.Request) (*asking, error) {
+	session, ok := req.GetSession().(*mcp.ServerSession)
+	if !ok {
+		return nil, errClosing
+	}
+	a := &asking{room: r, session: session, params: req.GetParams()}
+	if extra := req.GetExtra(); extra != nil {
+		v := visitOf(extra.TokenInfo)
+		if v == nil || v.room != r {
+			return nil, errClosing
+		}
+		a.caller, a.headers = v.caller, v.headers
+	} else {
+		r.mu.Lock()
+		a.caller = r.caller
+		r.mu.Unlock()
+	}
+	if q, ok := req.(interface{ ProtocolVersion() string }); ok {
+		a.modern = q.ProtocolVersion() >= newEra
+	}
+	if q, ok := req.(interface {
+		ClientCapabilities() *mcp.ClientCapabilities
+	}); ok {
+		a.caps = q.ClientCapabilities()
+	}
+	return a, nil
+}
+
+// internal logs what a client need not know.
+func internal(g *Gateway, what string, err error) error {
+	g.o.Logger.Error("a request to the gateway failed", "doing", what, "error", err)
+	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Drawbridge could not " + what + "; its log says why"}
+}
+
+// capabilities are those of the client, as the protocol writes them.
+func (a *asking) capabilities() json.RawMessage {
+	out := map[string]any{}
+	if a.caps != nil {
+		if e := a.caps.Elicitation; e != nil {
+			kinds := map[string]any{}
+			if e.Form != nil || e.URL == nil {
+				kinds["form"] = struct{}{}
+			}
+			if e.URL != nil {
+				kinds["url"] = struct{}{}
+			}
+			out["elicitation"] = kinds
+		}
+		//lint:ignore SA1019 deprecated, and what servers ask for until something takes its place
+		if a.caps.Sampling != nil {
+			out["sampling"] = struct{}{}
+		}
+		//lint:ignore SA1019 likewise
+		if a.caps.RootsV2 != nil {
+			out["roots"] = struct{}{}
+		}
+	}
+	raw, err := json.Marshal(out)
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// exchange is what goes back and forth with this client while its request runs
+// at a server.
+func (a *asking) exchange(ctx context.Context, server *Server) *tools.Exchange {
+	x := &tools.Exchange{Scope: a.caller.Key + "/" + a.caller.Session, Capabilities: a.capabilities()}
+	if server != nil && server.Forwards {
+		x.Headers = a.headers[server.ID]
+	}
+	if level, ok := a.params.GetMeta()[mcp.MetaKeyLogLevel].(string); ok {
+		x.LogLevel = level
+	}
+	name := ""
+	if server != nil {
+		name = server.Name
+	}
+	x.Log = func(params json.RawMessage) { a.log(ctx, name, params) }
+	if a.modern {
+		x.Rounds = true
+	} else {
+		x.Asked = func(inner context.Context, method string, params json.RawMessage) (json.RawMessage, error) {
+			// Asked for this request, whatever it was that the server asked from.
+			both, cancel := context.WithCancelCause(ctx)
+			defer cancel(nil)
+			defer context.AfterFunc(inner, func() { cancel(context.Cause(inner)) })()
+			return a.ask(both, method, params)
+		}
+	}
+	return x
+}
+
+// log passes a server's log message on, with its name.
+func (a *asking) log(ctx context.Context, server string, params json.RawMessage) {
+	var p struct {
+		Level, Logger string
+		Data          json.RawMessage
+	}
+	if json.Unmarshal(params, &p) != nil || len(p.Data) == 0 {
+		return
+	}
+	if server != "" && p.Logger != "" {
+		server += "/"
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	//lint:ignore SA1019 deprecated, and what servers use until something takes its place
+	if err := a.session.Log(ctx, &mcp.LoggingMessageParams{Level: mcp.LoggingLevel(p.Level), Logger: server + p.Logger, Data: p.Data}); err != nil && ctx.Err() == nil {
+		a.room.g.o.Logger.Debug("a log message could not be passed on", "error", err)
+	}
+}
+
+// ask asks the client what a server wants to know, in the older era.
+func (a *asking) ask(ctx context.Context, method string, params json.RawMessage) (json.RawMessage, error) {
+	var res any
+	var err error
+	switch method {
+	case "elicitation/create":
+		var p struct {
+			Mode, Message, URL string
+			Schema             json.RawMessage `json:"requestedSchema"`
+			ID                 string          `json:"elicitationId"`
+		}
+		if err := json.Unmarshal(params, &p); err != nil {
+			return nil, err
+		}
+		ask := &mcp.ElicitParams{Mode: p.Mode, Message: p.Message, URL: p.URL, ElicitationID: p.ID}
+		if len(p.Schema) > 0 {
+			ask.RequestedSchema = p.Schema
+		}
+		res, err = a.session.Elicit(ctx, ask)
+	case "sampling/createMessage":
+		//lint:ignore SA1019 deprecated, and what servers use until something takes its place
+		ask := &mcp.CreateMessageParams{}
+		if err := json.Unmarshal(params, ask); err != nil {
+			return nil, err
+		}
+		//lint:ignore SA1019 likewise
+		res, err = a.session.CreateMessage(ctx, ask)
+	case "roots/list":
+		//lint:ignore SA1019 likewise
+		res, err = a.session.ListRoots(ctx, &mcp.ListRootsParams{})
+	default:
+		return nil, fmt.Errorf("%q is not passed on", method)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(res)
+}

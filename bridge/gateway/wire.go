@@ -1,0 +1,161 @@
+package gateway
+
+import (
+	"encoding/json"
+	"maps"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// rawResult is a result that is JSON already.
+type rawResult struct {
+	mcp.ResultBase
+	body json.RawMessage
+}
+
+func (r *rawResult) MarshalJSON() ([]byte, error) { return r.body, nil }
+
+// The members of results that the newer era has ("Result types", "Caching").
+const (
+	memberType  = "resultType"
+	memberTTL   = "ttlMs"
+	memberScope = "cacheScope"
+	memberMeta  = "_meta"
+)
+
+// passed makes a server's result one of the gateway's, for the era that the
+// client speaks: what a server says of itself is not the gateway, and what may
+// be kept is this key's alone.
+func (a *asking) passed(raw json.RawMessage) (mcp.Result, error) {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &m); err != nil || m == nil {
+		return nil, internal(a.room.g, "pass on what a server answered", err)
+	}
+	return a.sealed(m)
+}
+
+// sealed completes a result for the era of the client.
+func (a *asking) sealed(m map[string]json.RawMessage) (mcp.Result, error) {
+	meta := map[string]json.RawMessage{}
+	if raw, ok := m[memberMeta]; ok {
+		if err := json.Unmarshal(raw, &meta); err != nil {
+			meta = map[string]json.RawMessage{}
+		}
+		delete(meta, mcp.MetaKeyServerInfo)
+	}
+	if a.modern {
+		meta[mcp.MetaKeyServerInfo] = a.room.g.info()
+		if _, ok := m[memberType]; !ok {
+			m[memberType] = json.RawMessage(`"complete"`)
+		}
+		if _, ok := m[memberTTL]; ok {
+			m[memberScope] = json.RawMessage(`"private"`)
+		}
+	} else {
+		delete(m, memberType)
+		delete(m, memberTTL)
+		delete(m, memberScope)
+	}
+	delete(m, memberMeta)
+	if len(meta) > 0 {
+		raw, err := json.Marshal(meta)
+		if err != nil {
+			return nil, err
+		}
+		m[memberMeta] = raw
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	return &rawResult{body: body}, nil
+}
+
+// info is what the gateway calls itself.
+func (g *Gateway) info() json.RawMessage {
+	raw, err := json.Marshal(map[string]string{"name": "drawbridge", "title": "Drawbridge", "version": g.o.Version})
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// list answers with a page of a list.
+func (a *asking) list(member string, all []listed, cursor string) (mcp.Result, error) {
+	part, next, err := page(all, cursor)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]json.RawMessage, len(part))
+	for i := range part {
+		entries[i] = part[i].raw
+	}
+	raw, err := json.Marshal(entries)
+	if err != nil {
+		return nil, err
+	}
+	m := map[string]json.RawMessage{member: raw, memberTTL: json.RawMessage("0")}
+	if next != "" {
+		if m["nextCursor"], err = json.Marshal(next); err != nil {
+			return nil, err
+		}
+	}
+	return a.sealed(m)
+}
+
+// written writes a result of ours, as a server would have.
+func (a *asking) written(r tools.Result, status int) (mcp.Result, error) {
+	content := []map[string]any{}
+	for _, p := range r.Content {
+		switch p := p.(type) {
+		case store.Text:
+			content = append(content, map[string]any{"type": "text", "text": p.Text})
+		case store.Image:
+			content = append(content, map[string]any{"type": "image", "mimeType": p.MIMEType, "data": p.Data})
+		case store.File:
+			if len(p.Data) == 0 {
+				content = append(content, map[string]any{"type": "resource_link", "uri": p.URI, "name": p.Name, "mimeType": p.MIMEType})
+				continue
+			}
+			content = append(content, map[string]any{"type": "resource", "resource": map[string]any{"uri": p.URI, "mimeType": p.MIMEType, "blob": p.Data}})
+		}
+	}
+	out := map[string]any{"content": content}
+	if r.IsError {
+		out["isError"] = true
+	}
+	if len(r.Structured) > 0 {
+		out["structuredContent"] = r.Structured
+	}
+	if status != 0 {
+		out[memberMeta] = map[string]any{"status": status}
+	}
+	raw, err := json.Marshal(out)
+	if err != nil {
+		return nil, err
+	}
+	return a.passed(raw)
+}
+
+// refused is a server's error of the protocol for the client.
+func refused(r *tools.Refusal) error {
+	return &jsonrpc.Error{Code: int64(r.Code), Message: r.Message, Data: r.Data}
+}
+
+// renamed returns an entry under another name.
+func renamed(raw json.RawMessage, member, name string) (json.RawMessage, error) {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, err
+	}
+	out := maps.Clone(m)
+	var err error
+	if out[member], err = json.Marshal(name); err != nil {
+		return nil, err
+	}
+	return json.Marshal(out)
+}
