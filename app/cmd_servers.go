@@ -20,7 +20,7 @@ import (
 
 func (c *cli) servers() *cobra.Command {
 	return group("servers", "List, add, remove and test MCP servers",
-		c.serversList(), c.serversAdd(), c.serversRemove(), c.serversTest(), c.serversMode(), c.serversImport(), c.serversApprove(),
+		c.serversList(), c.serversAdd(), c.serversRemove(), c.serversTest(), c.serversMode(), c.serversSandbox(), c.serversImport(), c.serversApprove(),
 		c.serversLogin(), c.serversLogout())
 }
 
@@ -40,6 +40,8 @@ type serverJSON struct {
 	Log       []string `json:"log,omitempty"`
 	// SignIn says how the sign-in stands, where there is one.
 	SignIn *signInJSON `json:"sign_in,omitempty"`
+	// Sandbox says what it may do, where it is a program that is to run in one.
+	Sandbox *sandboxJSON `json:"sandbox,omitempty"`
 }
 
 func describeServer(v mcphost.Status, held []string, passed int) serverJSON {
@@ -47,7 +49,7 @@ func describeServer(v mcphost.Status, held []string, passed int) serverJSON {
 		Mode: modeOf(v.Server),
 		Name: v.Server.Name, Transport: string(v.Server.Transport), URL: v.Server.URL, State: string(v.State),
 		Tools: passed, Held: held, Millis: v.Took.Milliseconds(), Error: v.Error, Log: v.Log,
-		SignIn: describeSignIn(v.SignIn),
+		SignIn: describeSignIn(v.SignIn), Sandbox: describeSandbox(v.Server.Sandbox, v.Sandbox),
 	}
 	if v.Server.Transport == store.TransportStdio {
 		j.Command = append([]string{v.Server.Command}, v.Server.Args...)

@@ -46,6 +46,7 @@ type card struct {
 	changes *form.Action
 	managed *form.Action
 	signIn  *signInRow
+	sandbox *sandboxRow
 }
 
 func newCard(p *Page) *card {
@@ -82,11 +83,12 @@ func newCard(p *Page) *card {
 	c.notice = form.Column()
 	c.notice.Hide()
 	c.signIn = newSignInRow(c)
+	c.sandbox = newSandboxRow(p)
 	mark := container.NewCenter(container.NewStack(form.Sized(20, 20, c.dot), c.spin))
 	head := container.NewBorder(nil, nil, mark, container.NewCenter(c.toggle),
 		container.NewBorder(nil, nil, nil, container.NewCenter(c.words), c.name))
 	c.frame = form.NewCard(container.New(layout.NewCustomPaddedVBoxLayout(2),
-		head, c.brief, c.notice, c.signIn.box, c.because, c.log, c.failure, c.buttons))
+		head, c.brief, c.sandbox.box, c.notice, c.signIn.box, c.because, c.log, c.failure, c.buttons))
 	return c
 }
 
@@ -130,6 +132,7 @@ func (c *card) set(v bridge.ServerView) {
 	}
 	c.notices()
 	c.signIn.set(v.SignIn)
+	c.sandbox.set(v)
 	running := v.State == mcphost.Ready || v.State == mcphost.Starting
 	if running {
 		c.power.SetText("Stop")
@@ -191,6 +194,7 @@ func (c *card) label(name string) {
 		}
 	}
 	c.signIn.label(name)
+	c.sandbox.more.Name = "What holds " + name
 	c.power.Name = "Start or stop " + name
 }
 

@@ -35,9 +35,12 @@ func TestTheFormLosesNothing(t *testing.T) {
 	program.Command, program.Args, program.Dir = "npx", []string{"-y", "  odd ", ""}, "/srv"
 	program.Env = map[string]store.Value{"A": "b"}
 	program.Net.CertFile, program.Net.KeyFile = "", ""
+	program.Sandbox = &store.Sandbox{Network: true, Read: []string{"/a b", "~/c"}, Write: []string{"/d"}, Optional: true}
+	closed := program.Clone()
+	closed.Sandbox = &store.Sandbox{}
 	plain := store.ServerConfig{ID: "p", Name: "p", Transport: store.TransportHTTP, URL: "https://example.com/mcp"}
 	w := uitest.Window(t, theme.Light, size)
-	for _, c := range []store.ServerConfig{everything(), program, plain} {
+	for _, c := range []store.ServerConfig{everything(), program, closed, plain} {
 		e := newEditor(w, c.Transport, never)
 		e.fill(setup.Draft{Config: c.Clone()}, "kept")
 		d, ok := e.draft()

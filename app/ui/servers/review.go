@@ -76,6 +76,9 @@ func restView(c store.ServerConfig, part func(string, fyne.CanvasObject)) {
 		}
 		part("Folders it is told of, if it asks", form.NewCard(box))
 	}
+	if c.Sandbox != nil {
+		part("Sandbox", sandboxView(c.Sandbox))
+	}
 	if n := c.Net; n != (store.NetConfig{}) {
 		part("Connections", form.NewCard(namedView([][2]string{
 			{"trusts also", n.CAFile}, {"client certificate", n.CertFile}, {"key", n.KeyFile}, {"proxy", shownValue(n.Proxy)},

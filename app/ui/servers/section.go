@@ -34,7 +34,11 @@ func moreSections(w fyne.Window, t store.Transport) []section {
 	if t.OverHTTP() {
 		out = append(out, newTransportSection())
 	}
-	return append(out, newRootsSection(w), newNetSection(w, t))
+	out = append(out, newRootsSection(w))
+	if t == store.TransportStdio {
+		out = append(out, newSandboxSection(w))
+	}
+	return append(out, newNetSection(w, t))
 }
 
 // more folds sections away.
