@@ -31,8 +31,10 @@ func (c *cli) ask() *cobra.Command {
 		Use:   "ask [flags] PROMPT",
 		Short: "Ask a model; its tool calls run here",
 		Long: `Ask a model, and let it use your tools: one turn of a conversation, through the
-same loop and the same rules as in the window. The answer streams to stdout, tool
-calls are told on stderr. --json prints one event a line instead.
+same loop and the same rules as in the window. The answer streams to a terminal;
+to a file or another program it goes when it is whole, so that one which broke off
+and was repeated is not there twice. Tool calls are told on stderr. --json prints
+one event a line instead, as it comes.
 
 A tool that you have not allowed yet is asked about (--approve ask). Without a
 terminal that means no. "always" allows every call of this turn, keeps nothing,
@@ -332,7 +334,7 @@ func (o *askOptions) switches(ctx context.Context, b *bridge.Bridge) (store.Swit
 
 // askText streams the answer to stdout and tells of tool calls on stderr.
 func (c *cli) askText(b *bridge.Bridge, conv store.Conversation, turn iter.Seq2[chat.Event, error]) error {
-	printer := &textPrinter{out: c.session.Stdout, err: c.session.Stderr, names: map[string]string{}}
+	printer := &textPrinter{out: c.session.Stdout, err: c.session.Stderr, hold: !c.session.StdoutTTY, names: map[string]string{}}
 	for event, err := range turn {
 		if err != nil {
 			printer.end()

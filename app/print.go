@@ -19,9 +19,14 @@ import (
 )
 
 // textPrinter shows a turn to a person: the answer on out, everything else on
-// err.
+// err. An answer that breaks off and is repeated cannot be taken back from a
+// terminal, so it says there that it begins anew. What goes elsewhere is held
+// back until the answer stays, so that a file has it once.
 type textPrinter struct {
 	out, err io.Writer
+	hold     bool              // out is no terminal
+	held     strings.Builder   // text of an answer that may still begin anew
+	shown    bool              // text of such an answer is on out
 	names    map[string]string // call id → name
 	open     bool              // the answer's last line has no end yet
 	told     string            // the last failure that was told
@@ -30,12 +35,25 @@ type textPrinter struct {
 func (p *textPrinter) print(e chat.Event) {
 	switch e := e.(type) {
 	case chat.Delta:
-		if d, ok := e.Delta.(model.TextDelta); ok && d.Text != "" {
-			fmt.Fprint(p.out, visible(d.Text))
-			p.open = !strings.HasSuffix(d.Text, "\n")
+		d, ok := e.Delta.(model.TextDelta)
+		switch {
+		case !ok || d.Text == "":
+		case p.hold:
+			p.held.WriteString(d.Text)
+		default:
+			p.answer(d.Text)
+			p.shown = true
 		}
+	case chat.Started:
+		p.held.Reset()
+		p.shown = false
 	case chat.Finished:
-		p.end()
+		if e.Message.Status == store.StatusComplete {
+			p.end()
+			p.shown = false
+		} else {
+			p.line() // another model may still answer in its place
+		}
 		if e.Message.Error != "" {
 			p.told = e.Message.Error
 			fmt.Fprintf(p.err, "drawbridge: %s\n", visible(p.told))
@@ -49,14 +67,20 @@ func (p *textPrinter) print(e chat.Event) {
 		}
 		p.managed(e.Message)
 	case chat.Retrying:
-		p.end()
-		fmt.Fprintf(p.err, "drawbridge: %s Trying again in %s (%d of %d)\n", visible(e.Reason), e.Wait.Round(100*time.Millisecond), e.Attempt, e.Of)
+		p.line()
+		fmt.Fprintf(p.err, "drawbridge: %s Trying again in %s (%d of %d)%s\n", visible(e.Reason), e.Wait.Round(100*time.Millisecond), e.Attempt, e.Of, p.anew())
 	case chat.FellBack:
-		p.end()
-		fmt.Fprintf(p.err, "drawbridge: %s %s/%s answers instead\n", visible(e.Reason), e.To.Provider, e.To.Model)
+		p.line()
+		fmt.Fprintf(p.err, "drawbridge: %s %s/%s answers instead%s\n", visible(e.Reason), e.To.Provider, e.To.Model, p.anew())
 	case chat.Summarising:
-		p.end()
-		fmt.Fprintln(p.err, "drawbridge: the conversation is getting too long for the model; its beginning is being summarised")
+		p.line()
+		fmt.Fprintf(p.err, "drawbridge: the conversation is getting too long for the model; its beginning is being summarised%s\n", p.anew())
+	case chat.Unsummarised:
+		if e.Until == "" {
+			fmt.Fprintf(p.err, "drawbridge: there is no summary: %s The turn goes on without\n", visible(e.Reason))
+		} else {
+			fmt.Fprintln(p.err, "drawbridge: the model does not get the oldest messages in this turn, since the conversation is too long for it; nothing is deleted")
+		}
 	case chat.CallProgress:
 		fmt.Fprintf(p.err, "… %s%s\n", visible(p.names[e.CallID]), visible(progressText(e.Progress)))
 	case chat.CallDone:
@@ -111,7 +135,32 @@ func (p *textPrinter) result(r store.ToolResult) {
 	fmt.Fprintf(p.err, "✗ %s (%s): %s\n", visible(p.names[r.CallID]), took, visible(strings.TrimSpace(r.Content.Text())))
 }
 
+// answer prints text of the answer.
+func (p *textPrinter) answer(text string) {
+	fmt.Fprint(p.out, visible(text))
+	p.open = !strings.HasSuffix(text, "\n")
+}
+
+// anew says that the answer which is on the terminal does not count.
+func (p *textPrinter) anew() string {
+	if !p.shown {
+		return ""
+	}
+	p.shown = false
+	return "; the answer above broke off and begins anew"
+}
+
+// end prints what was held back, and ends its last line.
 func (p *textPrinter) end() {
+	if p.held.Len() > 0 {
+		p.answer(p.held.String())
+		p.held.Reset()
+	}
+	p.line()
+}
+
+// line ends a line of the answer that is open.
+func (p *textPrinter) line() {
 	if p.open {
 		fmt.Fprintln(p.out)
 		p.open = false
@@ -168,7 +217,7 @@ type eventJSON struct {
 	Limit     int64           `json:"limit,omitempty"`     // the model's context, if it is known
 	CostUSD   *float64        `json:"cost_usd,omitempty"`  // of the turn, if the prices are known
 	TotalUSD  *float64        `json:"total_usd,omitempty"` // of the conversation so far, if the prices are known
-	Until     string          `json:"until,omitempty"`     // id of the last message that a summary covers
+	Until     string          `json:"until,omitempty"`     // id of the last message that a summary covers, or that is left out
 	Error     string          `json:"error,omitempty"`
 }
 
@@ -261,6 +310,8 @@ func eventLines(e chat.Event) []eventJSON {
 		}}
 	case chat.Summarising:
 		return []eventJSON{{Type: "summarising", Until: e.Until}}
+	case chat.Unsummarised:
+		return []eventJSON{{Type: "unsummarised", Until: e.Until, Reason: e.Reason}}
 	case chat.CallAnswered:
 		return []eventJSON{{Type: "answer", Message: e.MessageID, ID: e.Answer.CallID, Approve: &e.Answer.Approve, Reason: e.Answer.Reason}}
 	case chat.StepLimit:

@@ -145,13 +145,42 @@ func sentence(err error) string {
 // receive reads the answer until its end, hands on the deltas and keeps a
 // checkpoint at most once per Options.Checkpoint.
 func (t *turn) receive(a *answer, req model.Request) error {
-	pieces, stop := t.stream(req)
-	defer func() { stop(a.done != nil) }()
 	timer := time.NewTimer(t.Checkpoint)
 	timer.Stop()
 	defer timer.Stop()
 	waiting := false // a checkpoint is due when the timer fires
+	return t.listen(req, a, func(d model.Delta) error {
+		delta, err := t.admit(req, d)
+		if err == nil {
+			err = a.add(delta)
+		}
+		if err != nil {
+			a.refused = true
+			return err
+		}
+		if !t.emit(Delta{a.msg.ID, delta}) {
+			return errGone
+		}
+		if !waiting {
+			waiting = true
+			timer.Reset(t.Checkpoint)
+		}
+		return nil
+	}, timer.C, func() error {
+		waiting = false
+		msg := a.msg
+		msg.Parts, msg.Usage = withoutCalls(a.parts.Parts(msg.Model)), a.parts.Usage()
+		return t.save(msg)
+	})
+}
+
+// listen calls the model and gives each delta to take, until a is done. Whenever
+// due fires in between, it calls keep.
+func (t *turn) listen(req model.Request, a *answer, take func(model.Delta) error, due <-chan time.Time, keep func() error) error {
+	pieces, stop := t.stream(req)
+	defer func() { stop(a.done != nil) }()
 	for a.done == nil {
+		var err error
 		select {
 		case <-t.ctx.Done():
 			return errStopped
@@ -164,28 +193,12 @@ func (t *turn) receive(a *answer, req model.Request) error {
 			case p.err != nil:
 				return p.err
 			}
-			delta, err := t.admit(req, p.delta)
-			if err == nil {
-				err = a.add(delta)
-			}
-			if err != nil {
-				a.refused = true
-				return err
-			}
-			if !t.emit(Delta{a.msg.ID, delta}) {
-				return errGone
-			}
-			if !waiting {
-				waiting = true
-				timer.Reset(t.Checkpoint)
-			}
-		case <-timer.C:
-			waiting = false
-			msg := a.msg
-			msg.Parts, msg.Usage = withoutCalls(a.parts.Parts(msg.Model)), a.parts.Usage()
-			if err := t.save(msg); err != nil {
-				return err
-			}
+			err = take(p.delta)
+		case <-due:
+			err = keep()
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -114,8 +114,7 @@ func (t *turn) repeat(a *answer, attempt int, err error) error {
 func (t *turn) wait(a *answer, attempt int, failed *model.Error) error {
 	wait := min(failed.RetryAfter, maxWait)
 	if wait <= 0 {
-		wait = min(firstWait<<(attempt-2), maxWait)
-		wait = wait/2 + rand.N(wait) // between a half and one and a half
+		wait = backoff(attempt - 1)
 	}
 	if !t.emit(Retrying{a.msg.ID, attempt, t.Tries, wait, t.Now().Add(wait), sentence(failed)}) {
 		return errGone
@@ -128,6 +127,13 @@ func (t *turn) wait(a *answer, attempt int, failed *model.Error) error {
 	case <-t.ctx.Done():
 		return errStopped
 	}
+}
+
+// backoff is how long a call is left alone after so many failed attempts: between
+// a half and one and a half of a time that doubles.
+func backoff(attempts int) time.Duration {
+	wait := min(firstWait<<(attempts-1), maxWait)
+	return wait/2 + rand.N(wait)
 }
 
 // giveUp keeps what came of an answer that failed or was stopped, and returns

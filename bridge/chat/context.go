@@ -32,9 +32,15 @@ const (
 	squeezedAll
 )
 
-// budget returns how many tokens a request may take, 0 if the model's context is
-// not known.
+// budget returns how many tokens a request may take before the history is made
+// shorter, 0 if the model's context is not known.
 func budget(l store.ModelLimits) int64 {
+	return share(l, maxShare)
+}
+
+// share returns how many tokens a request may take if it may take that share of
+// the context, in percent, beside the answer; 0 if the context is not known.
+func share(l store.ModelLimits, percent int64) int64 {
 	if l.Context <= 0 {
 		return 0
 	}
@@ -44,13 +50,17 @@ func budget(l store.ModelLimits) int64 {
 	}
 	// Some models may answer as long as their context; that much is not kept
 	// free for it.
-	return max(l.Context/100*maxShare+l.Context%100*maxShare/100-min(answer, l.Context/4), 1)
+	return max(l.Context/100*percent+l.Context%100*percent/100-min(answer, l.Context/4), 1)
 }
 
 // fit fills in the history and the tools of a request. Where they leave no room
 // in the model's context, the oldest turns are summarised first, then results
-// are cut shorter.
+// are cut shorter. Where the model cannot sum up, the history is sent as it is
+// as long as it fits at all, and then its oldest turns are left out.
 func (t *turn) fit(req *model.Request, offered []tools.Tool) error {
+	if t.failedSummary != req.Model {
+		t.leftOut = nil // another model could not sum up; this one may
+	}
 	system := req.System
 	if err := t.compose(req, system, offered); err != nil {
 		return err
@@ -62,7 +72,19 @@ func (t *turn) fit(req *model.Request, offered []tools.Tool) error {
 	}
 	used := t.used(req, room)
 	for rounds := 0; used > room && rounds < maxRounds; rounds++ {
-		shorter, err := t.shorten(req.Model, max(room-t.overhead(req), room/8))
+		history := max(room-t.overhead(req), room/8)
+		shorter, err := t.sumUp(req.Model, history)
+		if err != nil {
+			return err
+		}
+		if t.failedSummary == req.Model {
+			if room = share(limits, 100); used <= room {
+				break
+			}
+		}
+		if !shorter {
+			shorter, err = t.shorten(req.Model, history)
+		}
 		if err != nil {
 			return err
 		}
@@ -83,8 +105,9 @@ func (t *turn) fit(req *model.Request, offered []tools.Tool) error {
 // compose fills in the history as the model gets it, the functions that it is
 // offered, and what the system prompt says of them.
 func (t *turn) compose(req *model.Request, system string, offered []tools.Tool) error {
-	_, from := summarised(t.chain)
-	msgs, isCut := t.cutResults(t.chain[from:])
+	chain := t.view()
+	_, from := summarised(chain)
+	msgs, isCut := t.cutResults(chain[from:])
 	table, err := t.table(req.Model, offered, isCut)
 	if err != nil {
 		return err
@@ -95,25 +118,29 @@ func (t *turn) compose(req *model.Request, system string, offered []tools.Tool) 
 	}
 	if from > 0 {
 		// Repair looks for the summary in the chain as it is.
-		msgs = slices.Concat(t.chain[:from], msgs)
+		msgs = slices.Concat(chain[:from], msgs)
 	}
 	req.Messages = withoutForeignAsks(Repair(renameCalls(msgs, table)), req.Model, req.Managed)
 	return nil
 }
 
-// shorten makes what the model gets of the history shorter and reports whether
-// it could. room is how many tokens the history may take, 0 if that is not
-// known.
+// shorten makes what the model gets of the history shorter without a summary and
+// reports whether it could: it cuts old results, leaves out old turns that could
+// not be summed up, and cuts the results of the last step. room is how many
+// tokens the history may take, 0 if that is not known.
 func (t *turn) shorten(ref store.ModelRef, room int64) (bool, error) {
-	done, err := t.summarise(ref, room)
-	if done || err != nil {
+	if t.squeezed == squeezedNone {
+		t.squeezed = squeezedOld
+		return true, nil
+	}
+	if done, err := t.leaveOut(ref, room); done || err != nil {
 		return done, err
 	}
-	if t.squeezed == squeezedAll {
-		return false, nil
+	if t.squeezed == squeezedOld {
+		t.squeezed = squeezedAll
+		return true, nil
 	}
-	t.squeezed++
-	return true, nil
+	return false, nil
 }
 
 // used returns how many tokens the request takes. Where it surely fits, the
@@ -121,7 +148,7 @@ func (t *turn) shorten(ref store.ModelRef, room int64) (bool, error) {
 func (t *turn) used(req *model.Request, room int64) int64 {
 	name := req.Model.Model
 	// What the provider said counts, unless results look shorter since then.
-	if base, since, ok := reported(t.chain, req.Model); ok && t.squeezed == squeezedNone {
+	if base, since, ok := reported(t.chain, req.Model); ok && t.squeezed == squeezedNone && t.leftOut == nil {
 		since, _ = t.cutResults(since)
 		if n := base + bounds(since); n <= room {
 			return n
@@ -157,7 +184,10 @@ func (t *turn) makeRoom(a *answer, failed error) error {
 		return tooLong(0, limits.Context, failed)
 	}
 	a.made++
-	shorter, err := t.shorten(a.msg.Model, budget(limits))
+	shorter, err := t.sumUp(a.msg.Model, budget(limits))
+	if err == nil && !shorter {
+		shorter, err = t.shorten(a.msg.Model, budget(limits))
+	}
 	if err == nil && !shorter {
 		err = tooLong(0, limits.Context, failed)
 	}

@@ -372,58 +372,6 @@ func TestLongTurn(t *testing.T) {
 	}
 }
 
-// Whatever happens to a summary, the history is whole and the turn can be tried
-// again.
-func TestSummariesThatFail(t *testing.T) {
-	t.Parallel()
-	for name, summary := range map[string]answerFunc{
-		"nothing":    say(doneEnd),
-		"blank":      say(" \n", doneEnd),
-		"a refusal":  say("No.", model.Done{Reason: model.StopRefusal}),
-		"calls only": say(call(0, "1", "fs__echo", `{}`), doneCalls),
-		"an error":   say(&model.Error{Kind: model.ErrorAuth, Message: "No key."}),
-		"a cut":      say("half", model.ErrCut),
-		"no end":     say("half"),
-		"a panic":    func(context.Context, model.Request, func(model.Delta, error) bool) { panic("x") },
-		"too much":   func(_ context.Context, _ model.Request, yield func(model.Delta, error) bool) { flood(yield) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := past(t, 10, 1000)
-			broken := true
-			m := script(func(ctx context.Context, req model.Request, yield func(model.Delta, error) bool) {
-				switch {
-				case sumsUp(req) && broken:
-					summary(ctx, req, yield)
-				case sumsUp(req):
-					say("Ten.", doneEnd)(ctx, req, yield)
-				default:
-					say("Fine.", doneEnd)(ctx, req, yield)
-				}
-			})
-			loop := chat.New(chat.Options{History: h, Tools: shop(), Limits: small(6000), Tries: 1})
-			if _, err := play(t.Context(), loop, userTurn(m, "and now?")); err == nil {
-				t.Error("the turn did not fail")
-			}
-			if err := validChain(h.chain(t)); err != nil {
-				t.Error(err)
-			}
-			broken = false
-			must(t, loop, userTurn(m, ""))
-			chain := h.chain(t)
-			if err := validChain(chain); err != nil || chain[len(chain)-1].Text() != "Fine." || len(chain) != 43 {
-				t.Errorf("%v\n%s", err, shape(chain))
-			}
-			checkRequests(t, m)
-		})
-	}
-}
-
-func flood(yield func(model.Delta, error) bool) {
-	for yield(model.TextDelta{Text: strings.Repeat("x", 1<<20)}, nil) {
-	}
-}
-
 // A stop, a reader that leaves and a history that fails, at every moment of a
 // turn with a summary.
 func TestSummaryInterrupted(t *testing.T) {

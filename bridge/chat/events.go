@@ -10,10 +10,10 @@ import (
 
 // Event is what happens in a turn: Appended, Started, Delta, Retrying, FellBack,
 // Finished, CallRunning, CallAsked, CallAnswered, CallProgress, CallDone,
-// StepLimit, Repeating, Summarising or TurnDone. The set is closed. Events come in order, on
-// the goroutine that ranges over the turn; those of calls that run side by side
-// are mixed, those of one call are in order. What an event points to is not
-// changed afterwards; do not change it either.
+// StepLimit, Repeating, Summarising, Unsummarised or TurnDone. The set is closed.
+// Events come in order, on the goroutine that ranges over the turn; those of
+// calls that run side by side are mixed, those of one call are in order. What an
+// event points to is not changed afterwards; do not change it either.
 //
 // A step is: Started, Delta*, Finished, then for its calls CallRunning,
 // CallAsked, CallProgress and CallDone, and for those that the provider asks to
@@ -119,8 +119,15 @@ type Repeating struct{ Pause Pause }
 
 // Summarising says that the history has become too long for the model, and that
 // the model is asked to sum up its beginning, up to and with the message Until.
-// Appended with the summary follows, unless that fails.
+// Appended with the summary follows, or Unsummarised, unless the turn ends there.
 type Summarising struct{ Until string }
+
+// Unsummarised says that a summary failed and the turn goes on without. First
+// comes one with a Reason, in a sentence: the model gets the history as it is.
+// Where that does not fit, another one follows, with Until: in this turn, the
+// model does not get the messages up to and with that one. They stay in the
+// history, and the next turn tries again to have them summed up.
+type Unsummarised struct{ Until, Reason string }
 
 // TurnDone ends a turn that did not fail. The history holds all of it.
 type TurnDone struct {
@@ -157,4 +164,5 @@ func (CallDone) event()     {}
 func (StepLimit) event()    {}
 func (Repeating) event()    {}
 func (Summarising) event()  {}
+func (Unsummarised) event() {}
 func (TurnDone) event()     {}

@@ -67,7 +67,8 @@ func withoutSummaries(chain []store.Message) []store.Message {
 }
 
 // summarise has the model sum up the oldest turns and appends that to the
-// history. It reports whether there was anything to sum up. room is how many
+// history. It reports whether there was anything to sum up; an error that is a
+// summaryError says that the model could not. room is how many
 // tokens a request may take, 0 if that is not known.
 func (t *turn) summarise(ref store.ModelRef, room int64) (bool, error) {
 	previous, from := summarised(t.chain)
@@ -82,8 +83,11 @@ func (t *turn) summarise(ref store.ModelRef, room int64) (bool, error) {
 	}
 	text, usage, err := t.digest(ref, previous.Text, old, room)
 	t.spend(ref, usage)
-	if err != nil {
+	switch {
+	case errors.Is(err, errStopped):
 		return false, err
+	case err != nil:
+		return false, summaryError{err}
 	}
 	m := store.Message{
 		ID: store.NewID(), ConversationID: t.conv.ID, ParentID: t.head(), Role: store.RoleSummary,
@@ -165,10 +169,7 @@ func (t *turn) digest(ref store.ModelRef, summary string, old []store.Message, r
 			return next, usage, nil
 		}
 	}
-	if long == nil {
-		long = errors.New("chat: the context is too small for a summary")
-	}
-	return "", usage, tooLong(0, t.Limits(ref).Context, long)
+	return "", usage, &model.Error{Kind: model.ErrorContext, Err: long, Message: "Even a small piece of it is too long for the model."}
 }
 
 // ask makes one call of the model for a summary.
@@ -190,49 +191,36 @@ func (t *turn) ask(ref store.ModelRef, summary, piece string, limit int) (string
 	if limits.Context > 0 {
 		output = min(output, max(limits.Context/4, 1))
 	}
-	a := &answer{}
-	err := t.listen(a, model.Request{
+	req := model.Request{
 		Model: ref, System: summarySystem, MaxOutput: output,
 		Messages: []store.Message{{
 			ID: store.NewID(), ConversationID: t.conv.ID, Role: store.RoleUser, Status: store.StatusComplete,
 			Parts: store.Parts{store.Text{Text: said.String()}}, CreatedAt: t.Now(),
 		}},
 		Tools: tools.NewTable(nil, t.candidate().Model.Dialect()), Conversation: t.conv.ID, Metadata: t.conv.Metadata,
-	})
-	usage := a.parts.Usage()
-	if err != nil {
-		return "", usage, err
+	}
+	var usage store.Usage
+	a := &answer{}
+	for attempt := 1; ; attempt++ {
+		err := t.listen(req, a, a.add, nil, nil)
+		usage = usage.Add(a.parts.Usage())
+		if err == nil {
+			break
+		}
+		again, stopped := t.pause(attempt, err)
+		switch {
+		case stopped != nil:
+			return "", usage, stopped
+		case !again:
+			return "", usage, err
+		}
+		a = &answer{}
 	}
 	text := strings.TrimSpace(strings.ToValidUTF8(a.parts.Parts(ref).Text(), "\uFFFD"))
 	if text == "" || a.done.Reason == model.StopRefusal || a.done.Reason == model.StopFilter {
-		return "", usage, &model.Error{Kind: model.ErrorProtocol, Message: "This conversation is too long for the model, and the model did not sum up its older part. Try again, or choose a model with a larger context."}
+		return "", usage, &model.Error{Kind: model.ErrorProtocol, Message: "The model did not write a summary."}
 	}
 	return cut(text, maxSummary), usage, nil
-}
-
-// listen reads an answer that nobody is shown.
-func (t *turn) listen(a *answer, req model.Request) error {
-	pieces, stop := t.stream(req)
-	defer func() { stop(a.done != nil) }()
-	for a.done == nil {
-		select {
-		case <-t.ctx.Done():
-			return errStopped
-		case p, ok := <-pieces:
-			switch {
-			case t.ctx.Err() != nil:
-				return errStopped
-			case !ok:
-				return &model.Error{Kind: model.ErrorTransport, Message: "The answer broke off before its end. Try again.", Err: model.ErrCut}
-			case p.err != nil:
-				return p.err
-			}
-			if err := a.add(p.delta); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // record writes messages as lines of JSON that can be told in a few pieces of

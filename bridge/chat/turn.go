@@ -48,6 +48,9 @@ type turn struct {
 	converter *tools.Converter
 	shapes    map[string]shaped // tool messages as the model gets them, by id
 	squeezed  int               // how far results are cut shorter than usual, to fit at all
+
+	failedSummary store.ModelRef // the model that could not sum up in this turn
+	leftOut       *store.Message // stands for what is left out therefore; not in the history
 }
 
 // run makes the steps. Whatever ends it, it answers the open calls.

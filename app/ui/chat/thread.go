@@ -297,6 +297,15 @@ func (t *thread) take(event chat.Event) {
 		t.put(&entry{id: t.fresh("fellback"), kind: kindNotice, text: fellBack(ev)})
 	case chat.Summarising:
 		t.put(&entry{id: summarising, kind: kindNotice, text: "The conversation is getting too long for the model. Its beginning is being summarised…"})
+	case chat.Unsummarised:
+		text := "There is no summary: " + ev.Reason + " The turn goes on without."
+		if ev.Until != "" {
+			text = "The model does not get the oldest messages in this turn, since the conversation is too long for it. Nothing is deleted, and the next turn tries again to have them summarised."
+		}
+		if e := t.byID[summarising]; e != nil {
+			t.drop(e)
+		}
+		t.put(&entry{id: t.fresh("unsummarised"), kind: kindNotice, text: text})
 	case chat.StepLimit:
 		t.put(&entry{id: t.fresh("limit"), kind: kindLimit, pause: chat.Pause{Steps: ev.Steps}})
 	case chat.Repeating:

@@ -85,4 +85,18 @@ func TestThreadWithSummary(t *testing.T) {
 	equal("while it is made", live, kindUser, kindAnswer, kindNotice)
 	live.take(chat.Appended{Message: summary})
 	equal("when it is made", live, kindUser, kindAnswer, kindSummary)
+	live = newThread(begin)
+	live.take(chat.Summarising{Until: "b"})
+	live.take(chat.Unsummarised{Reason: "No key."})
+	equal("when it failed", live, kindUser, kindAnswer, kindNotice)
+	if got := live.entries[2].text; !strings.Contains(got, "No key. The turn goes on") {
+		t.Errorf("it shows %q", got)
+	}
+	live.take(chat.Unsummarised{Until: "b"})
+	equal("when that is too long", live, kindUser, kindAnswer, kindNotice, kindNotice)
+	if got := live.entries[3].text; !strings.Contains(got, "does not get the oldest messages") {
+		t.Errorf("it shows %q", got)
+	}
+	live.over()
+	equal("afterwards", live, kindUser, kindAnswer, kindNotice, kindNotice)
 }
