@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -45,7 +46,7 @@ func newWorld() *world {
 		keys: map[string]store.Caller{}, see: map[string][]string{}, changed: make(chan struct{}),
 		tools: map[string][]tools.Tool{}, watches: map[string][]func(){},
 	}
-	for id, groups := range map[string][]string{"files": {"office"}, "notes": {"office", "science"}, "lab": {"science"}} {
+	for id, groups := range map[string][]string{"files": {"office"}, "notes": {"office", "science"}, "lab": {"science", "closed"}} {
 		w.servers = append(w.servers, gateway.Server{
 			ID: id, Name: id, Groups: groups, Instructions: "use " + id, Ready: true,
 			Resources: true, Subscribe: true, Prompts: true, Completion: true, Forwards: true,
@@ -321,5 +322,29 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		case <-deadline:
 			t.Fatal("never happened: ", what)
 		}
+	}
+}
+
+// forwarded answers with the headers that would be passed on.
+func forwarded(ctx context.Context, _ store.Caller, _ tools.Ref, _ json.RawMessage, _ func(tools.Progress)) gateway.Answer {
+	var out []string
+	for k, v := range tools.ExchangeFrom(ctx).Headers {
+		out = append(out, k+"="+v)
+	}
+	slices.Sort(out)
+	return wire(map[string]any{"content": []any{map[string]any{"type": "text", "text": strings.Join(out, ";")}}})
+}
+
+func callOf(server string) *mcp.CallToolParams {
+	return &mcp.CallToolParams{Name: server + "__echo"}
+}
+
+// onlyOffice fails when a call reaches a server that the key office cannot see.
+func onlyOffice(f *testing.F) func(context.Context, store.Caller, tools.Ref, json.RawMessage, func(tools.Progress)) gateway.Answer {
+	return func(_ context.Context, c store.Caller, ref tools.Ref, _ json.RawMessage, _ func(tools.Progress)) gateway.Answer {
+		if c.KeyName != "office" || ref.Server != "files" && ref.Server != "notes" {
+			f.Errorf("%s of %s ran for %s", ref.Tool, ref.Server, c.KeyName)
+		}
+		return wire(map[string]any{"content": []any{}})
 	}
 }
