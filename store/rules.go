@@ -27,6 +27,9 @@ type Rules struct {
 	FixedParams map[string]map[string]json.RawMessage `json:"fixed_params,omitempty"`
 	// Groups are the access groups that the server belongs to.
 	Groups []string `json:"access_groups,omitempty"`
+	// ExtraHeaders name the headers of a client of the gateway that are passed on
+	// to the server, which is reached over HTTP.
+	ExtraHeaders []string `json:"extra_headers,omitempty"`
 	// Trusted says that the server's results are not taken for the words of a
 	// stranger, and that what it claims of its tools may allow calls.
 	Trusted bool `json:"trusted,omitempty"`
@@ -73,7 +76,7 @@ const (
 // Zero reports whether no rule is set.
 func (r Rules) Zero() bool {
 	return len(r.AllowedTools) == 0 && len(r.DisallowedTools) == 0 && len(r.AllowedParams) == 0 && len(r.FixedParams) == 0 &&
-		len(r.Groups) == 0 && !r.Trusted && r.Approvals == (Approvals{}) && r.CallsPerMinute == 0 && r.CallsPerDay == 0
+		len(r.Groups) == 0 && len(r.ExtraHeaders) == 0 && !r.Trusted && r.Approvals == (Approvals{}) && r.CallsPerMinute == 0 && r.CallsPerDay == 0
 }
 
 // IsZero is Zero, for package json.
@@ -84,6 +87,7 @@ func (r Rules) Clone() Rules {
 	r.AllowedTools = slices.Clone(r.AllowedTools)
 	r.DisallowedTools = slices.Clone(r.DisallowedTools)
 	r.Groups = slices.Clone(r.Groups)
+	r.ExtraHeaders = slices.Clone(r.ExtraHeaders)
 	if r.AllowedParams != nil {
 		params := maps.Clone(r.AllowedParams)
 		for tool, names := range params {
@@ -131,6 +135,14 @@ func (r Rules) Validate() error {
 	for _, g := range r.Groups {
 		if strings.ContainsAny(g, ",/?#%") {
 			return bad("the group %q contains one of , / ? # %%, which cannot stand in an address", g)
+		}
+	}
+	for _, h := range r.ExtraHeaders {
+		if err := name("the header", h); err != nil {
+			return err
+		}
+		if !headerName.MatchString(h) {
+			return bad("%.50q in the rules is no name for a header", h)
 		}
 	}
 	for tool, params := range r.AllowedParams {
@@ -186,7 +198,7 @@ func (r Rules) canonical() (json.RawMessage, error) {
 		return nil, nil
 	}
 	c := r.Clone()
-	for _, list := range []*[]string{&c.AllowedTools, &c.DisallowedTools, &c.Groups} {
+	for _, list := range []*[]string{&c.AllowedTools, &c.DisallowedTools, &c.Groups, &c.ExtraHeaders} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}

@@ -20,6 +20,8 @@ type Settings struct {
 	SearchShare float64 `json:"search_share,omitempty"`
 	// Presets are system prompts that a person keeps by name.
 	Presets []PromptPreset `json:"presets,omitempty"`
+	// Gateway is the endpoint for other apps.
+	Gateway GatewaySettings `json:"gateway,omitzero"`
 	// Window is what the window remembers of itself.
 	Window WindowSettings `json:"window,omitzero"`
 }

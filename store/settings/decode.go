@@ -52,6 +52,11 @@ func decodeSettings(d *document) (s store.Settings, problems []string, err error
 		}
 		fields.Field(i).Set(fresh.Elem())
 	}
+	if err := s.Gateway.Validate(); err != nil {
+		// It listens to nobody rather than to more than a person meant.
+		s.Gateway = store.GatewaySettings{Port: max(0, min(s.Gateway.Port, 65535))}
+		problems = append(problems, fmt.Sprintf("settings.json: the gateway is switched off, because of what its settings say: %v. Mend it there.", err))
+	}
 	if s.StepLimit < 0 {
 		s.StepLimit = 0
 		problems = append(problems, `settings.json: "step_limit" is less than 0, and the default holds; set it anew in the settings.`)
@@ -131,6 +136,7 @@ func cloneSettings(s store.Settings) store.Settings {
 		}
 		out.Providers = append(out.Providers, p)
 	}
+	out.Gateway = s.Gateway.Clone()
 	out.Folders = append([]string(nil), s.Folders...)
 	out.Switches = s.Switches.Clone()
 	if len(out.Switches.Servers) == 0 {

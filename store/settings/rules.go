@@ -10,6 +10,7 @@ import (
 // setRules writes a server's rules into its entry.
 func (e *entry) setRules(r store.Rules) {
 	e.AllowedTools, e.DisallowedTools, e.AllowedParams, e.AccessGroups = r.AllowedTools, r.DisallowedTools, r.AllowedParams, r.Groups
+	e.ExtraHeaders = r.ExtraHeaders
 	e.Own.FixedParams, e.Own.Trusted, e.Own.Approvals = r.FixedParams, r.Trusted, r.Approvals
 	e.Own.CallsPerMinute, e.Own.CallsPerDay = r.CallsPerMinute, r.CallsPerDay
 }
@@ -18,7 +19,7 @@ func (e *entry) setRules(r store.Rules) {
 // LiteLLM has for them.
 func (r *reader) sharedRules(rules *store.Rules) {
 	rules.AllowedTools, rules.DisallowedTools = r.texts("allowed_tools"), r.texts("disallowed_tools")
-	rules.Groups = r.texts("access_groups")
+	rules.Groups, rules.ExtraHeaders = r.texts("access_groups"), r.texts("extra_headers")
 	v := r.get("allowed_params")
 	if v == nil {
 		return

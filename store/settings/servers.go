@@ -34,6 +34,7 @@ type entry struct {
 	DisallowedTools []string            `json:"disallowed_tools,omitempty"`
 	AllowedParams   map[string][]string `json:"allowed_params,omitempty"`
 	AccessGroups    []string            `json:"access_groups,omitempty"`
+	ExtraHeaders    []string            `json:"extra_headers,omitempty"`
 	Own             own                 `json:"drawbridge,omitzero"`
 }
 

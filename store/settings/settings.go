@@ -283,6 +283,9 @@ func checkSettings(s store.Settings) error {
 		}
 		seen[p.ID] = true
 	}
+	if err := s.Gateway.Validate(); err != nil {
+		return err
+	}
 	if s.StepLimit < 0 {
 		return fmt.Errorf("the step limit is less than 0 (%w)", store.ErrInvalid)
 	}
