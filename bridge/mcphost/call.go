@@ -47,8 +47,11 @@ func (m *Manager) Call(ctx context.Context, ref tools.Ref, args json.RawMessage,
 		before = tool.Hash
 		result, err := k.call(ctx, m.o, ref.Tool, args, progress)
 		back()
-		if errors.Is(err, errUnsent) && try < 2 {
-			continue // the link is dead; live waits for the next one
+		if errors.Is(err, errUnsent) {
+			if try+1 < callTries {
+				continue // the link is dead; live waits for the next one
+			}
+			return tools.Result{}, sentence(fmt.Sprintf("The server %q did not take the call: its connection was lost each of the %d times that it was tried.", k.name, callTries), err)
 		}
 		if err == nil {
 			result = m.checkOutput(tool, result)
@@ -57,6 +60,9 @@ func (m *Manager) Call(ctx context.Context, ref tools.Ref, args json.RawMessage,
 		return result, err
 	}
 }
+
+// callTries is how often a call is tried that the server certainly did not take.
+const callTries = 3
 
 // offered returns the hash of a tool of a server that does not run yet, or that
 // the call gets a connection of its own to; empty for all others.
@@ -140,6 +146,12 @@ func (k *link) failed(cause error, o Options, err error, answer *capture, x *too
 	}
 	if long := (*tooLongError)(nil); errors.As(err, &long) {
 		return tools.Result{}, sentence(fmt.Sprintf("The server %q answered with %s. Ask for less at a time.", k.name, long), err)
+	}
+	if many := (tooManyError{}); errors.As(err, &many) || errors.As(answer.readError(), &many) {
+		return tools.Result{}, sentence(fmt.Sprintf("The server %q answered with %s. Ask for less at a time.", k.name, many), err)
+	}
+	if bad := (*unreadableError)(nil); errors.As(err, &bad) {
+		return tools.Result{}, sentence(fmt.Sprintf("The server %q gave %s. Whether it did something is not known.", k.name, cut(bad.Error(), 500)), err)
 	}
 	if in := (*inputError)(nil); errors.As(err, &in) {
 		return tools.ErrorResult(k.redactor.Text(fmt.Sprintf("The server %q did not finish the call: %s.", k.name, in))), nil

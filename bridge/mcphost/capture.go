@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ type capture struct {
 	err    *jsonrpc.Error // the answer was this instead
 	body   *capturedBody  // of an answer over HTTP
 	status int            // of that answer; 0 without one
+	asked  jsonrpc.ID     // the id of the request over HTTP
 	unsent bool           // the server certainly did not take the request
 	forget func()
 }
@@ -69,13 +71,24 @@ func (c *capture) set(raw json.RawMessage, err *jsonrpc.Error) {
 	c.raw, c.err = raw, err
 }
 
+// asks notes the id of the request over HTTP. What resumes a stream later has
+// none and asks for the same.
+func (c *capture) asks(request func() (io.ReadCloser, error)) {
+	id := idOf(request)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if id.IsValid() {
+		c.asked = id
+	}
+}
+
 // answered notes the response over HTTP, and returns the capture's reader of
 // its body.
 func (c *capture) answered(resp *http.Response) *capturedBody {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.status = resp.StatusCode
-	c.body = &capturedBody{from: resp.Body, sse: mediaType(resp) == "text/event-stream"}
+	c.body = &capturedBody{from: resp.Body, sse: mediaType(resp) == "text/event-stream", asked: c.asked}
 	return c.body
 }
 
@@ -115,6 +128,20 @@ func (c *capture) httpStatus() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.status
+}
+
+// readError returns what ended the reading of an answer over HTTP; nil if
+// nothing did.
+func (c *capture) readError() error {
+	c.mu.Lock()
+	body := c.body
+	c.mu.Unlock()
+	if body == nil {
+		return nil
+	}
+	body.mu.Lock()
+	defer body.mu.Unlock()
+	return body.err
 }
 
 // release ends the wait for an answer.

@@ -61,6 +61,10 @@ func hashOf(b []byte) string {
 // the error says why the tool cannot be used.
 func newTool(server string, raw json.RawMessage) (t tools.Tool, notes []string, err error) {
 	if len(raw) > definitionMax {
+		var w struct{ Name string }
+		if json.Unmarshal(raw, &w) == nil {
+			t.Tool = w.Name // to say which one it is
+		}
 		return t, nil, fmt.Errorf("its definition of %d KiB is longer than the %d that are taken", len(raw)>>10, definitionMax>>10)
 	}
 	definition, err := canonical(raw)

@@ -167,6 +167,8 @@ func fixture(mode string) {
 	time.AfterFunc(2*time.Minute, func() { os.Exit(99) }) // whatever happens to the tests
 	mode, argument, _ := strings.Cut(mode, ":")
 	switch mode {
+	case hostileMode:
+		hostileFixture(argument)
 	case "echo":
 		serveStdio(obedient())
 	case "banner":

@@ -193,6 +193,9 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer late.Stop()
 	}
 	body := req.GetBody
+	if answer != nil && body != nil {
+		answer.asks(body)
+	}
 	req = req.Clone(ctx)
 	for name, value := range h.headers {
 		if !reserved[http.CanonicalHeaderKey(name)] {
@@ -217,8 +220,11 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 		h.buffer(resp, errorBodyMax, nil)
 	case kind == "application/json":
 		h.buffer(resp, messageMax, body)
-	case kind == "text/event-stream" && h.tap != nil:
-		resp.Body = tapEvents(resp.Body, h.tap)
+	case kind == "text/event-stream":
+		resp.Body = &countedEvents{ReadCloser: resp.Body}
+		if h.tap != nil {
+			resp.Body = tapEvents(resp.Body, h.tap)
+		}
 	}
 	if answer != nil {
 		resp.Body = answer.answered(resp)
@@ -247,11 +253,13 @@ func (h *httpLink) tapRequest(body func() (io.ReadCloser, error)) {
 func (h *httpLink) buffer(resp *http.Response, limit int64, request func() (io.ReadCloser, error)) {
 	b, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	resp.Body.Close()
-	if int64(len(b)) > limit {
+	switch long := int64(len(b)) > limit; {
+	case long && request == nil:
 		b = b[:limit]
-		if request != nil {
-			b = tooLongAnswer(request)
-		}
+	case long:
+		b = refusedAnswer(request, &tooLongError{size: limit + 1})
+	case tooMany(b):
+		b = refusedAnswer(request, tooManyError{})
 	}
 	h.tap.see(false, b)
 	var rest io.Reader = bytes.NewReader(b)
@@ -265,23 +273,45 @@ type failingReader struct{ err error }
 
 func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
 
-func tooLongAnswer(request func() (io.ReadCloser, error)) []byte {
-	body, err := request()
+// refusedAnswer is what takes the place of an answer that is not taken.
+func refusedAnswer(request func() (io.ReadCloser, error), why error) []byte {
+	if request == nil {
+		return nil
+	}
+	id := idOf(request)
+	if !id.IsValid() {
+		return nil
+	}
+	raw, err := json.Marshal(id.Raw())
 	if err != nil {
 		return nil
+	}
+	text, err := json.Marshal(why.Error())
+	if err != nil {
+		return nil
+	}
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%s}}`, raw, jsonrpc.CodeInternalError, text)
+}
+
+// idOf reads the id of a request from its body; it is not valid where there is
+// none.
+func idOf(request func() (io.ReadCloser, error)) jsonrpc.ID {
+	body, err := request()
+	if err != nil {
+		return jsonrpc.ID{}
 	}
 	defer body.Close()
 	var m struct {
-		ID json.RawMessage `json:"id"`
+		ID any `json:"id"`
 	}
-	if json.NewDecoder(body).Decode(&m) != nil || len(m.ID) == 0 {
-		return nil
+	if json.NewDecoder(body).Decode(&m) != nil {
+		return jsonrpc.ID{}
 	}
-	text, err := json.Marshal((&tooLongError{size: messageMax + 1}).Error())
+	id, err := jsonrpc.MakeID(m.ID)
 	if err != nil {
-		return nil
+		return jsonrpc.ID{}
 	}
-	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%s}}`, m.ID, jsonrpc.CodeInternalError, text)
+	return id
 }
 
 // endingBody calls done when the body is closed.
@@ -324,6 +354,9 @@ type capturedBody struct {
 	mu   sync.Mutex // protects what follows
 	data []byte
 	full bool
+	err  error // of reading
+	// asked is the id of the request; an answer to another is none.
+	asked jsonrpc.ID
 }
 
 func (b *capturedBody) Read(p []byte) (int, error) {
@@ -336,6 +369,9 @@ func (b *capturedBody) Read(p []byte) (int, error) {
 	if !b.full {
 		b.data = append(b.data, p[:n]...)
 	}
+	if err != nil {
+		b.err = err
+	}
 	return n, err
 }
 
@@ -347,20 +383,20 @@ func (b *capturedBody) answer() (json.RawMessage, *jsonrpc.Error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.sse {
-		raw, refusal, _ := response(b.data)
+		raw, refusal, _ := response(b.data, b.asked)
 		return raw, refusal
 	}
 	events := eventReader{data: b.data}
 	for data, ok := events.next(); ok; data, ok = events.next() {
-		if raw, refusal, ok := response(data); ok {
+		if raw, refusal, ok := response(data, b.asked); ok {
 			return raw, refusal
 		}
 	}
 	return nil, nil
 }
 
-// response reads a message if it is a response.
-func response(data []byte) (json.RawMessage, *jsonrpc.Error, bool) {
+// response reads a message if it is the response to that request.
+func response(data []byte, asked jsonrpc.ID) (json.RawMessage, *jsonrpc.Error, bool) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, nil, false
 	}
@@ -369,7 +405,7 @@ func response(data []byte) (json.RawMessage, *jsonrpc.Error, bool) {
 		return nil, nil, false
 	}
 	r, ok := msg.(*jsonrpc.Response)
-	if !ok {
+	if !ok || r.ID != asked {
 		return nil, nil, false
 	}
 	var refusal *jsonrpc.Error

@@ -53,6 +53,10 @@ func (a *httpAsking) take(data []byte) {
 		a.k.notice(m.Method, m.Params)
 		return
 	}
+	if len(m.Params) > requestMax {
+		a.k.log.add(tooLongRequest(m.Method))
+		return
+	}
 	id := string(m.ID)
 	ctx, cancel := context.WithCancel(a.k.http.life)
 	a.mu.Lock()

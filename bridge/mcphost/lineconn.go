@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -24,6 +25,10 @@ const messageMax = 16 << 20
 // answer; what comes beyond is dropped, so that a server that asks without
 // reading costs nothing.
 const incomingMax = 64
+
+// requestMax is the size of the parameters of such a request in bytes. Several
+// wait at once, and what a server may ask is short.
+const requestMax = 1 << 20
 
 // peerEvents is what a connection reports beside the messages that the SDK
 // gets. The calls must not block.
@@ -52,6 +57,8 @@ type lineConn struct {
 	once    sync.Once
 	pending atomic.Int32 // requests of the server that are not answered
 	queue   []jsonrpc.Message
+	// ended says that the server ended the streams, and not we.
+	ended atomic.Bool
 	// initialized says that the older era's first request was sent.
 	initialized atomic.Bool
 
@@ -121,6 +128,9 @@ func (c *lineConn) Write(ctx context.Context, msg jsonrpc.Message) error {
 		if refused := (*notTakenError)(nil); waiting != nil && errors.As(err, &refused) {
 			waiting.notTaken()
 		}
+		if errors.Is(err, syscall.EPIPE) {
+			c.ended.Store(true)
+		}
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -151,7 +161,7 @@ func (c *lineConn) Read(context.Context) (jsonrpc.Message, error) {
 		}
 		line, err := c.line()
 		if tooLong := (*tooLongError)(nil); errors.As(err, &tooLong) {
-			c.skipped(tooLong)
+			c.skipped(tooLong.head, tooLong.tail, tooLong)
 			continue
 		}
 		if err != nil {
@@ -161,15 +171,19 @@ func (c *lineConn) Read(context.Context) (jsonrpc.Message, error) {
 			default:
 			}
 			if errors.Is(err, io.EOF) || isClosed(err) {
+				c.ended.Store(true)
 				return nil, io.EOF
 			}
 			return nil, err
 		}
 		line = bytes.TrimSpace(line)
-		if len(line) == 0 {
-			continue
+		switch {
+		case len(line) == 0:
+		case tooMany(line):
+			c.skipped(line, line, tooManyError{})
+		default:
+			c.take(line)
 		}
-		c.take(line)
 	}
 }
 
@@ -195,6 +209,11 @@ func (c *lineConn) takeOne(raw []byte) {
 	msg, err := decodeMessage(raw)
 	if err != nil {
 		c.events.stray(raw)
+		// Some servers log JSON, with ids in it, to their output.
+		id, ok := answeredID(raw, raw)
+		if ok && bytes.Contains(raw[:min(len(raw), endsOfLine)], []byte(`"jsonrpc"`)) {
+			c.refuse(id, &unreadableError{err})
+		}
 		return
 	}
 	c.events.tap.see(false, raw)
@@ -265,6 +284,10 @@ func (c *lineConn) captured(msg *jsonrpc.Response) {
 // of them is never kept.
 func (c *lineConn) request(msg *jsonrpc.Request) bool {
 	if msg.IsCall() {
+		if len(msg.Params) > requestMax {
+			c.events.note(tooLongRequest(msg.Method))
+			return false
+		}
 		if c.pending.Add(1) > incomingMax {
 			c.pending.Add(-1)
 			c.events.note("the server asks more than it reads; a request of its own (" + cut(msg.Method, 100) + ") is dropped")
@@ -284,6 +307,11 @@ func (c *lineConn) request(msg *jsonrpc.Request) bool {
 		c.events.notice(msg.Method, msg.Params)
 	}
 	return false
+}
+
+// tooLongRequest is the note about a request of the server that is not taken.
+func tooLongRequest(method string) string {
+	return fmt.Sprintf("a request of its own (%s) is longer than %d MiB and is dropped", cut(method, 100), requestMax>>20)
 }
 
 // tooLongError is a line beyond messageMax that was read over.
@@ -324,9 +352,12 @@ func (c *lineConn) line() ([]byte, error) {
 	}
 }
 
+// endsOfLine is how much of both ends of a skipped line is looked at, in bytes.
+const endsOfLine = 4 << 10
+
 // skip reads over the rest of a line, and keeps both its ends, where its id is.
 func (c *lineConn) skip(long, chunk []byte, err error) error {
-	const ends = 4 << 10
+	const ends = endsOfLine
 	skipped := &tooLongError{head: bytes.Clone(long[:ends]), size: int64(len(long) + len(chunk))}
 	tail := append(bytes.Clone(long[len(long)-ends:]), chunk...)
 	for errors.Is(err, bufio.ErrBufferFull) {
@@ -345,18 +376,27 @@ func (c *lineConn) skip(long, chunk []byte, err error) error {
 }
 
 // skipped fails the call that a skipped message answered, if its id can be
-// found. Otherwise the call runs into its time limit.
-func (c *lineConn) skipped(e *tooLongError) {
-	c.events.note("skipped " + e.Error())
-	id, ok := answeredID(e.head, e.tail)
-	if !ok {
-		return
+// found at either end of it. Otherwise the call runs into its time limit.
+func (c *lineConn) skipped(head, tail []byte, why error) {
+	c.events.note("skipped " + why.Error())
+	if id, ok := answeredID(head, tail); ok {
+		c.refuse(id, why)
 	}
+}
+
+// refuse fails the request of that id, whose answer is not taken.
+func (c *lineConn) refuse(id jsonrpc.ID, why error) {
 	c.mu.Lock()
 	delete(c.captures, id)
 	c.mu.Unlock()
-	c.queue = append(c.queue, &jsonrpc.Response{ID: id, Error: e})
+	c.queue = append(c.queue, &jsonrpc.Response{ID: id, Error: why})
 }
+
+// unreadableError is an answer that is no message.
+type unreadableError struct{ err error }
+
+func (e *unreadableError) Error() string { return "an answer that cannot be read: " + e.err.Error() }
+func (e *unreadableError) Unwrap() error { return e.err }
 
 // The expressions are large and rarely needed, so they are made at their first
 // use and not at each start of the program.
@@ -372,6 +412,7 @@ func expression(text string) func() *regexp.Regexp {
 // answeredID finds the id of a response in the two ends of its text. Servers
 // write it before the result, or as their last member.
 func answeredID(head, tail []byte) (jsonrpc.ID, bool) {
+	head, tail = head[:min(len(head), endsOfLine)], tail[max(0, len(tail)-endsOfLine):]
 	found := idAtHead().FindSubmatch(head)
 	if found == nil {
 		if bytes.Contains(head, []byte(`"method"`)) {

@@ -17,6 +17,7 @@ const (
 	toolsMax   = 10_000
 	pagesMax   = 1_000
 	listingMax = 64 << 20 // bytes of all pages
+	cursorMax  = 64 << 10 // bytes of the mark of a page
 )
 
 // catalogue is what a server listed. It does not change.
@@ -98,7 +99,8 @@ func (k *link) addTool(c *catalogue, raw json.RawMessage) {
 
 // page asks for one page and returns the definitions as they were sent.
 func (k *link) page(ctx context.Context, cursor string) (list []json.RawMessage, next string, ttl time.Duration, err error) {
-	answer := &capture{keep: true}
+	// Over HTTP the SDK has to know the tools, to repeat arguments in headers.
+	answer := &capture{keep: k.http != nil}
 	defer answer.release()
 	_, err = k.session.ListTools(withCapture(ctx, answer), &mcp.ListToolsParams{Cursor: cursor})
 	if err != nil {
@@ -118,6 +120,9 @@ func (k *link) page(ctx context.Context, cursor string) (list []json.RawMessage,
 	if v, ok := m["nextCursor"]; ok && string(v) != "null" {
 		if err := json.Unmarshal(v, &next); err != nil {
 			return nil, "", 0, errors.New("the server's list of tools continues with something that is no text")
+		}
+		if len(next) > cursorMax {
+			return nil, "", 0, fmt.Errorf("the server's list of tools continues with a mark of %d KiB, longer than the %d that are taken", len(next)>>10, cursorMax>>10)
 		}
 	}
 	return list, next, ttlOf(m), nil

@@ -26,7 +26,12 @@ func TestMain(m *testing.M) {
 		fixture(mode)
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := writePeak(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // patience bounds every wait of these tests.

@@ -6,13 +6,17 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
+// logMessageMax is how much of one log message is kept, in bytes: the log holds
+// no more.
+const logMessageMax = logRing
+
 // notice takes a notification of the server that is neither progress nor
 // cancellation. It does not block. What is not known is ignored.
 func (k *link) notice(method string, params json.RawMessage) {
 	switch method {
 	case "notifications/message":
 		level, text := logMessage(params)
-		k.log.put(LogMessage, level, k.redactor.Text(text))
+		k.log.put(LogMessage, level, cut(k.redactor.Text(text), logMessageMax))
 		k.said(params)
 	case "notifications/tools/list_changed":
 		k.changed()

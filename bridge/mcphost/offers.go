@@ -227,6 +227,8 @@ func (k *link) pages(ctx context.Context, o Options, list, member string, add fu
 			return 0, fmt.Errorf("the server %q continues %s with something that is no text", k.name, what)
 		}
 		switch {
+		case len(next) > cursorMax:
+			return 0, fmt.Errorf("the server %q continues %s with a mark of %d KiB, longer than the %d that are taken", k.name, what, len(next)>>10, cursorMax>>10)
 		case next == "":
 			return ttl, nil
 		case cursors[next]:

@@ -144,7 +144,7 @@ func (p *process) ending() string {
 	case <-p.exited:
 		return p.how
 	default:
-		return "is still there"
+		return "closed its output without ending"
 	}
 }
 

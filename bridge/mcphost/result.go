@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
@@ -40,7 +41,11 @@ type wireResource struct {
 // becomes a sentence that says so; it does not void the rest.
 func newResult(raw json.RawMessage, r *tools.Redactor) (tools.Result, error) {
 	var w wireResult
-	if err := json.Unmarshal(raw, &w); err != nil {
+	err := json.Unmarshal(raw, &w)
+	if err == nil && string(raw) == "null" {
+		err = errors.New("it is null")
+	}
+	if err != nil {
 		return tools.Result{}, fmt.Errorf("its result is not what the protocol asks for: %w", err)
 	}
 	out := tools.Result{IsError: w.IsError}

@@ -225,7 +225,7 @@ func (k *link) startError(ctx context.Context, err error, o Options) error {
 	if why := k.inside.Load(); why != nil {
 		return sentence(k.redactor.Text(upper((*why).Error())), *why)
 	}
-	if k.process != nil && !errors.Is(cause, errNoAnswer) && k.process.endsWithin(drainAfter) {
+	if k.process != nil && !errors.Is(cause, errNoAnswer) && (k.lines == nil || k.lines.ended.Load()) && k.process.endsWithin(drainAfter) {
 		k.end() // so that its last lines are in the log
 		return sentence(fmt.Sprintf("It %s before it was ready. Its log says more.", k.process.ending()), err)
 	}
@@ -251,11 +251,18 @@ func upper(s string) string {
 	return s
 }
 
+// instructionsMax is the size of a server's instructions in bytes.
+const instructionsMax = 256 << 10
+
 // fill completes the status of a server that is ready.
 func (k *link) fill(took time.Duration) func(*Status) {
 	hello := k.session.InitializeResult()
 	var instructions *tools.Instructions
-	if text := k.redactor.Text(hello.Instructions); text != "" {
+	switch text := k.redactor.Text(hello.Instructions); {
+	case text == "":
+	case len(text) > instructionsMax:
+		k.log.add(fmt.Sprintf("its instructions of %d KiB are longer than the %d that are taken, and are left out", len(text)>>10, instructionsMax>>10))
+	default:
 		instructions = &tools.Instructions{Server: k.id, Text: visible(text), Hash: hashOf([]byte(text))}
 	}
 	return func(s *Status) {
