@@ -106,6 +106,13 @@ func (b *Busy) Start(text string, cancel func()) {
 	b.Box.Show()
 }
 
+// Say changes the words, while it is shown.
+func (b *Busy) Say(text string) {
+	if b.Box.Visible() {
+		b.text.SetText(text)
+	}
+}
+
 // Stop hides it.
 func (b *Busy) Stop() {
 	b.spin.Stop()

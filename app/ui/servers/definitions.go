@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -22,9 +23,10 @@ import (
 // definition is what a model would get of a tool, or of the server itself.
 type definition struct {
 	name string
-	head string // one line about it
-	text string // what a person reads first
-	json string // the whole, as the server sent it
+	head string      // a line or two about it
+	tool *tools.Tool // nil for the instructions
+	text string      // what a person reads first
+	json string      // the whole, as the server sent it
 }
 
 // definitionsOf lists what a server says to models.
@@ -42,9 +44,15 @@ func definitionsOf(v bridge.ServerView) []definition {
 	}
 	table := tools.NewTable(v.Tools, tools.OpenAI)
 	for _, t := range v.Tools {
-		d := definition{name: t.Tool, text: t.Description, json: pretty(t.Definition)}
+		d := definition{name: t.Tool, text: t.Description, json: pretty(t.Definition), tool: &t}
 		if name, ok := table.Name(t.Ref); ok {
 			d.head = "Offered to models as " + name
+		}
+		if t.Title != "" && t.Title != t.Tool {
+			d.head = "“" + t.Title + "”. " + d.head
+		}
+		if words := claimWords(t.Claims); words != "" {
+			d.head = strings.TrimSpace(d.head + ".\n" + words)
 		}
 		out = append(out, d)
 	}
@@ -67,9 +75,14 @@ func (p *Page) definitions(v bridge.ServerView) {
 	head := form.Muted("")
 	text := form.NewCode(nil, 84)
 	chosen := 0
+	runs := func(t *tools.Tool) bool {
+		return t != nil && slices.ContainsFunc(v.Passed, func(o tools.Tool) bool { return o.Ref == t.Ref && o.Hash == t.Hash })
+	}
+	var run *form.Action
 	choose := func(i int) {
 		chosen = i
-		head.SetText(form.Visible(all[i].head, false))
+		enable(run, runs(all[i].tool))
+		head.SetText(form.Visible(all[i].head, true))
 		text.SetLines(form.Lines(all[i].text))
 		code.SetLines(form.Lines(all[i].json))
 	}
@@ -94,11 +107,17 @@ func (p *Page) definitions(v bridge.ServerView) {
 	sheet.SetSize(980, 680)
 	sheet.SetFill(fmt.Sprintf("%s: %s", form.Visible(v.Server.Name, false), count(len(v.Tools), "tool")), split)
 	done := form.NewAction("Close", widget.HighImportance, sheet.Close)
+	run = form.Button("Run it…", func() {
+		if t := all[chosen].tool; t != nil {
+			p.runTool(*t)
+		}
+	})
+	run.Disable()
 	sheet.SetButtons(form.Button("Copy definition", func() {
 		if chosen < len(all) {
 			p.o.Clipboard.SetContent(all[chosen].json)
 		}
-	}), done)
+	}), run, done)
 	sheet.SetFocus(done)
 	sheet.Show()
 	if len(all) > 0 {

@@ -79,6 +79,13 @@ func TestGallerySheets(t *testing.T) {
 			uitest.Tap(t, w, "Messages")
 			uitest.Find(t, w, func(*widget.List) bool { return true }).Select(0)
 		},
+		"run": func(w fyne.Window, e *uitest.Engine) {
+			e.Gives = allParts(t)
+			uitest.Tap(t, w, "Definitions files")
+			uitest.Tap(t, w, "Run it…")
+			uitest.Fill(t, w, "path (required)", "/home/you/notes/todo.txt")
+			uitest.Tap(t, w, "Run")
+		},
 		"edit-more": func(w fyne.Window, _ *uitest.Engine) {
 			uitest.Tap(t, w, "Edit git")
 			uitest.Tap(t, w, "More")

@@ -23,8 +23,10 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
 	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -50,6 +52,7 @@ type Engine interface {
 	StartServer(id string) error
 	StopServer(id string) error
 	RestartServer(id string) error
+	CallTool(ctx context.Context, inv tools.Invocation, ask chat.Ask, progress func(tools.Progress)) tools.Result
 	ServerLogLines(id string) []mcphost.LogLine
 	WatchServerLog(ctx context.Context, id string) iter.Seq[struct{}]
 	ClearServerLog(id string)

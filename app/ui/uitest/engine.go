@@ -21,6 +21,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/policy"
@@ -44,6 +45,9 @@ type Engine struct {
 	mu    sync.Mutex // protects all fields
 	Views []bridge.ServerView
 	Logs  map[string][]mcphost.LogLine
+	// Gives is what CallTool returns, and Asks why it asks before; empty asks not.
+	Gives tools.Result
+	Asks  string
 	// Sent is what ServerMessages returns, and Recording whether more is kept.
 	Sent      []mcphost.Message
 	Recording bool
@@ -367,6 +371,22 @@ func (e *Engine) Prompts(context.Context, string) ([]mcphost.Prompt, error) { re
 // GetPrompt returns Filled.
 func (e *Engine) GetPrompt(_ context.Context, server, name string, arguments map[string]string) ([]mcphost.PromptMessage, error) {
 	return e.Filled, e.did("fill in %s of %s with %v", name, server, arguments)
+}
+
+// CallTool asks if Asks is set, tells a half, and returns Gives.
+func (e *Engine) CallTool(ctx context.Context, inv tools.Invocation, ask chat.Ask, progress func(tools.Progress)) tools.Result {
+	if err := e.did("call %s as %s: %s", inv.Ref, inv.Client, inv.Arguments); err != nil {
+		return tools.ErrorResult(err.Error())
+	}
+	if e.Asks != "" {
+		if a, err := ask(ctx, tools.Verdict{Decision: tools.Ask, Reason: e.Asks}); err != nil || a != tools.AnswerOnce {
+			return tools.ErrorResult("The person denied this call.")
+		}
+	}
+	if progress != nil {
+		progress(tools.Progress{Done: 1, Total: 2, Message: "half"})
+	}
+	return e.Gives
 }
 
 // ServerLogLines returns from Logs.
