@@ -20,6 +20,9 @@ import (
 // The test binary runs itself again as a server; the mode says how it behaves.
 const modeVariable = "MCPHOST_TEST_MODE"
 
+// sandboxesVariable says where the hosts of tests keep the homes of sandboxes.
+const sandboxesVariable = "MCPHOST_TEST_SANDBOXES"
+
 func TestMain(m *testing.M) {
 	RunShim()
 	if mode := os.Getenv(modeVariable); mode != "" {

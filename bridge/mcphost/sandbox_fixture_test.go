@@ -15,7 +15,19 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"golang.org/x/sys/unix"
+
+	"github.com/drawbridge-app/drawbridge/bridge/mcphost/internal/sandbox"
 )
+
+// foundOf is what a program of the tests has been told to use.
+func foundOf(method string) *sandbox.Found {
+	finder := sandbox.Finder{Own: loading(os.Environ())}
+	found := finder.Landlock()
+	if method == string(sandbox.Bubblewrap) {
+		found = finder.Bubblewrap(context.Background())
+	}
+	return &found
+}
 
 // prisoner returns a server that tries what it is told to, and says how it went.
 func prisoner() *mcp.Server {

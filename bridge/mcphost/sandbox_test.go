@@ -376,6 +376,16 @@ func TestSandboxTree(t *testing.T) {
 	})
 }
 
+// TestSandboxKilledHost: nor does anything stay when the program is killed.
+func TestSandboxKilledHost(t *testing.T) {
+	t.Parallel()
+	eachMethod(t, func(t *testing.T, found sandbox.Found) {
+		for kind, n := range trees {
+			killHost(t, "boxed-host:"+string(found.Method)+":", kind, n)
+		}
+	})
+}
+
 func TestSandboxedStubbornServerStops(t *testing.T) {
 	t.Parallel()
 	eachMethod(t, func(t *testing.T, found sandbox.Found) {

@@ -124,7 +124,9 @@ func TestSoakStopEndsTree(t *testing.T) {
 
 // kill9 starts a program with a server, kills it, and demands that nothing of
 // the server is left.
-func kill9(t *testing.T, kind string, n int) {
+func kill9(t *testing.T, kind string, n int) { killHost(t, "host:", kind, n) }
+
+func killHost(t *testing.T, mode, kind string, n int) {
 	t.Helper()
 	dir := t.TempDir()
 	exe, err := os.Executable()
@@ -133,7 +135,7 @@ func kill9(t *testing.T, kind string, n int) {
 	}
 	var said bytes.Buffer
 	host := exec.Command(exe)
-	host.Env = append(os.Environ(), modeVariable+"=host:"+kind+":"+dir)
+	host.Env = append(os.Environ(), modeVariable+"="+mode+kind+":"+dir, sandboxesVariable+"="+t.TempDir())
 	host.Stderr = &said
 	if err := host.Start(); err != nil {
 		t.Fatal(err)

@@ -45,10 +45,15 @@ func treeFixture(mode, argument string) bool {
 			}
 		}
 		announce(dir)
+	case "npx-host":
+		hostNpx(argument)
 	case "prisoner":
 		serveStdio(prisoner())
 	case "host": // a program with a server, to be killed
-		runHost(argument)
+		runHost(argument, "")
+	case "boxed-host": // likewise, with a server in a sandbox
+		method, argument, _ := strings.Cut(argument, ":")
+		runHost(argument, method)
 	default:
 		return false
 	}
@@ -94,18 +99,27 @@ func announce(dir string) {
 }
 
 // runHost runs one server until it is killed. The argument is the server's mode
-// and its folder, where the server's id is noted too.
-func runHost(argument string) {
+// and its folder, where the server's id is noted too; with a method, the server
+// is in a sandbox of that kind.
+func runHost(argument, method string) {
 	_, dir, _ := strings.Cut(argument, ":")
 	exe, err := os.Executable()
 	if err != nil {
 		os.Exit(94)
 	}
-	m := New(Options{Gate: open, Secrets: keychain{}, Environ: func() []string { return []string{"HOME=" + dir, "PATH=/usr/bin:/bin"} }})
-	m.Apply([]store.ServerConfig{{
+	m := New(Options{
+		Gate: open, Secrets: keychain{}, SandboxDir: os.Getenv(sandboxesVariable),
+		Environ: func() []string { return []string{"HOME=" + os.Getenv(sandboxesVariable), "PATH=/usr/bin:/bin"} },
+	})
+	c := store.ServerConfig{
 		ID: "s", Name: "s", Transport: store.TransportStdio, Command: exe,
 		Env: map[string]store.Value{modeVariable: store.Value(argument)},
-	}})
+	}
+	if method != "" {
+		m.boxes.found = foundOf(method)
+		c.Sandbox = &store.Sandbox{Write: []string{dir}}
+	}
+	m.Apply([]store.ServerConfig{c})
 	for statuses := range m.Watch(m.life) {
 		if s := statuses[0]; s.State == Ready {
 			os.WriteFile(filepath.Join(dir, "server"), fmt.Append(nil, s.PID), 0o600)
