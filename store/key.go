@@ -55,6 +55,12 @@ type Key struct {
 	RevokedAt time.Time `json:"revoked_at,omitzero"` // zero if it holds
 }
 
+// HashedKey is a key with the hash of its value (HashKey), by which it is found.
+type HashedKey struct {
+	Key
+	Hash [sha256.Size]byte
+}
+
 // Team holds keys together under common limits.
 type Team struct {
 	ID           string `json:"id"`

@@ -356,6 +356,13 @@ type Pin struct {
 	Definition json.RawMessage
 }
 
+// Flow is a person's permission, for one conversation, that a tool is called
+// after content of another server, the source.
+type Flow struct {
+	Server, Tool string
+	Source       string
+}
+
 // ToolAnswer is a standing answer of a person for a tool.
 type ToolAnswer struct {
 	Server, Tool string

@@ -3,6 +3,8 @@ package policy
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -24,14 +26,14 @@ type asking struct {
 // ask refuses what would have to be asked.
 func (e *Engine) Permit(ctx context.Context, inv tools.Invocation, look Look, ask Ask) tools.Verdict {
 	for {
-		v := e.lookAndDecide(ctx, inv, look)
+		v, limits := e.lookAndDecide(ctx, inv, look)
 		if v.Decision != tools.Ask {
-			return v
+			return e.count(ctx, inv, v.Verdict, limits)
 		}
 		if ask == nil {
 			return deny(store.ErrDenied, "The tool %s needs the person's permission, and nobody is there to ask.", inv.Ref)
 		}
-		s := subject{inv.Conversation, inv.Ref}
+		s := subject{originOf(inv), inv.Ref}
 		e.mu.Lock()
 		open, busy := e.asking[s]
 		if !busy {
@@ -50,22 +52,33 @@ func (e *Engine) Permit(ctx context.Context, inv tools.Invocation, look Look, as
 	}
 }
 
-func (e *Engine) lookAndDecide(ctx context.Context, inv tools.Invocation, look Look) tools.Verdict {
+// lookAndDecide also returns the limits that the call would count on.
+func (e *Engine) lookAndDecide(ctx context.Context, inv tools.Invocation, look Look) (decision, []limit) {
 	conv, tool, err := look(ctx)
 	if err != nil {
-		return unread(inv.Ref, err)
+		return decision{Verdict: unread(inv.Ref, err)}, nil
 	}
-	return e.Decide(ctx, inv, conv, tool)
+	return e.decide(ctx, inv, conv, tool)
 }
 
-func (e *Engine) ask(ctx context.Context, inv tools.Invocation, v tools.Verdict, look Look, ask Ask, s subject, open *asking) tools.Verdict {
+// count counts a call that may run, unless a limit was used up meanwhile.
+func (e *Engine) count(ctx context.Context, inv tools.Invocation, v tools.Verdict, limits []limit) tools.Verdict {
+	if v.Decision == tools.Allow {
+		if over, ok := e.counters.take(ctx, inv.Ref, limits, true); !ok {
+			return over
+		}
+	}
+	return v
+}
+
+func (e *Engine) ask(ctx context.Context, inv tools.Invocation, v decision, look Look, ask Ask, s subject, open *asking) tools.Verdict {
 	defer func() {
 		e.mu.Lock()
 		delete(e.asking, s)
 		e.mu.Unlock()
 		close(open.done)
 	}()
-	a, err := ask(ctx, v)
+	a, err := ask(ctx, v.Verdict)
 	if ctx.Err() != nil {
 		return stopped(inv.Ref)
 	}
@@ -77,7 +90,7 @@ func (e *Engine) ask(ctx context.Context, inv tools.Invocation, v tools.Verdict,
 			Err:      fmt.Errorf("%w: %w", store.ErrDenied, err),
 		}
 	}
-	if err := e.Record(ctx, inv, a); err != nil {
+	if err := e.record(ctx, inv, a, v.sources); err != nil {
 		e.log.Error("an answer could not be kept", "tool", inv.Ref.String(), "error", err)
 		return tools.Verdict{
 			Decision: tools.Deny,
@@ -86,11 +99,12 @@ func (e *Engine) ask(ctx context.Context, inv tools.Invocation, v tools.Verdict,
 		}
 	}
 	switch a {
-	case tools.AnswerOnce, tools.AnswerConversation, tools.AnswerAlways:
-		if now := e.lookAndDecide(ctx, inv, look); now.Decision == tools.Deny {
-			return now
+	case tools.AnswerOnce, tools.AnswerConversation, tools.AnswerAlways, tools.AnswerAfter:
+		now, limits := e.lookAndDecide(ctx, inv, look)
+		if now.Decision == tools.Deny {
+			return now.Verdict
 		}
-		return tools.Verdict{Decision: tools.Allow, Reason: "The person allowed this call."}
+		return e.count(ctx, inv, tools.Verdict{Decision: tools.Allow, Reason: "The person allowed this call."}, limits)
 	case tools.AnswerNever:
 		return deny(store.ErrDenied, "The person does not allow the tool %s at all.", inv.Ref)
 	}
@@ -99,6 +113,32 @@ func (e *Engine) ask(ctx context.Context, inv tools.Invocation, v tools.Verdict,
 
 func stopped(ref tools.Ref) tools.Verdict {
 	return deny(store.ErrDenied, "The call of %s was stopped before the person answered.", ref)
+}
+
+// record keeps an answer to a question that was also about content of servers
+// (ids): whoever allows the tool here, or always, allows it after that content,
+// too.
+func (e *Engine) record(ctx context.Context, inv tools.Invocation, a tools.Answer, sources []string) error {
+	switch a {
+	case tools.AnswerAfter:
+		if len(sources) == 0 || originOf(inv) == (origin{}) {
+			return fmt.Errorf("there is no content that this answer could be about (%w)", store.ErrInvalid)
+		}
+		if err := e.Record(ctx, inv, tools.AnswerConversation); err != nil {
+			return err
+		}
+	default:
+		if err := e.Record(ctx, inv, a); err != nil {
+			return err
+		}
+	}
+	switch a {
+	case tools.AnswerAfter, tools.AnswerConversation, tools.AnswerAlways:
+		if len(sources) > 0 {
+			return e.allowAfter(ctx, originOf(inv), inv.Ref, sources)
+		}
+	}
+	return nil
 }
 
 // Record keeps what a person answered: AnswerConversation for the invocation's
@@ -111,10 +151,10 @@ func (e *Engine) Record(ctx context.Context, inv tools.Invocation, a tools.Answe
 	case tools.AnswerOnce, tools.AnswerDeny:
 		return nil
 	case tools.AnswerConversation:
-		if inv.Conversation == "" {
+		if originOf(inv) == (origin{}) {
 			return fmt.Errorf("an answer for this conversation needs a conversation (%w)", store.ErrInvalid)
 		}
-		return e.setInConversation(ctx, subject{inv.Conversation, inv.Ref}, a)
+		return e.setInConversation(ctx, subject{originOf(inv), inv.Ref}, a)
 	case tools.AnswerAlways, tools.AnswerNever:
 		return e.setStanding(ctx, inv.Ref, a)
 	}
@@ -122,7 +162,7 @@ func (e *Engine) Record(ctx context.Context, inv tools.Invocation, a tools.Answe
 }
 
 // Standing returns the answer that holds for the tool everywhere: AnswerAlways,
-// AnswerNever, or "" for none.
+// AnswerNever, AnswerAsk, or "" for none.
 func (e *Engine) Standing(ctx context.Context, ref tools.Ref) (tools.Answer, error) {
 	e.mu.RLock()
 	standing := e.standing
@@ -164,11 +204,11 @@ func (e *Engine) loadStanding(ctx context.Context) error {
 }
 
 // SetStanding replaces the answer that holds for the tool everywhere:
-// AnswerAlways, AnswerNever, or "" to be asked again. Anything else is an error
+// AnswerAlways, AnswerNever, AnswerAsk, or "" for what the rules say. Anything else is an error
 // that wraps store.ErrInvalid.
 func (e *Engine) SetStanding(ctx context.Context, ref tools.Ref, a tools.Answer) error {
 	switch a {
-	case tools.AnswerAlways, tools.AnswerNever, "":
+	case tools.AnswerAlways, tools.AnswerNever, tools.AnswerAsk, "":
 		return e.setStanding(ctx, ref, a)
 	}
 	return fmt.Errorf("%q is no answer that holds everywhere (%w)", a, store.ErrInvalid)
@@ -200,12 +240,12 @@ func (e *Engine) inConversation(ctx context.Context, s subject) (tools.Answer, e
 	e.mu.RLock()
 	a, ok := e.answers[s]
 	e.mu.RUnlock()
-	if ok {
-		return a, nil
+	if ok || s.origin.client != "" {
+		return a, nil // the session of a client is in no ledger
 	}
 	e.change.Lock()
 	defer e.change.Unlock()
-	text, err := e.ledger.ToolAnswer(ctx, s.conversation, s.ref.Server, s.ref.Tool)
+	text, err := e.ledger.ToolAnswer(ctx, s.origin.conversation, s.ref.Server, s.ref.Tool)
 	if err != nil {
 		return "", fmt.Errorf("the answers for the tool %s could not be read: %w", s.ref, err)
 	}
@@ -216,7 +256,11 @@ func (e *Engine) inConversation(ctx context.Context, s subject) (tools.Answer, e
 func (e *Engine) setInConversation(ctx context.Context, s subject, a tools.Answer) error {
 	e.change.Lock()
 	defer e.change.Unlock()
-	if err := e.ledger.SetToolAnswer(ctx, s.conversation, s.ref.Server, s.ref.Tool, string(a)); err != nil {
+	if s.origin.client != "" {
+		e.remember(s, a)
+		return nil
+	}
+	if err := e.ledger.SetToolAnswer(ctx, s.origin.conversation, s.ref.Server, s.ref.Tool, string(a)); err != nil {
 		e.mu.Lock()
 		delete(e.answers, s)
 		e.mu.Unlock()
@@ -233,4 +277,26 @@ func (e *Engine) remember(s subject, a tools.Answer) {
 		clear(e.answers)
 	}
 	e.answers[s] = a
+}
+
+// void removes the answers that allow these tools. change is held.
+func (e *Engine) void(ctx context.Context, server string, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	err := e.ledger.VoidToolAnswers(ctx, server, names)
+	void := func(ref tools.Ref) bool { return ref.Server == server && slices.Contains(names, ref.Tool) }
+	e.mu.Lock()
+	e.standing = nil // read again
+	maps.DeleteFunc(e.answers, func(s subject, _ tools.Answer) bool { return void(s.ref) })
+	e.mu.Unlock()
+	e.flows.Lock()
+	for _, s := range e.stands {
+		maps.DeleteFunc(s.allowed, func(f flow, _ bool) bool { return void(f.ref) })
+	}
+	e.flows.Unlock()
+	if err != nil {
+		return fmt.Errorf("what you answered about the tools of %q before could not be removed, so their new definitions stay held: %w", server, err)
+	}
+	return nil
 }

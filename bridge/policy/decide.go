@@ -2,7 +2,9 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -17,33 +19,54 @@ type Ask func(ctx context.Context, v tools.Verdict) (tools.Answer, error)
 type Look func(ctx context.Context) (*store.Conversation, *tools.Tool, error)
 
 // Offer returns those of the listed tools that this conversation may offer to a
-// model, in their order: switched on, seen by a person, and not refused for
-// good. It judges each tool itself; that a Review was made before is not
+// model, in their order and without the parameters that rules hide: switched on,
+// allowed by the server's rules, seen by a person, and not refused for good. While the bridge is
+// raised there is none. It judges each tool itself; that a Review was made before is not
 // assumed. An error is the ledger's, and then nothing is offered.
 func (e *Engine) Offer(ctx context.Context, conv store.Conversation, listed []tools.Tool) ([]tools.Tool, error) {
+	return e.offer(ctx, listed, func(_ *ruled, t *tools.Tool) bool { return conv.Switches.On(t.Server, t.Tool) })
+}
+
+func (e *Engine) offer(ctx context.Context, listed []tools.Tool, wanted func(*ruled, *tools.Tool) bool) ([]tools.Tool, error) {
+	if up, err := e.isRaised(ctx); err != nil || up {
+		return nil, err
+	}
 	var out []tools.Tool
 	var pins pinned
+	var rules *ruled
+	var usable bool
 	server, known := "", false
 	for i := range listed {
 		t := &listed[i]
-		if !conv.Switches.On(t.Server, t.Tool) {
-			continue
-		}
 		if !known || server != t.Server {
 			var err error
 			if pins, err = e.pinsOf(ctx, t.Server); err != nil {
 				return nil, err
 			}
+			rules, usable = e.rulesOf(t.Server)
+			if usable && rules != nil {
+				switch err := e.RulesApproved(ctx, t.Server); {
+				case errors.Is(err, store.ErrHeld):
+					usable = false
+				case err != nil:
+					return nil, err
+				}
+			}
 			server, known = t.Server, true
 		}
-		if !pins.matches(t) {
+		if !usable || !wanted(rules, t) || !rules.lists(t.Tool) || !pins.matches(t) {
 			continue
 		}
 		a, err := e.Standing(ctx, t.Ref)
 		if err != nil {
 			return nil, err
 		}
-		if a != tools.AnswerNever {
+		if a == tools.AnswerNever || rules.claimed(t) == store.ApproveNever {
+			continue
+		}
+		if rules.of(t.Tool) != nil {
+			out = append(out, rules.narrow(*t))
+		} else {
 			out = append(out, *t)
 		}
 	}
@@ -81,8 +104,67 @@ func (e *Engine) OfferInstructions(ctx context.Context, conv store.Conversation,
 // read. When the ledger cannot be read the call is refused.
 //
 // A call that a person typed (tools.ClientCommand) is its own approval. Nobody
-// calls a definition that is held, nor a tool that was refused for good.
+// calls a definition that is held, nor a tool that was refused for good, nor past
+// a rule of the server, nor while the bridge is raised.
+//
+// An answer that allows the tool, and a rule that does, are void after content
+// of another server that nobody vouches for, unless the tool is declared to read
+// only, and nothing outside of its server: then the verdict is to ask, and names
+// the servers in After.
+//
+// Decide counts no call; Permit does.
 func (e *Engine) Decide(ctx context.Context, inv tools.Invocation, conv *store.Conversation, tool *tools.Tool) tools.Verdict {
+	v, _ := e.decide(ctx, inv, conv, tool)
+	return v.Verdict
+}
+
+// decide also returns the limits that the call counts on if it is allowed.
+func (e *Engine) decide(ctx context.Context, inv tools.Invocation, conv *store.Conversation, tool *tools.Tool) (decision, []limit) {
+	switch up, err := e.isRaised(ctx); {
+	case err != nil:
+		return decision{Verdict: unread(inv.Ref, err)}, nil
+	case up:
+		return decision{Verdict: raisedVerdict()}, nil
+	}
+	rules, known := e.rulesOf(inv.Ref.Server)
+	if v := e.refuse(ctx, inv, conv, tool, rules, known); v.Decision == tools.Deny {
+		return decision{Verdict: v}, nil
+	}
+	limits := limitsOf(rules, inv.Caller)
+	if over, ok := e.counters.take(ctx, inv.Ref, limits, false); !ok {
+		return decision{Verdict: over}, nil
+	}
+	if inv.Client == tools.ClientCommand {
+		return decision{Verdict: tools.Verdict{Decision: tools.Allow, Reason: "A person typed this call."}}, limits
+	}
+	v := e.answered(ctx, inv, tool, rules)
+	if v.Decision == tools.Deny {
+		return decision{Verdict: v}, nil
+	}
+	sources, err := e.before(ctx, originOf(inv), tool)
+	if err != nil {
+		return decision{Verdict: unread(inv.Ref, err)}, nil
+	}
+	if len(sources) > 0 {
+		var names []string
+		for _, id := range sources {
+			names = append(names, e.title(id))
+		}
+		v = tools.Verdict{Decision: tools.Ask, After: names, Reason: fmt.Sprintf(
+			"The tool %s wants to run after content from %s, which may have led to this call. Look at its arguments.", inv.Ref, strings.Join(names, ", "))}
+	}
+	return decision{v, sources}, limits
+}
+
+// decision is a verdict with the ids of the servers in its After.
+type decision struct {
+	tools.Verdict
+	sources []string
+}
+
+// refuse returns a verdict that denies what may not be called by anybody, or not
+// by this client. A verdict that is none denies nothing.
+func (e *Engine) refuse(ctx context.Context, inv tools.Invocation, conv *store.Conversation, tool *tools.Tool, rules *ruled, configured bool) tools.Verdict {
 	if tool == nil {
 		return deny(store.ErrNotFound, "There is no tool %s now. Its server may be stopped, or the name may be wrong.", inv.Ref)
 	}
@@ -91,6 +173,10 @@ func (e *Engine) Decide(ctx context.Context, inv tools.Invocation, conv *store.C
 	}
 	switch inv.Client {
 	case tools.ClientCommand:
+	case tools.ClientGateway, tools.ClientModels:
+		if inv.Caller == nil || rules == nil || e.expired(*inv.Caller) || !inv.Caller.MayCall(rules.cfg, inv.Ref.Tool) {
+			return deny(store.ErrDenied, "The tool %s is not one that this key may call.", inv.Ref)
+		}
 	case tools.ClientChat:
 		if conv == nil {
 			return deny(store.ErrInvalid, "The call of %s belongs to no conversation, so nobody can allow it.", inv.Ref)
@@ -101,15 +187,23 @@ func (e *Engine) Decide(ctx context.Context, inv tools.Invocation, conv *store.C
 	if inv.Conversation != "" && (conv == nil || conv.ID != inv.Conversation) || inv.Conversation == "" && conv != nil && conv.ID != "" {
 		return deny(store.ErrInvalid, "The call of %s and its conversation do not belong together.", inv.Ref)
 	}
+	if !configured {
+		return deny(store.ErrNotFound, "The server of the tool %s is not configured any more.", inv.Ref)
+	}
+	if err := e.RulesApproved(ctx, inv.Ref.Server); err != nil {
+		if errors.Is(err, store.ErrHeld) {
+			return deny(store.ErrHeld, "The server of the tool %s is held until the person has looked at its rules.", inv.Ref)
+		}
+		return unread(inv.Ref, err)
+	}
+	if !rules.lists(inv.Ref.Tool) {
+		return deny(store.ErrDenied, "The tool %s is not allowed by the rules of its server.", inv.Ref)
+	}
 	if conv != nil && !conv.Switches.On(inv.Ref.Server, inv.Ref.Tool) {
 		return deny(store.ErrDenied, "The tool %s is switched off in this conversation.", inv.Ref)
 	}
-	standing, err := e.Standing(ctx, inv.Ref)
-	if err != nil {
-		return unread(inv.Ref, err)
-	}
-	if standing == tools.AnswerNever {
-		return deny(store.ErrDenied, "The person does not allow the tool %s at all.", inv.Ref)
+	if _, v := e.Arguments(inv.Ref, inv.Arguments); v.Decision != tools.Allow {
+		return v
 	}
 	pins, err := e.pinsOf(ctx, inv.Ref.Server)
 	if err != nil {
@@ -121,13 +215,32 @@ func (e *Engine) Decide(ctx context.Context, inv tools.Invocation, conv *store.C
 		}
 		return deny(store.ErrHeld, "The tool %s is new; it is held until the person has seen its definition.", inv.Ref)
 	}
-	if inv.Client == tools.ClientCommand {
-		return tools.Verdict{Decision: tools.Allow, Reason: "A person typed this call."}
+	standing, err := e.Standing(ctx, inv.Ref)
+	if err != nil {
+		return unread(inv.Ref, err)
+	}
+	if standing == tools.AnswerNever {
+		return deny(store.ErrDenied, "The person does not allow the tool %s at all.", inv.Ref)
+	}
+	if rules.claimed(tool) == store.ApproveNever {
+		return deny(store.ErrDenied, "The rules of its server never allow the tool %s.", inv.Ref)
+	}
+	return tools.Verdict{Decision: tools.Allow}
+}
+
+// answered says what answers and approvals say of a call that is not refused.
+func (e *Engine) answered(ctx context.Context, inv tools.Invocation, tool *tools.Tool, rules *ruled) tools.Verdict {
+	standing, err := e.Standing(ctx, inv.Ref)
+	if err != nil {
+		return unread(inv.Ref, err)
 	}
 	if standing == tools.AnswerAlways {
 		return tools.Verdict{Decision: tools.Allow, Reason: "The person always allows this tool."}
 	}
-	here, err := e.inConversation(ctx, subject{conv.ID, inv.Ref})
+	if standing == "" && rules.claimed(tool) == store.ApproveAlways {
+		return tools.Verdict{Decision: tools.Allow, Reason: "The rules of its server allow this tool."}
+	}
+	here, err := e.inConversation(ctx, subject{originOf(inv), inv.Ref})
 	if err != nil {
 		return unread(inv.Ref, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 
@@ -23,6 +24,9 @@ type ledger struct {
 	approved map[[2]string]bool
 	pins     map[string]map[string]store.Pin
 	answers  map[[3]string]string
+	flows    map[string][]store.Flow
+	usage    map[[2]string]int64
+	raised   bool
 	reads    int
 	// failRead and failWrite make every call fail; writesAnyway makes a write
 	// that fails take effect all the same.
@@ -32,6 +36,7 @@ type ledger struct {
 func newLedger() *ledger {
 	return &ledger{
 		approved: map[[2]string]bool{}, pins: map[string]map[string]store.Pin{}, answers: map[[3]string]string{},
+		flows: map[string][]store.Flow{}, usage: map[[2]string]int64{},
 	}
 }
 
@@ -131,6 +136,65 @@ func (l *ledger) SetToolAnswer(_ context.Context, conversation, server, tool, an
 		}
 		l.answers[k] = answer
 	})
+}
+
+func (l *ledger) VoidToolAnswers(_ context.Context, server string, names []string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.write(func() {
+		maps.DeleteFunc(l.answers, func(k [3]string, a string) bool {
+			return k[1] == server && slices.Contains(names, k[2]) && a != "never" && a != "ask"
+		})
+		for c, list := range l.flows {
+			l.flows[c] = slices.DeleteFunc(list, func(f store.Flow) bool { return f.Server == server && slices.Contains(names, f.Tool) })
+		}
+	})
+}
+
+func (l *ledger) Flows(_ context.Context, conversation string) ([]store.Flow, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.flows[conversation]), l.read()
+}
+
+func (l *ledger) AllowFlow(_ context.Context, conversation string, f store.Flow) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.write(func() { l.flows[conversation] = append(l.flows[conversation], f) })
+}
+
+func (l *ledger) Usage(_ context.Context, day string) (map[string]int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := map[string]int64{}
+	for k, n := range l.usage {
+		if k[0] == day {
+			out[k[1]] = n
+		}
+	}
+	return out, l.read()
+}
+
+func (l *ledger) AddUsage(_ context.Context, day string, counts map[string]int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.write(func() {
+		for counter, n := range counts {
+			l.usage[[2]string{day, counter}] += n
+		}
+	})
+}
+
+func (l *ledger) Raised(context.Context) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.raised, l.read()
+}
+
+func (l *ledger) SetRaised(_ context.Context, raised bool, _ string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.write(func() { l.raised = raised })
 }
 
 func (l *ledger) set(change func()) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -29,11 +30,29 @@ const managedKey = "\nmanaged"
 // this conversation, are marked. Where it cannot ask, only those go; the others
 // stay, so that the person can be asked here. A tool that may not be called at
 // all is in neither list.
-func (e *Engine) HandOver(ctx context.Context, conv store.Conversation, offered []tools.Tool, asks bool) (handed []model.ManagedTool, kept []tools.Tool) {
+//
+// What a provider cannot be made to keep stays here, too: a tool with a rule
+// about its parameters. Calls that a limit counts, and those that content of
+// another server could lead to, which beside names as far as the same request
+// hands them over, are asked about.
+func (e *Engine) HandOver(ctx context.Context, conv store.Conversation, offered []tools.Tool, asks bool, beside ...string) (handed []model.ManagedTool, kept []tools.Tool) {
 	for i := range offered {
 		t := &offered[i]
 		inv := tools.Invocation{Client: tools.ClientChat, Conversation: conv.ID, Ref: t.Ref}
-		switch e.Decide(ctx, inv, &conv, t).Decision {
+		verdict := e.Decide(ctx, inv, &conv, t).Decision
+		if verdict != tools.Deny && e.OnlyHere(t.Ref) != "" {
+			kept = append(kept, *t)
+			continue
+		}
+		if rules, _ := e.rulesOf(t.Server); verdict == tools.Allow && rules.limited() {
+			verdict = tools.Ask
+		}
+		if verdict == tools.Allow && !harmless(t) && slices.ContainsFunc(beside, func(id string) bool {
+			return id != t.Server && !e.trusts(id)
+		}) {
+			verdict = tools.Ask
+		}
+		switch verdict {
 		case tools.Allow:
 			handed = append(handed, model.ManagedTool{Tool: *t, Always: true})
 		case tools.Ask:

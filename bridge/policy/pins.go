@@ -179,7 +179,9 @@ func (r *Review) usable(serverID string, listed []tools.Tool, instr *tools.Instr
 // the definition changed again while the person read. Afterwards Review the
 // listing anew.
 //
-// What the person once answered about calls of the tool stays as it is.
+// Answers that allow calls of a tool were about the definition that was seen
+// before, so they are void once it is another: the next call asks. A "never"
+// stays, and so does what is remembered of a tool that is only new.
 func (e *Engine) ApproveDefinitions(ctx context.Context, serverID string, seen map[string]string) error {
 	e.change.Lock()
 	defer e.change.Unlock()
@@ -191,9 +193,13 @@ func (e *Engine) ApproveDefinitions(ctx context.Context, serverID string, seen m
 	held := e.held[serverID]
 	e.mu.RUnlock()
 	accepted := make(map[string]store.Pin, len(seen))
+	var changed []string
 	for _, h := range held {
 		if hash, ok := seen[h.Name]; ok && hash == h.NewHash {
 			accepted[h.Name] = store.Pin{Hash: h.NewHash, Definition: h.New}
+			if h.Name != instructionsKey && h.OldHash != "" {
+				changed = append(changed, h.Name)
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(seen)) {
@@ -207,6 +213,10 @@ func (e *Engine) ApproveDefinitions(ctx context.Context, serverID string, seen m
 	}
 	if len(accepted) == 0 {
 		return nil
+	}
+	// First the answers: a crash between the two leaves the definitions held.
+	if err := e.void(ctx, serverID, changed); err != nil {
+		return err
 	}
 	if _, err := e.pin(ctx, serverID, pins, accepted); err != nil {
 		return err

@@ -93,6 +93,7 @@ func (d *DB) ForgetServer(ctx context.Context, serverID string) error {
 			"DELETE FROM server_approvals WHERE server = ?",
 			"DELETE FROM pins WHERE server = ?",
 			"DELETE FROM tool_answers WHERE server = ?",
+			"DELETE FROM flows WHERE ?1 IN (server, source)",
 			"DELETE FROM server_facts WHERE server = ?",
 		} {
 			if _, err := tx.ExecContext(ctx, q, serverID); err != nil {

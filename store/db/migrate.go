@@ -116,6 +116,79 @@ CREATE TABLE server_facts (
 	at     INTEGER NOT NULL
 ) STRICT;
 `,
+	`
+CREATE TABLE flows (
+	conversation TEXT NOT NULL,
+	server       TEXT NOT NULL,
+	tool         TEXT NOT NULL,
+	source       TEXT NOT NULL,
+	at           INTEGER NOT NULL,
+	PRIMARY KEY (conversation, server, tool, source)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage (
+	day     TEXT NOT NULL,
+	counter TEXT NOT NULL,
+	n       INTEGER NOT NULL,
+	PRIMARY KEY (day, counter)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE raised (
+	one    INTEGER PRIMARY KEY CHECK (one = 1),
+	raised INTEGER NOT NULL,
+	by     TEXT NOT NULL,
+	at     INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE organisations (
+	id     TEXT PRIMARY KEY,
+	name   TEXT NOT NULL UNIQUE,
+	limits TEXT NOT NULL,
+	at     INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE teams (
+	id           TEXT PRIMARY KEY,
+	name         TEXT NOT NULL UNIQUE,
+	organisation TEXT NOT NULL,
+	limits       TEXT NOT NULL,
+	at           INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE keys (
+	id         TEXT PRIMARY KEY,
+	name       TEXT NOT NULL,
+	team       TEXT NOT NULL,
+	hash       BLOB NOT NULL UNIQUE,
+	limits     TEXT NOT NULL,
+	created_at INTEGER NOT NULL,
+	used_at    INTEGER NOT NULL,
+	revoked_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE audit (
+	id           INTEGER PRIMARY KEY,
+	at           INTEGER NOT NULL,
+	kind         TEXT NOT NULL,
+	client       TEXT NOT NULL,
+	key          TEXT NOT NULL,
+	session      TEXT NOT NULL,
+	conversation TEXT NOT NULL,
+	server       TEXT NOT NULL,
+	tool         TEXT NOT NULL,
+	decision     TEXT NOT NULL,
+	reason       TEXT NOT NULL,
+	shape        TEXT NOT NULL,
+	arguments    TEXT NOT NULL,
+	result_bytes INTEGER NOT NULL,
+	elapsed      INTEGER NOT NULL,
+	error        TEXT NOT NULL,
+	size         INTEGER NOT NULL
+) STRICT;
+CREATE INDEX audit_key ON audit (key) WHERE key <> '';
+CREATE INDEX audit_decision ON audit (decision) WHERE decision <> 'allow';
+CREATE INDEX audit_kind ON audit (kind) WHERE kind <> 'call';
+`,
 }
 
 // migrate brings the schema to the newest version, all of it or nothing.
