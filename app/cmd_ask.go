@@ -384,11 +384,28 @@ func (t *terminal) Approve(ctx context.Context, a chat.Approval) (tools.Answer, 
 		who = ", on the provider's own connection,"
 	}
 	fmt.Fprintf(t.session.Stderr, "\n%s wants to run%s with %s\n", a.Tool.Ref, who, visible(string(a.Call.Arguments)))
+	choices := "Allow it [o]nce, in this [c]onversation, [a]lways, or [d]eny? "
+	if len(a.After) > 0 {
+		from := visible(strings.Join(a.After, ", "))
+		fmt.Fprintf(t.session.Stderr, "Content from %s stands before this call and may have led to it.\n", from)
+		choices = fmt.Sprintf("Allow it [o]nce, [a]fter content from %s in this conversation, or [d]eny? ", from)
+	}
 	for {
-		fmt.Fprint(t.session.Stderr, "Allow it [o]nce, in this [c]onversation, [a]lways, or [d]eny? ")
+		fmt.Fprint(t.session.Stderr, choices)
 		line, err := t.line(ctx)
 		if err != nil {
 			return tools.AnswerDeny, err
+		}
+		if len(a.After) > 0 {
+			switch strings.ToLower(line) {
+			case "o", "once", "y", "yes":
+				return tools.AnswerOnce, nil
+			case "a", "after":
+				return tools.AnswerAfter, nil
+			case "d", "deny", "n", "no", "":
+				return tools.AnswerDeny, nil
+			}
+			continue
 		}
 		switch strings.ToLower(line) {
 		case "o", "once", "y", "yes":

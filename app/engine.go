@@ -75,6 +75,8 @@ func (e *engine) build(ctx context.Context) (*bridge.Bridge, error) {
 		Settings:    files,
 		Secrets:     secrets,
 		Cache:       history,
+		Audit:       history,
+		Keys:        history,
 		Problems:    history.Problems(),
 		Places:      places(),
 		Version:     version(),

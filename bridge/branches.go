@@ -29,6 +29,7 @@ func (b *Bridge) setHead(ctx context.Context, conversationID, messageID string, 
 	}
 	err = b.loop.Alone(conversationID, func() error {
 		head, err = b.o.History.SetHead(ctx, conversationID, messageID, leaf)
+		b.policy.LookAgain(conversationID)
 		return err
 	})
 	return head, err

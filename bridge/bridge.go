@@ -104,6 +104,11 @@ type Options struct {
 	// Cache keeps what servers were found to be; nil forgets it with each run.
 	// store/db implements it.
 	Cache mcphost.Cache
+	// Audit keeps what was decided and called; nil keeps nothing. store/db
+	// implements it.
+	Audit AuditLog
+	// Keys keeps the keys of other apps; nil has none. store/db implements it.
+	Keys KeyStore
 	// Places says where other apps keep their files; the zero value finds none.
 	Places setup.Places
 	// Idle has New start no server; StartServers does.
@@ -150,12 +155,21 @@ type Bridge struct {
 	adapters   map[string]adapter
 	table      *model.Table
 
+	audit         *auditor
+	keyring       *keyring
+	keysChanged   *signal
+	bridgeChanged *signal
+	serves        stoppable // what stops when the bridge is raised
+
 	titles titles
 	asking asking // who is asked what servers want to know
 
 	life    context.Context // ends with Close
 	stop    context.CancelFunc
 	running sync.WaitGroup // goroutines of the bridge itself
+
+	stopAudit context.CancelFunc
+	auditing  sync.WaitGroup // the one that writes the audit
 }
 
 // New starts the engine: it mends conversations that a crash cut off, and
@@ -193,8 +207,13 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 
 	life, stop := context.WithCancel(context.Background())
-	b := &Bridge{o: o, life: life, stop: stop, titles: newTitles(), adapters: map[string]adapter{}, table: table, switchboard: newSwitchboard(o.History), validator: tools.NewValidator()}
-	b.policy = policy.New(policy.Options{Ledger: o.Ledger, Logger: o.Logger})
+	auditLife, stopAudit := context.WithCancel(context.Background())
+	b := &Bridge{o: o, life: life, stop: stop, stopAudit: stopAudit, titles: newTitles(), adapters: map[string]adapter{}, table: table, switchboard: newSwitchboard(o.History), validator: tools.NewValidator()}
+	b.policy = policy.New(policy.Options{Ledger: o.Ledger, Logger: o.Logger, Content: b.contentOf, Now: o.Now})
+	b.keysChanged, b.bridgeChanged = newSignal(), newSignal()
+	b.keyring = &keyring{store: o.Keys, now: o.Now, used: map[string]time.Time{}}
+	b.audit = newAuditor(o.Audit, o.Settings.Settings, o.Logger, o.Now)
+	b.audit.secrets, b.audit.also = b.auditRedactor, b.keepCounts
 	bench := workbench.New(workbench.Options{
 		Folders: func() []string { return o.Settings.Settings().Folders },
 		Home:    o.Home,
@@ -236,6 +255,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		},
 	})
 	b.apply()
+	b.auditing.Go(func() { b.audit.run(auditLife) })
 	b.running.Go(func() { b.catalogue.follow(life, b.host) })
 	b.running.Go(func() {
 		for range o.Settings.Watch(life) {
@@ -251,12 +271,24 @@ func (b *Bridge) Close(ctx context.Context) error {
 	b.stop()
 	err := b.host.Close(ctx)
 	b.running.Wait()
-	return err
+	// Last, so that it has everything.
+	b.stopAudit()
+	b.auditing.Wait()
+	return errors.Join(err, b.policy.KeepCounts(ctx), b.keyring.keepUsed(ctx, true))
+}
+
+// keepCounts keeps what limits of a day count, and when keys were used.
+func (b *Bridge) keepCounts(ctx context.Context) {
+	if err := errors.Join(b.policy.KeepCounts(ctx), b.keyring.keepUsed(ctx, false)); err != nil {
+		b.o.Logger.Error("counts of calls could not be kept", "error", err)
+	}
 }
 
 // apply hands the configured servers to the host.
 func (b *Bridge) apply() {
-	b.host.Apply(b.configs())
+	configs := b.configs()
+	b.policy.Configure(configs) // before anything of them can run
+	b.host.Apply(configs)
 }
 
 // Problems returns sentences about files that could not be read and what

@@ -109,6 +109,16 @@ func (c *catalogue) take(ctx context.Context, statuses []mcphost.Status) {
 				v.State = mcphost.Failed
 				v.Error = "Its tools are not offered: " + err.Error()
 			}
+			if err := c.policy.RulesApproved(ctx, s.Server.ID); err != nil {
+				if ctx.Err() != nil {
+					return
+				}
+				v.State, v.Error = mcphost.Held, err.Error()
+				if !errors.Is(err, store.ErrHeld) {
+					v.State = mcphost.Failed
+				}
+				r.Passed, r.Instructions = nil, nil
+			}
 			v.Passed, v.Held, v.LeftOut, v.Instructions = r.Passed, r.Held, r.LeftOut, r.Instructions
 			for i := range s.Tools {
 				listed[s.Tools[i].Ref] = &s.Tools[i]
@@ -161,7 +171,7 @@ func (c *catalogue) upToDate(statuses []mcphost.Status) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return slices.EqualFunc(c.taken, statuses, func(a, b mcphost.Status) bool {
-		return a.Server.ID == b.Server.ID && a.Generation == b.Generation && a.State == b.State && sameList(a.Tools, b.Tools) && reflect.DeepEqual(a.SignIn, b.SignIn)
+		return a.Server.ID == b.Server.ID && a.Generation == b.Generation && a.State == b.State && a.Server.Hash() == b.Server.Hash() && sameList(a.Tools, b.Tools) && reflect.DeepEqual(a.SignIn, b.SignIn)
 	})
 }
 

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
@@ -35,22 +36,66 @@ func (g guard) Call(ctx context.Context, inv tools.Invocation, ask chat.Ask, pro
 		r.Started, r.Elapsed = started, g.b.o.Now().Sub(started)
 		return r
 	}
+	refuse := func(reason string, kind error) tools.Result {
+		g.b.denied(ctx, inv, reason)
+		r := fail(reason)
+		r.Denied = kind
+		return r
+	}
+	ctx, done, err := g.b.serving(ctx)
+	if err != nil {
+		ctx = context.Background() // to keep the refusal
+		return refuse(policy.RaisedReason, errors.Join(store.ErrDenied, store.ErrRaised))
+	}
+	defer done()
 	if tool := g.b.catalogue.lookup(inv.Ref); tool != nil {
+		// What a rule forbids is told as such, and not as a misfit.
+		arguments, verdict := g.b.policy.Arguments(inv.Ref, inv.Arguments)
+		if verdict.Decision != tools.Allow {
+			return refuse(verdict.Reason, verdict.Err)
+		}
+		inv.Arguments = arguments
 		if err := g.b.validator.Check(*tool, inv.Arguments); err != nil {
 			return fail(err.Error())
 		}
 	}
 	// The policy looks again after the person answered: a server may have
 	// changed its definitions while they read.
-	verdict := g.b.policy.Permit(ctx, inv, g.look(inv), policy.Ask(ask))
+	verdict := g.b.policy.Permit(ctx, inv, g.look(inv), g.asked(inv, ask))
 	if verdict.Decision != tools.Allow {
-		return fail(verdict.Reason)
+		return refuse(verdict.Reason, verdict.Err)
 	}
 	result, err := g.b.host.Call(ctx, inv.Ref, inv.Arguments, progress)
-	if err != nil {
-		return fail(err.Error())
+	switch {
+	case errors.Is(context.Cause(ctx), store.ErrRaised):
+		result = fail("The call was stopped. " + policy.RaisedReason)
+	case err != nil:
+		result = fail(err.Error())
 	}
+	// Also what a server says of a failure is its own words.
+	g.b.policy.NoteContent(ctx, inv, inv.Ref.Server)
+	g.b.called(inv, verdict.Reason, result)
 	return result
+}
+
+// asked has each answer of a person be in the audit before anything comes of it.
+func (g guard) asked(inv tools.Invocation, ask chat.Ask) policy.Ask {
+	if ask == nil {
+		return nil
+	}
+	return func(ctx context.Context, v tools.Verdict) (tools.Answer, error) {
+		v.Arguments = inv.Arguments
+		answer, err := ask(ctx, v)
+		if err != nil {
+			return answer, err
+		}
+		r := auditOf(inv, store.AuditApproval)
+		r.Decision, r.Reason = string(answer), clipAudit(v.Reason, 500)
+		if err := g.b.audit.record(ctx, r, inv.Arguments); err != nil {
+			return "", fmt.Errorf("the answer could not be written to the audit: %w", err)
+		}
+		return answer, nil
+	}
 }
 
 // look tells the policy what there is at this moment. It gets held definitions
@@ -74,9 +119,12 @@ type ToolView struct {
 	tools.Tool
 	// Standing is the person's lasting answer; empty if there is none.
 	Standing tools.Answer
+	// Ruled says in a sentence why a rule keeps the tool from everybody; empty if
+	// none does. The tool's schema is without the parameters that rules hide.
+	Ruled string
 }
 
-// Tools returns every tool that may be offered, grouped by server in the order
+// Tools returns every tool that a person has seen, grouped by server in the order
 // of Servers, with the person's lasting answers.
 func (b *Bridge) Tools(ctx context.Context) ([]ToolView, error) {
 	answers, err := b.o.Ledger.ToolAnswers(ctx)
@@ -89,7 +137,8 @@ func (b *Bridge) Tools(ctx context.Context) ([]ToolView, error) {
 	}
 	var out []ToolView
 	for _, t := range b.catalogue.passed() {
-		out = append(out, ToolView{Tool: t, Standing: standing[t.Ref]})
+		tool, ruled := b.policy.Rule(ctx, t)
+		out = append(out, ToolView{Tool: tool, Standing: standing[t.Ref], Ruled: ruled})
 	}
 	return out, nil
 }

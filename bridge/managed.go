@@ -93,9 +93,15 @@ func (g guard) divide(ctx context.Context, conv store.Conversation, f model.Feat
 			others = append(others, t)
 		}
 	}
+	var beside []string // whose content could come in the same answer
+	for i := range list {
+		if list[i].hold == nil && len(theirs[i]) > 0 {
+			beside = append(beside, list[i].view.Server.ID)
+		}
+	}
 	for i := range list {
 		if list[i].hold == nil {
-			list[i].handed, list[i].kept = g.b.policy.HandOver(ctx, conv, theirs[i], f.ManagedAsks)
+			list[i].handed, list[i].kept = g.b.policy.HandOver(ctx, conv, theirs[i], f.ManagedAsks, beside...)
 		}
 	}
 	return list, others, nil
@@ -216,6 +222,14 @@ func (g guard) Distrust(ctx context.Context, server, tool, reason string) error 
 // Allow implements chat.Managed: the same questions, answers and refusals as
 // for a call that runs here.
 func (g guard) Allow(ctx context.Context, inv tools.Invocation, ask chat.Ask) tools.Verdict {
+	v := g.allow(ctx, inv, ask)
+	if v.Decision != tools.Allow {
+		g.b.denied(ctx, inv, v.Reason)
+	}
+	return v
+}
+
+func (g guard) allow(ctx context.Context, inv tools.Invocation, ask chat.Ask) tools.Verdict {
 	refused := func(kind error, reason string) tools.Verdict {
 		return tools.Verdict{Decision: tools.Deny, Reason: reason, Err: kind}
 	}
@@ -225,7 +239,10 @@ func (g guard) Allow(ctx context.Context, inv tools.Invocation, ask chat.Ask) to
 	case hold != nil:
 		return refused(store.ErrHeld, "This server is held until the person has looked at what the provider told of it.")
 	}
-	return g.b.policy.Permit(ctx, inv, g.look(inv), policy.Ask(ask))
+	if why := g.b.policy.OnlyHere(inv.Ref); why != "" {
+		return refused(store.ErrDenied, "A provider may not run this tool itself. "+why)
+	}
+	return g.b.policy.Permit(ctx, inv, g.look(inv), g.asked(inv, ask))
 }
 
 // Handed is a server that the provider of a conversation connects to itself.
@@ -238,6 +255,9 @@ type Handed struct {
 	// Tools go to the provider, those it must ask about among them. Here are
 	// those that run here nevertheless, since the provider cannot ask.
 	Tools, Here []string
+	// Ruled are those of Here that stay although the provider asks, since rules
+	// about their parameters hold, which no provider could be made to keep.
+	Ruled []string
 	// Held says that neither is offered until a person has looked.
 	Held bool
 }
@@ -276,6 +296,9 @@ func (b *Bridge) HandedOver(ctx context.Context, conv store.Conversation) ([]Han
 		}
 		for _, t := range d.kept {
 			h.Here = append(h.Here, t.Tool)
+			if b.policy.OnlyHere(t.Ref) != "" {
+				h.Ruled = append(h.Ruled, t.Tool)
+			}
 		}
 		if h.Held || len(h.Tools)+len(h.Here) > 0 {
 			out = append(out, h)

@@ -13,6 +13,11 @@ import (
 // model gets one unless a person chose it. The error is a sentence; it wraps
 // store.ErrNotFound where the server has none.
 func (b *Bridge) Prompts(ctx context.Context, server string) ([]mcphost.Prompt, error) {
+	ctx, done, err := b.serving(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	return b.host.Prompts(ctx, server)
 }
 
@@ -21,6 +26,11 @@ func (b *Bridge) Prompts(ctx context.Context, server string) ([]mcphost.Prompt, 
 // and store.ErrInvalid for a required argument that is missing or one that the
 // prompt does not take.
 func (b *Bridge) GetPrompt(ctx context.Context, server, name string, arguments map[string]string) ([]mcphost.PromptMessage, error) {
+	ctx, done, err := b.serving(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	list, err := b.host.Prompts(ctx, server)
 	if err != nil {
 		return nil, err

@@ -150,6 +150,7 @@ func (b *Bridge) client(ref store.ModelRef) (model.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	client = stoppedByRaise{client, b}
 	b.adapters[cfg.ID] = adapter{entry: cfg, client: client}
 	return client, nil
 }

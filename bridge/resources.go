@@ -16,23 +16,43 @@ const attachMax = 4 << 20
 // Resources lists what a server lets read. The error is a sentence; it wraps
 // store.ErrNotFound where the server has no resources.
 func (b *Bridge) Resources(ctx context.Context, server string) (mcphost.Contents, error) {
+	ctx, done, err := b.serving(ctx)
+	if err != nil {
+		return mcphost.Contents{}, err
+	}
+	defer done()
 	return b.host.Resources(ctx, server)
 }
 
 // ReadResource reads one: a store.File for each of its parts. The error is a
 // sentence.
 func (b *Bridge) ReadResource(ctx context.Context, server, uri string) (store.Parts, error) {
+	ctx, done, err := b.serving(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	return b.host.ReadResource(ctx, server, uri)
 }
 
 // WatchResource calls changed whenever the resource changed, until the context
 // ends. The error is a sentence.
 func (b *Bridge) WatchResource(ctx context.Context, server, uri string, changed func()) error {
+	ctx, done, err := b.serving(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	return b.host.WatchResource(ctx, server, uri, changed)
 }
 
 // Complete returns what a server proposes for a value that begins with typed.
 func (b *Bridge) Complete(ctx context.Context, server string, c mcphost.Completing, typed string) ([]string, error) {
+	ctx, done, err := b.serving(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	return b.host.Complete(ctx, server, c, typed)
 }
 
@@ -41,6 +61,11 @@ func (b *Bridge) Complete(ctx context.Context, server string, c mcphost.Completi
 // address. The error is a sentence; it wraps store.ErrInvalid for a resource
 // that is longer than 4 MiB or empty.
 func (b *Bridge) Attach(ctx context.Context, server, uri string) (store.Parts, error) {
+	ctx, done, err := b.serving(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	read, err := b.host.ReadResource(ctx, server, uri)
 	if err != nil {
 		return nil, err

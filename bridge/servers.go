@@ -17,9 +17,14 @@ const Workbench = "workbench"
 
 // configs returns the servers that a person configured, and the built-in one.
 func (b *Bridge) configs() []store.ServerConfig {
+	settings := b.o.Settings.Settings()
 	builtin := store.ServerConfig{
 		ID: Workbench, Name: Workbench, Transport: store.TransportBuiltin, Command: Workbench,
-		Disabled: b.o.Settings.Settings().WorkbenchOff,
+		Disabled: settings.WorkbenchOff, Rules: settings.WorkbenchRules,
+	}
+	if err := builtin.Rules.Validate(); err != nil {
+		b.o.Logger.Error("the rules of the workbench cannot be used, so it is off; mend workbench_rules in settings.json", "error", err)
+		builtin.Disabled, builtin.Rules = true, store.Rules{}
 	}
 	return append([]store.ServerConfig{builtin}, b.o.Settings.Servers()...)
 }
@@ -311,6 +316,7 @@ func (b *Bridge) ApproveServer(ctx context.Context, id, hash string) error {
 		if err := b.policy.ApproveServer(ctx, c); err != nil {
 			return err
 		}
+		b.catalogue.again() // its rules may have waited
 		return b.host.Start(id)
 	}
 	return fmt.Errorf("there is no server %q (%w)", id, store.ErrNotFound)

@@ -134,6 +134,9 @@ func (b *Bridge) turn(ctx context.Context, conversationID string, by chat.Approv
 			if done, ok := e.(chat.TurnDone); ok && done.Reason == chat.ReasonEnd && untitled {
 				b.entitle(turn)
 			}
+			if f, ok := e.(chat.Finished); ok {
+				b.ranElsewhere(ctx, f.Message)
+			}
 			if !yield(e, err) {
 				return
 			}

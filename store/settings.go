@@ -12,6 +12,12 @@ type Settings struct {
 	Folders []string `json:"folders,omitempty"`
 	// WorkbenchOff switches the built-in server off.
 	WorkbenchOff bool `json:"workbench_off,omitempty"`
+	// WorkbenchRules are the rules of the built-in server.
+	WorkbenchRules Rules `json:"workbench_rules,omitzero"`
+	// AuditArguments has the audit keep the values of arguments, without secrets.
+	AuditArguments bool `json:"audit_arguments,omitempty"`
+	// AuditMB is how many megabytes of records the audit keeps; 0 means 64.
+	AuditMB int `json:"audit_mb,omitempty"`
 	// StepLimit is the number of model calls after which a turn asks whether to
 	// go on; 0 means 25.
 	StepLimit int `json:"step_limit,omitempty"`

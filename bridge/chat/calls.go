@@ -238,8 +238,11 @@ func (r *runner) ask(ctx context.Context, c plannedCall, v tools.Verdict) (a too
 	if c.arguments != nil {
 		call.Arguments = c.arguments // of a call that came through the search
 	}
+	if v.Arguments != nil {
+		call.Arguments = v.Arguments // with what rules add
+	}
 	approval := Approval{
-		ConversationID: r.t.conv.ID, MessageID: r.o.message, Call: call, Tool: c.tool, Reason: v.Reason, Managed: c.managed,
+		ConversationID: r.t.conv.ID, MessageID: r.o.message, Call: call, Tool: c.tool, Reason: v.Reason, After: v.After, Managed: c.managed,
 	}
 	r.send(CallAsked{approval})
 	if err := ctx.Err(); err != nil {
@@ -250,7 +253,7 @@ func (r *runner) ask(ctx context.Context, c plannedCall, v tools.Verdict) (a too
 		return "", err
 	}
 	switch a {
-	case tools.AnswerOnce, tools.AnswerConversation, tools.AnswerAlways:
+	case tools.AnswerOnce, tools.AnswerConversation, tools.AnswerAlways, tools.AnswerAfter:
 		if !c.managed {
 			r.send(CallRunning{r.o.message, c.call})
 		}

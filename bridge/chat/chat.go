@@ -99,6 +99,9 @@ type Approval struct {
 	Call           store.ToolCall // Arguments are a JSON object, exactly what the server would get
 	Tool           tools.Tool     // as it was offered to the model
 	Reason         string         // why there is a question, in a sentence
+	// After names the servers whose content stands before the call, where it is
+	// that which has it asked about: see tools.Verdict.
+	After []string
 	// Managed says that the provider runs the call on a server that it connects
 	// to itself; the answer goes to the provider.
 	Managed bool

@@ -64,6 +64,14 @@ func (e *Engine) NoteContent(ctx context.Context, inv tools.Invocation, server s
 	})
 }
 
+// LookAgain has the content of a conversation be looked through anew, since
+// another part of it is shown.
+func (e *Engine) LookAgain(conversation string) {
+	e.flows.Lock()
+	defer e.flows.Unlock()
+	delete(e.stands, origin{conversation: conversation})
+}
+
 // withStand runs f on what is known of an origin, under the lock.
 func (e *Engine) withStand(ctx context.Context, o origin, f func(*stand)) error {
 	e.flows.Lock()

@@ -109,6 +109,9 @@ type Verdict struct {
 	// asked about for that alone: nobody vouches for them, and what they said may
 	// have led to it. AnswerAfter allows it after content of these servers.
 	After []string
+	// Arguments are those that the server would get, of a verdict that a person
+	// is asked about; nil where they are as they were given.
+	Arguments json.RawMessage
 }
 
 // Answer is what a person says when asked.
@@ -140,6 +143,9 @@ type Result struct {
 	// what cannot be seen written out. It is there only if the request carried an
 	// Exchange, and nil for results that are ours.
 	Wire json.RawMessage `json:"-"`
+	// Denied is what a refusal wraps (see Verdict.Err); nil for what ran, or
+	// failed. It is for the caller at hand and is not kept.
+	Denied error `json:"-"`
 }
 
 // ErrorResult returns a result that tells the model what went wrong.

@@ -138,6 +138,7 @@ func cloneSettings(s store.Settings) store.Settings {
 	}
 	out.Gateway = s.Gateway.Clone()
 	out.Folders = append([]string(nil), s.Folders...)
+	out.WorkbenchRules = s.WorkbenchRules.Clone()
 	out.Switches = s.Switches.Clone()
 	if len(out.Switches.Servers) == 0 {
 		out.Switches.Servers = nil

@@ -156,7 +156,7 @@ func (v *view) retryItem(e *entry) transcript.Item {
 func (v *view) asking(e *entry, c transcript.Call) transcript.Call {
 	c.State = transcript.CallAsking
 	run, id := v.p.runs[v.p.current], e.call.call.ID
-	c.Ask = &transcript.Ask{Reason: e.ask.Reason, Answer: func(a tools.Answer) {
+	c.Ask = &transcript.Ask{Reason: e.ask.Reason, After: e.ask.After, Answer: func(a tools.Answer) {
 		if run != nil {
 			run.answer(id, a)
 		}

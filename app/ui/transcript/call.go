@@ -212,12 +212,18 @@ func (e *entry) asking(c Call) {
 			}
 		}
 	}
-	b := e.buttons(g, cardPad, []barButton{
+	list, keys := []barButton{
 		{label: "Allow once", primary: true, do: answer(tools.AnswerOnce)},
 		{label: "This conversation", do: answer(tools.AnswerConversation)},
 		{label: "Always", do: answer(tools.AnswerAlways)},
 		{label: "Deny", do: answer(tools.AnswerDeny)},
-	}, map[rune]int{'1': 0, '2': 1, '3': 2, '4': 3})
+	}, map[rune]int{'1': 0, '2': 1, '3': 2, '4': 3}
+	if len(c.Ask.After) > 0 {
+		// A lasting answer would not hold here: the person may trust the server instead.
+		list = []barButton{list[0], {label: "Allow after content from " + visible(strings.Join(c.Ask.After, ", ")), do: answer(tools.AnswerAfter)}, list[3]}
+		keys = map[rune]int{'1': 0, '2': 1, '4': 2}
+	}
+	b := e.buttons(g, cardPad, list, keys)
 	b.below = 14
 	e.blocks = append(e.blocks, b)
 }

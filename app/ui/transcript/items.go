@@ -75,6 +75,9 @@ type Call struct {
 // Ask is a question to the person: may this call run?
 type Ask struct {
 	Reason string // why there is a question
+	// After names the servers whose content has the call asked about; empty where
+	// it is not for that.
+	After []string
 	// Answer is called once, when the person chose.
 	Answer func(tools.Answer)
 }
