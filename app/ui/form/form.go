@@ -229,6 +229,11 @@ func (s sized) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return m
 }
 
+// Gutter leaves room at the right for the bar of a scroll.
+func Gutter(o fyne.CanvasObject) *fyne.Container {
+	return container.New(layout.NewCustomPaddedLayout(0, 0, 0, 2*Gap), o)
+}
+
 // Card is a framed area of the page.
 type Card struct {
 	widget.BaseWidget

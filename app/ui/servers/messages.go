@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/parts"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 )
 
@@ -81,17 +82,7 @@ func messageLine(m mcphost.Message) string {
 			what = "#" + string(w.ID) + " " + what
 		}
 	}
-	return fmt.Sprintf("%s %s %s · %s", m.At.Local().Format("15:04:05.000"), arrow, what, bytesOf(m.Size))
-}
-
-func bytesOf(n int) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1_000_000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	return fmt.Sprintf("%s %s %s · %s", m.At.Local().Format("15:04:05.000"), arrow, what, parts.Size(m.Size))
 }
 
 // set takes what was recorded.

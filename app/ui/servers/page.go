@@ -22,6 +22,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
+	"github.com/drawbridge-app/drawbridge/app/ui/offers"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
@@ -58,10 +59,7 @@ type Engine interface {
 	ClearServerLog(id string)
 	RecordServerMessages(id string, on bool)
 	ServerMessages(id string) (list []mcphost.Message, recording bool)
-	Resources(ctx context.Context, server string) (mcphost.Contents, error)
-	ReadResource(ctx context.Context, server, uri string) (store.Parts, error)
-	Prompts(ctx context.Context, server string) ([]mcphost.Prompt, error)
-	GetPrompt(ctx context.Context, server, name string, arguments map[string]string) ([]mcphost.PromptMessage, error)
+	offers.Engine
 	KnowServers(ctx context.Context) error
 	SignIn(ctx context.Context, id string, open func(ctx context.Context, address string) error) error
 	CancelSignIn(id string)
@@ -214,6 +212,14 @@ func list(names []string) string {
 		return strings.Join(names, "")
 	}
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// browse shows the resources and prompts of a server.
+func (p *Page) browse(v bridge.ServerView) {
+	offers.Show(offers.Options{
+		Engine: p.o.Engine, Window: p.o.Window, Runner: p.o.Runner, Clipboard: p.o.Clipboard,
+		Title: "What " + form.Visible(v.Server.Name, false) + " offers beside tools", Servers: []bridge.ServerView{v},
+	})
 }
 
 // run does something with a server and shows on its card what went wrong.

@@ -10,11 +10,12 @@ import (
 	"strings"
 	"sync"
 
-	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/parts"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -30,7 +31,8 @@ type running struct {
 	fields []*paramField
 	raw    *form.Entry
 	wrong  *widget.Label // about raw
-	result *resultView
+	result *parts.View
+	last   tools.Result
 	run    *form.Action
 	copied *form.Action
 	silent bool // raw is being written by the form
@@ -60,14 +62,14 @@ func (p *Page) runTool(t tools.Tool) {
 	r.raw.TextStyle.Monospace = true
 	r.raw.OnChanged = func(string) { r.fromRaw() }
 	r.wrong = form.Failure("")
-	r.result = newResultView(p.o.Window)
+	r.result = parts.New(p.o.Window, "The result appears here.")
 	r.run = form.NewAction("Run", widget.HighImportance, r.call)
-	r.copied = form.Button("Copy result", func() { p.o.Clipboard.SetContent(r.result.json()) })
+	r.copied = form.Button("Copy result", func() { p.o.Clipboard.SetContent(r.resultJSON()) })
 	r.copied.Disable()
 	r.begin()
 
-	args := container.NewBorder(form.Column(form.Caption("Arguments as JSON"), r.raw, r.wrong), nil, nil, nil, r.result.box)
-	leftScroll := container.NewVScroll(container.New(gutter{}, left))
+	args := container.NewBorder(form.Column(form.Caption("Arguments as JSON"), r.raw, r.wrong), nil, nil, nil, r.result.Box)
+	leftScroll := container.NewVScroll(form.Gutter(left))
 	split := container.NewHSplit(leftScroll, form.Pad(form.Gap, 0, args))
 	split.Offset = 0.45
 	r.sheet = form.NewSheet(p.o.Window, "", nil)
@@ -197,21 +199,35 @@ func (r *running) call() {
 	}
 	r.sheet.Fail("")
 	r.run.Disable()
-	r.result.clear()
+	r.result.Say("")
 	p := r.page
 	var got tools.Result
-	var pictures []picture
+	var pictures []parts.Picture
 	p.o.Runner.RunBusy(r.busy, "Running…", func(ctx context.Context) error {
 		got = p.o.Engine.CallTool(ctx, tools.Invocation{
 			Client: tools.ClientCommand, CallID: store.NewID(), Ref: r.tool.Ref, Arguments: raw,
 		}, r.ask, r.progress())
-		pictures = picturesOf(got.Content)
+		pictures = parts.Decode(got.Content)
 		return nil
 	}, func(error) {
 		r.run.Enable()
 		r.copied.Enable()
-		r.result.show(got, pictures)
+		r.last = got
+		tone := theme.ColorNameSuccess
+		if got.IsError {
+			tone = theme.ColorNameError
+		}
+		r.result.Show(got.Content, pictures, got.Structured, marked(tone, form.Bold(tookWords(got))))
 	})
+}
+
+// resultJSON is the whole result.
+func (r *running) resultJSON() string {
+	raw, err := json.Marshal(r.last.Part(""))
+	if err != nil {
+		return err.Error()
+	}
+	return pretty(raw)
 }
 
 // ask puts a question of the policy to the person. Any goroutine but the
@@ -312,22 +328,4 @@ func tookWords(r tools.Result) string {
 		words += " after " + millis(r.Elapsed)
 	}
 	return words
-}
-
-// gutter leaves room for the bar of a scroll.
-type gutter struct{}
-
-func (gutter) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	for _, o := range objects {
-		o.Move(fyne.Position{})
-		o.Resize(fyne.NewSize(size.Width-2*form.Gap, size.Height))
-	}
-}
-
-func (gutter) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	var s fyne.Size
-	for _, o := range objects {
-		s = s.Max(o.MinSize())
-	}
-	return s.AddWidthHeight(2*form.Gap, 0)
 }

@@ -192,17 +192,6 @@ func TestResultHasAllItsParts(t *testing.T) {
 	uitest.ShowsNot(t, w, "buy bread")
 }
 
-// A picture that would take much memory is not decoded.
-func TestPicturesAreBounded(t *testing.T) {
-	huge := photo(t)
-	copy(huge[16:24], []byte{0, 1, 0, 0, 0, 1, 0, 0}) // width and height of its header
-	for i, p := range picturesOf(store.Parts{store.Image{MIMEType: "image/png", Data: huge}, store.Image{Data: photo(t)}, store.Text{Text: "x"}}) {
-		if (p.image != nil) != (i == 1) {
-			t.Errorf("part %d: %v", i, p.image != nil)
-		}
-	}
-}
-
 func TestThePolicyAsksInTheSheet(t *testing.T) {
 	for _, answer := range []string{"Run it once", "Do not run it"} {
 		e := uitest.NewEngine()

@@ -149,3 +149,13 @@ func WholeCommand(c store.ServerConfig) string {
 	}
 	return strings.Join(append([]string{setup.Join(c.Command)}, quoted(c.Args)...), " ")
 }
+
+// nameOf returns the first that is not empty.
+func nameOf(names ...string) string {
+	for _, n := range names {
+		if n != "" {
+			return n
+		}
+	}
+	return ""
+}

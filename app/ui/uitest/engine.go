@@ -62,13 +62,15 @@ type Engine struct {
 	Read     store.Parts
 	Written  []mcphost.Prompt
 	Filled   []mcphost.PromptMessage
-	Local    []store.ProviderConfig
-	State    store.SecretState
-	Said     []string // problems
-	Keep     store.Settings
-	Given    []store.ToolAnswer
-	Keys     map[store.SecretRef]store.Secret
-	Lists    map[string][]model.Info
+	// Proposals are what Complete chooses from.
+	Proposals []string
+	Local     []store.ProviderConfig
+	State     store.SecretState
+	Said      []string // problems
+	Keep      store.Settings
+	Given     []store.ToolAnswer
+	Keys      map[store.SecretRef]store.Secret
+	Lists     map[string][]model.Info
 	// Known is what Limits returns.
 	Known map[store.ModelRef]store.ModelLimits
 	// Err is what the next call that can fail returns, once.
@@ -363,6 +365,26 @@ func (e *Engine) Resources(context.Context, string) (mcphost.Contents, error) { 
 // ReadResource returns Read.
 func (e *Engine) ReadResource(_ context.Context, server, uri string) (store.Parts, error) {
 	return e.Read, e.did("read %s of %s", uri, server)
+}
+
+// WatchResource says that it changed, once.
+func (e *Engine) WatchResource(_ context.Context, server, uri string, changed func()) error {
+	err := e.did("watch %s of %s", uri, server)
+	if err == nil {
+		changed()
+	}
+	return err
+}
+
+// Complete proposes those of Proposals that begin with what was typed.
+func (e *Engine) Complete(_ context.Context, server string, c mcphost.Completing, typed string) ([]string, error) {
+	var out []string
+	for _, p := range e.Proposals {
+		if strings.HasPrefix(p, typed) {
+			out = append(out, p)
+		}
+	}
+	return out, nil
 }
 
 // Prompts returns Written.
