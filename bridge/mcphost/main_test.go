@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait of these tests.
-const patience = 20 * time.Second
+const patience = 45 * time.Second
 
 func testContext(t testing.TB) context.Context {
 	t.Helper()

@@ -60,17 +60,24 @@ func FindNode(ctx context.Context) (*Node, error) {
 }
 
 // moduleRoot is the folder of go.mod, above this file.
+// moduleRoot is the folder of go.mod above this source. A program that was built
+// with -trimpath does not know where that was; it looks above the folder that it
+// runs in, which for a test is that of its package.
 func moduleRoot() (string, error) {
 	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		return "", errors.New("the path of the sources is not known")
+	from := filepath.Dir(file)
+	if !ok || !filepath.IsAbs(file) {
+		var err error
+		if from, err = os.Getwd(); err != nil {
+			return "", fmt.Errorf("find the sources: %w", err)
+		}
 	}
-	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
+	for dir := from; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("no go.mod above %s", file)
+			return "", fmt.Errorf("no go.mod above %s", from)
 		}
 	}
 }

@@ -200,7 +200,7 @@ func TestEntryKeepsItsOwnShortcuts(t *testing.T) {
 }
 
 func TestSwitch(t *testing.T) {
-	test.NewTempApp(t)
+	uitest.App(t)
 	var got []bool
 	s := form.NewSwitch("Use it", func(on bool) { got = append(got, on) })
 	s.Set(true)

@@ -198,7 +198,7 @@ func TestAWholeLineInTheCommandIsTakenApart(t *testing.T) {
 		{"uvx mcp-server-git", "uvx", "git"},
 		{"/opt/my tools/run", "/opt/my tools/run", "run"},
 	} {
-		test.NewTempApp(t)
+		uitest.App(t)
 		e := newEditor(uitest.Window(t, theme.Light, size), store.TransportStdio, func(string) bool { return false })
 		e.command.SetText(tt.in)
 		d, ok := e.draft()

@@ -48,7 +48,7 @@ func start(t *testing.T, e *uitest.Engine) (*Shell, *fakeChat) {
 	t.Helper()
 	chat := &fakeChat{object: container.NewCenter(widget.NewLabel("the chat"))}
 	inline := uitest.Inline()
-	s, err := newShell(Options{Engine: e, App: test.NewTempApp(t), Chat: func(Host) ChatPage { return chat }, Version: "1", Home: "/h"}, inline.Do, inline.Go)
+	s, err := newShell(Options{Engine: e, App: uitest.App(t), Chat: func(Host) ChatPage { return chat }, Version: "1", Home: "/h"}, inline.Do, inline.Go)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestTheEngineIsOpenedBesideTheWindow(t *testing.T) {
 	inline := uitest.Inline()
 	made := false
 	s, err := newShell(Options{
-		App:  test.NewTempApp(t),
+		App:  uitest.App(t),
 		Open: func() (Engine, error) { made = true; return e, nil },
 		Chat: func(Host) ChatPage {
 			if !made {
@@ -109,7 +109,7 @@ func TestTheEngineIsOpenedBesideTheWindow(t *testing.T) {
 
 	broken := errors.New("the database is damaged")
 	_, err = newShell(Options{
-		App:  test.NewTempApp(t),
+		App:  uitest.App(t),
 		Open: func() (Engine, error) { return nil, broken },
 		Chat: func(Host) ChatPage { t.Error("a page is made without an engine"); return nil },
 	}, inline.Do, inline.Go)

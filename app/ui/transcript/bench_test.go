@@ -9,12 +9,13 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
 func benchView(b *testing.B) *View {
 	b.Helper()
-	a := test.NewTempApp(b)
+	a := uitest.App(b)
 	a.Settings().SetTheme(look.New(look.Light))
 	v := New(Options{})
 	w := test.NewTempWindow(b, v)

@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -62,7 +63,7 @@ func sampleItems() map[string][]Item {
 func TestGallery(t *testing.T) {
 	dir := os.Getenv("DRAWBRIDGE_GALLERY")
 	for _, choice := range []look.Choice{look.Light, look.Dark} {
-		a := test.NewTempApp(t)
+		a := uitest.App(t)
 		a.Settings().SetTheme(look.New(choice))
 		for name, items := range sampleItems() {
 			for width, label := range map[float32]string{860: "wide", 420: "narrow"} {

@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -18,7 +19,7 @@ import (
 // show returns a view in a window of that size.
 func show(t *testing.T, width, height float32, o Options) (*View, fyne.Window) {
 	t.Helper()
-	a := test.NewTempApp(t)
+	a := uitest.App(t)
 	a.Settings().SetTheme(look.New(look.Light))
 	v := New(o)
 	w := test.NewTempWindow(t, v)

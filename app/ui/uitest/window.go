@@ -18,10 +18,21 @@ import (
 	"github.com/drawbridge-app/drawbridge/internal/bounds"
 )
 
+// App returns an app that ends with the test. Tests make theirs here: what fyne
+// keeps of widgets lasts for a minute after the last picture that was taken of
+// any window, by the time of that picture. Where that was longer ago, the next
+// picture would renew the widgets that a test has just made and holds.
+func App(t testing.TB) fyne.App {
+	t.Helper()
+	a := test.NewTempApp(t)
+	test.NewCanvas().Capture()
+	return a
+}
+
 // Window returns a window of that size, of an app of its own with our theme.
 func Window(t testing.TB, choice theme.Choice, size fyne.Size) fyne.Window {
 	t.Helper()
-	test.NewTempApp(t).Settings().SetTheme(theme.New(choice))
+	App(t).Settings().SetTheme(theme.New(choice))
 	return window(t, size)
 }
 
@@ -58,7 +69,7 @@ func Pictures(t *testing.T, pictures ...Picture) {
 	}
 	for _, choice := range choices {
 		// One app for all, since each reads the fonts anew.
-		test.NewTempApp(t).Settings().SetTheme(theme.New(choice))
+		App(t).Settings().SetTheme(theme.New(choice))
 		for _, p := range pictures {
 			w := window(t, p.Size)
 			p.Build(w)
