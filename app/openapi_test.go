@@ -1,9 +1,18 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +20,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
@@ -128,5 +138,76 @@ func TestAPIServer(t *testing.T) {
 	}
 	if left, err := os.ReadDir(filepath.Join(b.Home(), "openapi")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestAPIOverItsNetwork: an API is reached with the roots, the client
+// certificate and the proxy that are configured for it.
+func TestAPIOverItsNetwork(t *testing.T) {
+	b := openBridge(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(7), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := func(name, kind string, der []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	api := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"certificates":%d}`, len(r.TLS.PeerCertificates))
+	}))
+	api.Config.ErrorLog = log.New(io.Discard, "", 0)
+	api.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	api.StartTLS()
+	t.Cleanup(api.Close)
+	document := filepath.Join(dir, "doc.json")
+	if err := os.WriteFile(document, []byte(`{"openapi":"3.1.0","info":{"title":"t"},"paths":{"/who":{"get":{"operationId":"who"}}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err := b.ReadAPI(t.Context(), document, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	net := store.NetConfig{
+		CAFile:   file("ca.pem", "CERTIFICATE", api.Certificate().Raw),
+		CertFile: file("cert.pem", "CERTIFICATE", der), KeyFile: file("key.pem", "EC PRIVATE KEY", keyDER), Proxy: store.ProxyNone,
+	}
+	for name, c := range map[string]struct {
+		net  store.NetConfig
+		want string
+	}{
+		"all":            {net, `{"certificates":1}`},
+		"no roots":       {store.NetConfig{CertFile: net.CertFile, KeyFile: net.KeyFile}, "certificate"},
+		"no certificate": {store.NetConfig{CAFile: net.CAFile}, "certificate required"},
+	} {
+		d, _, err := a.Draft(t.Context(), store.ServerConfig{Name: name, URL: api.URL, Net: c.net, OpenAPI: &store.OpenAPI{Methods: []string{"GET"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		added, err := b.AddServer(t.Context(), d, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := settle(t, b, added.ID); v.State != mcphost.Ready {
+			t.Fatalf("%s: %s %s", name, v.State, v.Error)
+		}
+		r := b.CallTool(t.Context(), tools.Invocation{Client: tools.ClientCommand, Ref: tools.Ref{Server: added.ID, Tool: "who"}, Arguments: []byte("{}")}, nil, nil)
+		if text := r.Content.Text(); !strings.Contains(text, c.want) || r.IsError == (name == "all") {
+			t.Errorf("%s: %v %s", name, r.IsError, text)
+		}
 	}
 }

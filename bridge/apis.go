@@ -273,17 +273,14 @@ func (b *Bridge) dropDocuments() error {
 }
 
 // serveAPI serves the API of a configuration over a pipe.
-func (b *Bridge) serveAPI(ctx context.Context, c store.ServerConfig, value func(context.Context, store.Value) (store.Secret, error), rw io.ReadWriteCloser) error {
+func (b *Bridge) serveAPI(ctx context.Context, c store.ServerConfig, over *http.Transport, value func(context.Context, store.Value) (store.Secret, error), rw io.ReadWriteCloser) error {
 	data, err := b.keptDocument(c)
 	if err != nil {
 		return err
 	}
 	o := openapi.Options{
 		Document: data, BaseURL: c.URL, Auth: c.OpenAPI.Auth, Headers: c.Headers, Choice: choiceOf(c.OpenAPI),
-		Resolve: value, Now: b.o.Now, Version: b.o.Version, Logger: b.o.Logger,
-	}
-	if b.o.Reach != nil {
-		o.HTTP = b.o.Reach
+		Resolve: value, Now: b.o.Now, Version: b.o.Version, Logger: b.o.Logger, HTTP: over,
 	}
 	s, err := openapi.New(ctx, o)
 	if err != nil {

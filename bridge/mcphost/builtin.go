@@ -6,16 +6,20 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // inside returns what runs a server of this program over a pipe: the built-in
 // one of that name, or what serves the API that the configuration describes.
-func (m *Manager) inside(c store.ServerConfig) func(context.Context, io.ReadWriteCloser) error {
+func (m *Manager) inside(c store.ServerConfig, over *http.Transport) func(context.Context, io.ReadWriteCloser) error {
 	if c.Transport == store.TransportOpenAPI {
 		return func(ctx context.Context, rw io.ReadWriteCloser) error {
-			return m.o.OpenAPI(ctx, c, func(ctx context.Context, v store.Value) (store.Secret, error) {
+			if over != m.o.HTTP {
+				defer over.CloseIdleConnections()
+			}
+			return m.o.OpenAPI(ctx, c, over, func(ctx context.Context, v store.Value) (store.Secret, error) {
 				return m.value(ctx, c.ID, v)
 			}, rw)
 		}

@@ -58,7 +58,7 @@ type received struct {
 	env      []string
 	headers  map[string]string
 	redactor *tools.Redactor
-	http     *http.Transport // over HTTP alone
+	http     *http.Transport // over HTTP and for an API
 }
 
 // secret reads a secret for the server of that id. Errors are sentences.
@@ -163,7 +163,7 @@ func (m *Manager) resolve(ctx context.Context, c store.ServerConfig, path string
 	own := m.o.Environ()
 	var over *http.Transport
 	switch {
-	case c.Transport.OverHTTP():
+	case c.Transport.OverHTTP(), c.Transport == store.TransportOpenAPI:
 		over, err = m.transport(c.Net, proxy.Reveal(), homeOf(own))
 	case c.Transport == store.TransportStdio:
 		all, err = m.networkEnviron(c, proxy.Reveal(), homeOf(own))

@@ -86,8 +86,9 @@ type Options struct {
 	Builtins map[string]func(ctx context.Context, rw io.ReadWriteCloser) error
 	// OpenAPI serves the API that a configuration describes, over a pipe like
 	// Builtins. value gives what one of its settings is at that moment, with
-	// secrets put in. Nil means that there are no such servers.
-	OpenAPI func(ctx context.Context, c store.ServerConfig, value func(context.Context, store.Value) (store.Secret, error), rw io.ReadWriteCloser) error
+	// secrets put in; over reaches the API as the configuration has it. Nil means
+	// that there are no such servers.
+	OpenAPI func(ctx context.Context, c store.ServerConfig, over *http.Transport, value func(context.Context, store.Value) (store.Secret, error), rw io.ReadWriteCloser) error
 	// Version of the program, told to servers.
 	Version string
 	// Elicitor is asked what a server wants to know, unless a call's context

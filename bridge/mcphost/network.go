@@ -1,6 +1,7 @@
 package mcphost
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -109,6 +110,19 @@ func (m *Manager) transport(n store.NetConfig, proxy, home string) (*http.Transp
 		t.Proxy = http.ProxyURL(u)
 	}
 	return t, nil
+}
+
+// ownTransport is transport for a configuration as it is now; what is secret of
+// it is told to learn. Errors are sentences without a full stop.
+func (m *Manager) ownTransport(ctx context.Context, c store.ServerConfig, learn func(string)) (*http.Transport, error) {
+	proxy, err := m.value(ctx, c.ID, c.Net.Proxy)
+	if err != nil {
+		return nil, err
+	}
+	if c.Net.Proxy.Secret() {
+		learn(proxy.Reveal())
+	}
+	return m.transport(c.Net, proxy.Reveal(), homeOf(m.o.Environ()))
 }
 
 // proxyURL reads a proxy's address, which may contain a password: no error

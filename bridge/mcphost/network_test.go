@@ -7,7 +7,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"log"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -208,4 +211,69 @@ func TestNetworkOfPrograms(t *testing.T) {
 			t.Errorf("%v", env)
 		}
 	})
+}
+
+// TestSignInOverOwnProxy: all requests of a sign-in take the server's proxy, and
+// so do those with the token.
+func TestSignInOverOwnProxy(t *testing.T) {
+	t.Parallel()
+	g := guard(t, nil, nil)
+	var mu sync.Mutex
+	through := map[string]int{}
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Proxy-Authorization") == "" {
+			w.WriteHeader(http.StatusProxyAuthRequired)
+			return
+		}
+		mu.Lock()
+		through[r.URL.Host]++
+		mu.Unlock()
+		out := r.Clone(r.Context())
+		out.RequestURI = ""
+		out.Header.Del("Proxy-Authorization")
+		resp, err := http.DefaultTransport.RoundTrip(out)
+		if err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		defer resp.Body.Close()
+		maps.Copy(w.Header(), resp.Header)
+		w.WriteHeader(resp.StatusCode)
+		w.(http.Flusher).Flush()
+		io.Copy(w, resp.Body)
+	}))
+	t.Cleanup(func() {
+		proxy.CloseClientConnections()
+		proxy.Close()
+	})
+	if err := g.vault.Set(t.Context(), "server/h/net/proxy", store.NewSecret(strings.Replace(proxy.URL, "http://", "http://me:pa55word@", 1))); err != nil {
+		t.Fatal(err)
+	}
+	g.config.Net.Proxy = "${secret:server/h/net/proxy}"
+	g.signedIn()
+	mustCall(t, g.m, "h", "echo", `{"text":"x"}`)
+	mu.Lock()
+	defer mu.Unlock()
+	authority := strings.TrimPrefix(g.a.URL, "http://")
+	// Metadata, registration and the token.
+	if through[authority] < 3 || len(through) != 2 {
+		t.Errorf("through the proxy went %v, and the authority is %s", through, authority)
+	}
+	// The browser has its own way there.
+	if asked := len(g.a.Asked("/register")) + len(g.a.Asked("/token")); asked < 2 || asked > through[authority] {
+		t.Errorf("the authority was asked %d times, and %d times through the proxy", asked, through[authority])
+	}
+}
+
+// TestSignInWithoutProxySecret says what is missing.
+func TestSignInWithoutProxySecret(t *testing.T) {
+	t.Parallel()
+	g := guard(t, nil, nil)
+	g.config.Net.Proxy = "${secret:server/h/net/proxy}"
+	if s := started(t, g.m, g.config); s.State != Failed || !strings.Contains(s.Error, "server/h/net/proxy") {
+		t.Errorf("%s: %s", s.State, s.Error)
+	}
+	if err := g.m.SignIn(testContext(t), "h", g.open); err == nil || !strings.Contains(err.Error(), "server/h/net/proxy") {
+		t.Errorf("%v", err)
+	}
 }

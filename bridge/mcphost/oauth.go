@@ -74,6 +74,9 @@ func (m *Manager) newAccount(c store.ServerConfig) *account {
 	if m.o.SignIns != nil {
 		o.Vault = vault{m.o.SignIns, store.SignInSecret(c.ID)}
 	}
+	if c.Net != (store.NetConfig{}) {
+		o.Transport = func(ctx context.Context) (*http.Transport, error) { return m.ownTransport(ctx, c, a.learn) }
+	}
 	t := oauth.Target{Server: c.URL, Auth: c.Auth, Document: m.o.ClientDocument}
 	if refs := c.Auth.Secret.Refs(); len(refs) == 1 && refs[0].MayUse(c.ID) {
 		t.Secret = func(ctx context.Context) (store.Secret, error) {

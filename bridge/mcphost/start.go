@@ -84,7 +84,7 @@ func (m *Manager) connect(ctx context.Context, p plan, log *serverLog, e *era) (
 		return m.connectSSE(ctx, p, log)
 	}
 	k := newLink(p.config, log, p.given.redactor)
-	m.startInside(k, p.config.ID, m.inside(p.config))
+	m.startInside(k, p.config.ID, m.inside(p.config, p.given.http))
 	if err := k.open(ctx, k.lines, m, e, true); err != nil {
 		err = k.startError(ctx, err, m.o)
 		k.close()

@@ -57,6 +57,10 @@ type Options struct {
 	// HTTP gives the roots, the client certificate and the proxy; how it dials
 	// is not taken over.
 	HTTP *http.Transport
+	// Transport gives that anew for each request, where the server has roots, a
+	// client certificate or a proxy of its own; nil means HTTP. The certificate
+	// is shown only to places that the person named.
+	Transport func(context.Context) (*http.Transport, error)
 	// Changed is called, without locks, whenever Info has changed.
 	Changed func()
 	// Learned is called with each secret as soon as it is known, so that nobody

@@ -24,20 +24,22 @@ import (
 // their name leads to at the moment of connecting, nor by a redirect. The
 // origins that are granted may.
 type reach struct {
-	client   *http.Client
-	proxy    func(*http.Request) (*url.URL, error)
-	resolver *net.Resolver
-	granted  map[string]bool // origins
-	dials    map[string]bool // host:port of those
-	limit    time.Duration
-	agent    string
+	client *http.Client
+	proxy  func(*http.Request) (*url.URL, error)
+	// transport gives what client is made of anew; nil keeps it as it is.
+	transport func(context.Context) (*http.Transport, error)
+	resolver  *net.Resolver
+	granted   map[string]bool // origins
+	dials     map[string]bool // host:port of those
+	limit     time.Duration
+	agent     string
 }
 
 // redirectsMax is how often the metadata of one origin may redirect within it.
 const redirectsMax = 3
 
 func newReach(o Options, origins []string) *reach {
-	r := &reach{resolver: o.Resolver, granted: map[string]bool{}, dials: map[string]bool{}, limit: o.RequestLimit, agent: o.UserAgent}
+	r := &reach{resolver: o.Resolver, granted: map[string]bool{}, dials: map[string]bool{}, limit: o.RequestLimit, agent: o.UserAgent, transport: o.Transport}
 	for _, s := range origins {
 		if u, err := url.Parse(s); err == nil && u.Host != "" {
 			origin := originOf(u)
@@ -45,23 +47,42 @@ func newReach(o Options, origins []string) *reach {
 			r.dials[origin[strings.Index(origin, "//")+2:]] = true
 		}
 	}
-	var t *http.Transport
-	if o.HTTP != nil {
-		t = o.HTTP.Clone()
-	} else {
-		t = http.DefaultTransport.(*http.Transport).Clone()
+	t := o.HTTP
+	if t == nil {
+		t = http.DefaultTransport.(*http.Transport)
 	}
-	r.proxy = t.Proxy
+	r.proxy, r.client = t.Proxy, r.over(t.Clone())
+	return r
+}
+
+// over returns a client over a transport, which it changes: it dials as reach
+// does, and follows few redirects.
+func (r *reach) over(t *http.Transport) *http.Client {
 	t.DialContext, t.DialTLSContext = r.dial, nil
 	t.DisableKeepAlives = true // each connection is looked at, and few are needed
-	t.ResponseHeaderTimeout = o.RequestLimit
-	r.client = &http.Client{Transport: t, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+	t.ResponseHeaderTimeout = r.limit
+	return &http.Client{Transport: t, CheckRedirect: func(req *http.Request, via []*http.Request) error {
 		if originOf(req.URL) != originOf(via[0].URL) || len(via) > redirectsMax || req.Method != http.MethodGet || via[0].Method != http.MethodGet {
 			return refuse("%s redirects to %s, which is not followed", show(via[0].URL.Host, 100), show(req.URL.Host, 100))
 		}
 		return nil
 	}}
-	return r
+}
+
+// clientFor returns what asks for an address, and the proxy that it uses.
+func (r *reach) clientFor(ctx context.Context, u *url.URL) (*http.Client, func(*http.Request) (*url.URL, error), error) {
+	if r.transport == nil {
+		return r.client, r.proxy, nil
+	}
+	given, err := r.transport(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := given.Clone()
+	if t.TLSClientConfig != nil && !r.granted[originOf(u)] {
+		t.TLSClientConfig.Certificates, t.TLSClientConfig.GetClientCertificate = nil, nil
+	}
+	return r.over(t), t.Proxy, nil
 }
 
 // dial connects, and refuses a private address unless it is granted, or is the
@@ -141,8 +162,12 @@ func (r *reach) do(ctx context.Context, req *http.Request) (answer, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.limit)
 	defer cancel()
-	if r.proxy != nil {
-		if p, err := r.proxy(req); err == nil && p != nil {
+	client, proxy, err := r.clientFor(ctx, req.URL)
+	if err != nil {
+		return answer{}, err
+	}
+	if proxy != nil {
+		if p, err := proxy(req); err == nil && p != nil {
 			at := strings.TrimPrefix(originOf(p), strings.ToLower(p.Scheme)+"://")
 			if strings.HasSuffix(at, ":") { // of a scheme whose port is not known here
 				at += "1080"
@@ -152,7 +177,7 @@ func (r *reach) do(ctx context.Context, req *http.Request) (answer, error) {
 	}
 	req = req.WithContext(ctx)
 	req.Header.Set("User-Agent", r.agent)
-	resp, err := r.client.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return answer{}, r.explain(req.URL, err)
 	}
