@@ -65,16 +65,15 @@ func (s *Session) configured(ctx context.Context, p place) (client, error) {
 	return c, nil
 }
 
-// tokenAuth chooses how a secret is sent; what an authorization server does not
-// say is basic (RFC 8414, section 2).
+// tokenAuth chooses how a secret is sent: as the authorization server names
+// first, since what comes later does not work everywhere at some of them. What
+// it does not say is basic (RFC 8414, section 2).
 func tokenAuth(supported []string) string {
 	for _, m := range supported {
-		if m == "client_secret_basic" {
+		switch m {
+		case "client_secret_basic":
 			return store.TokenAuthBasic
-		}
-	}
-	for _, m := range supported {
-		if m == "client_secret_post" {
+		case "client_secret_post":
 			return store.TokenAuthPost
 		}
 	}

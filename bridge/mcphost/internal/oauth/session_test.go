@@ -114,6 +114,30 @@ func TestRegistration(t *testing.T) {
 			t.Errorf("it called itself %q", got)
 		}
 	})
+	t.Run("with a secret as the server names first", func(t *testing.T) {
+		t.Parallel()
+		for _, c := range []struct {
+			supported []string
+			method    string
+			inForm    bool
+		}{
+			{[]string{"client_secret_post", "client_secret_basic"}, "client_secret_post", true},
+			{[]string{"client_secret_basic", "client_secret_post"}, "client_secret_basic", false},
+			{[]string{"private_key_jwt", "client_secret_post"}, "client_secret_post", true},
+		} {
+			w := newWorld(t)
+			w.a.Meta(map[string]any{"token_endpoint_auth_methods_supported": c.supported})
+			w.signedIn()
+			if asked := w.a.Asked("/register"); len(asked) != 1 || !strings.Contains(string(asked[0].Body), c.method) {
+				t.Errorf("%v: it registered with %v", c.supported, asked)
+			}
+			// Its name is in the form either way: some servers look nowhere else.
+			form := w.form("/token")
+			if form.Get("client_id") == "" || form.Has("client_secret") != c.inForm {
+				t.Errorf("%v: the form has %v", c.supported, form)
+			}
+		}
+	})
 	t.Run("registered by hand", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

@@ -83,12 +83,14 @@ func (s *Session) ask(ctx context.Context, tokenURL, resource string, c client, 
 
 // identify puts the client's name into the form, and its secret where it is to
 // be: in the form, or into the header that is returned (RFC 6749, section 2.3.1).
+// The name is in the form beside a header, too: some authorization servers look
+// for it nowhere else, among them those made with the SDK for Python.
 func (c client) identify(form url.Values) (authorization string) {
+	form.Set("client_id", c.ID)
 	if c.Secret != "" && c.Auth != store.TokenAuthPost {
 		pair := url.QueryEscape(c.ID) + ":" + url.QueryEscape(c.Secret)
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(pair))
 	}
-	form.Set("client_id", c.ID)
 	if c.Secret != "" {
 		form.Set("client_secret", c.Secret)
 	}
