@@ -9,13 +9,14 @@ OUT      ?= $(CURDIR)/.ci/out
 FIXTURES := app/testdata/npm
 PEERS    := app/testdata/peers
 SUITE    := app/testdata/conformance
+SERVERS  := app/testdata/servers
 
 # The window needs cgo, and nothing else does: these build without it on every
 # system that Drawbridge is for.
 PLAIN_TARGETS := linux/amd64 linux/arm64 windows/amd64 darwin/amd64 darwin/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench conformance peers fuzz soak gallery lint package \
+.PHONY: help run build test bench conformance servers peers fuzz soak gallery lint package \
         deps-build deps-test unit bounds e2e portable
 
 help: ## list the targets (this is the default)
@@ -30,7 +31,7 @@ run: build ## install what building needs, build, and open the window
 build: deps-build ## build ./drawbridge
 	$(GO) build -tags '$(TAGS)' -o drawbridge ./app
 
-test: deps-test lint portable unit bounds conformance e2e ## install what the tests need, and run every one of them
+test: deps-test lint portable unit bounds conformance servers e2e ## install what the tests need, and run every one of them
 
 lint: deps-build ## gofmt, vet and staticcheck, for each way that the program is built
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r ls -d 2>/dev/null | xargs -r gofmt -l); \
@@ -61,7 +62,11 @@ bounds: deps-build ## the tests of how much time and memory things take, without
 e2e: deps-test build $(FIXTURES)/node_modules/.package-lock.json ## the end-to-end test alone, in a real window on a desktop of its own
 	mkdir -p '$(OUT)/e2e'
 	E2E_OUT='$(OUT)/e2e' E2E_APP='$(CURDIR)/drawbridge' \
-		$(GO) test -tags '$(TAGS) e2e' -count=1 -timeout 30m ./app/e2e/...
+		$(GO) test -tags '$(TAGS) e2e' -count=1 -timeout 30m \
+		$$($(GO) list -tags '$(TAGS) e2e' ./app/e2e/... | grep -v "/app/e2e/servers$$")
+
+servers: deps-build $(SERVERS)/node_modules/.package-lock.json $(SERVERS)/.venv/installed ## the MCP servers of others from npm and PyPI, started for real
+	$(GO) test -tags '$(TAGS) e2e' -count=1 -timeout 10m ./app/e2e/servers
 
 bench: deps-test build ## a table of Drawbridge beside its references; fails over a limit
 	@$(GO) build -tags '$(TAGS)' -o '$(OUT)/bin/hello' ./app/e2e/testdata/hello
@@ -114,6 +119,23 @@ $(FIXTURES)/node_modules/.package-lock.json: $(FIXTURES)/package.json $(FIXTURES
 $(SUITE)/node_modules/.package-lock.json: $(SUITE)/package.json $(SUITE)/package-lock.json
 	@.ci/deps node
 	cd $(SUITE) && npm ci --loglevel=error </dev/null
+	@touch $@
+
+# The MCP servers of others, without the scripts that their packages would run to
+# install: nothing is compiled or fetched from elsewhere.
+$(SERVERS)/node_modules/.package-lock.json: $(SERVERS)/package.json $(SERVERS)/package-lock.json
+	@.ci/deps node
+	cd $(SERVERS) && npm ci --ignore-scripts --loglevel=error </dev/null
+	@touch $@
+
+# The packages are kept as well: uvx makes its environments of them.
+$(SERVERS)/.venv/installed: $(SERVERS)/requirements.txt
+	@.ci/deps python
+	python3 -m venv $(SERVERS)/.venv
+	$(SERVERS)/.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+		--dest $(SERVERS)/.venv/wheels -r $(SERVERS)/requirements.txt </dev/null
+	$(SERVERS)/.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index \
+		--find-links $(SERVERS)/.venv/wheels -r $(SERVERS)/requirements.txt </dev/null
 	@touch $@
 
 # Gateways and loops of others: npm packages as pinned in package-lock.json, and
