@@ -41,6 +41,7 @@ type draftJSON struct {
 	URL       string                 `json:"url,omitempty"`
 	Headers   map[string]store.Value `json:"headers,omitempty"`
 	Folder    string                 `json:"folder,omitempty"`
+	Rules     store.Rules            `json:"rules,omitzero"`
 	Asks      []askJSON              `json:"asks,omitempty"`
 	Changes   []changeJSON           `json:"changes,omitempty"`
 	Notes     []string               `json:"notes,omitempty"`
@@ -67,7 +68,7 @@ type changeJSON struct {
 
 func draftOutput(d setup.Draft) draftJSON {
 	c := d.Config
-	j := draftJSON{Name: c.Name, Transport: string(c.Transport), URL: c.URL, Env: c.Env, Headers: c.Headers, Folder: c.Dir, Notes: d.Notes, Warnings: d.Warnings, Hash: c.Hash()}
+	j := draftJSON{Name: c.Name, Transport: string(c.Transport), URL: c.URL, Env: c.Env, Headers: c.Headers, Folder: c.Dir, Rules: c.Rules, Notes: d.Notes, Warnings: d.Warnings, Hash: c.Hash()}
 	if c.Transport == store.TransportStdio {
 		j.Command = append([]string{c.Command}, c.Args...)
 	}
@@ -355,6 +356,9 @@ func (c *cli) printDraft(d setup.Draft) {
 	}
 	if shown.Dir != "" {
 		line("in %s", visible(shown.Dir))
+	}
+	if !shown.Rules.Zero() {
+		line("rules: %s", sayRules(shown.Rules))
 	}
 	for _, f := range d.Fields {
 		how := ""

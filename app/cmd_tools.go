@@ -32,7 +32,8 @@ func (c *cli) toolsList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the tools of all servers", Args: cobra.NoArgs,
 		Long: `List the tools that a conversation could be offered: those of the servers that run,
-or that can be started, apart from definitions that wait for your approval.
+or that can be started, apart from definitions that wait for your approval and
+from tools that your rules forbid.
 Beside each tool stands about how many tokens it takes in every request.
 
 --format mcp prints the definitions as the servers gave them. The others print
@@ -57,7 +58,11 @@ Tools that cannot be sent are named on stderr, with the reason.`,
 			}
 			list := make([]tools.Tool, 0, len(views))
 			for _, v := range views {
-				list = append(list, v.Tool)
+				if v.Ruled == "" {
+					list = append(list, v.Tool)
+				} else {
+					fmt.Fprintf(c.session.Stderr, "drawbridge: %s: the tool %q is left out: %s\n", v.ServerName, v.Ref.Tool, v.Ruled)
+				}
 			}
 			c.printLeftOut(b)
 			if format == "mcp" {

@@ -156,7 +156,7 @@ func (b *Bridge) editKeys(ctx context.Context, what string, change func(KeyStore
 		return err
 	}
 	b.keysChanged.fire()
-	return b.audit.record(ctx, store.AuditRecord{Kind: store.AuditKey, Client: "window", Decision: "allow", Reason: clipAudit(what, 500)}, nil)
+	return b.audit.record(ctx, store.AuditRecord{Kind: store.AuditKey, Client: "person", Decision: "allow", Reason: clipAudit(what, 500)}, nil)
 }
 
 // WhenKeysChange returns a channel that is closed at the next change of keys,

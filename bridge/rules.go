@@ -61,7 +61,7 @@ func (b *Bridge) SetRules(ctx context.Context, id string, rules store.Rules) err
 	b.apply()
 	b.catalogue.again()
 	return b.audit.record(ctx, store.AuditRecord{
-		Kind: store.AuditApproval, Client: "window", Server: id, Decision: "allow", Reason: "The rules of the server were set.",
+		Kind: store.AuditApproval, Client: "person", Server: id, Decision: "allow", Reason: "The rules of the server were set.",
 	}, nil)
 }
 

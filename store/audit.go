@@ -24,7 +24,7 @@ type AuditRecord struct {
 	At   time.Time `json:"at"`
 	Kind AuditKind `json:"kind"`
 	// Client is on whose behalf: "chat", "command", "gateway", "models",
-	// "window". Key is the id of a key.
+	// "person" for what was set. Key is the id of a key.
 	Client       string `json:"client,omitempty"`
 	Key          string `json:"key,omitempty"`
 	Session      string `json:"session,omitempty"`
