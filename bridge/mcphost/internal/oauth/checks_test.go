@@ -199,6 +199,12 @@ func TestAnswersOfTheBrowser(t *testing.T) {
 	if err := p.judge(url.Values{"code": {"c"}, "iss": {"https://a.example"}}); err != nil {
 		t.Errorf("%v", err)
 	}
+	// Whose endpoints were guessed or typed has told no issuer to compare with.
+	for _, a := range []authority{{Issuer: "https://a.example", withoutMeta: true}, {typed: true}} {
+		if err := (place{authority: a}).judge(url.Values{"code": {"c"}, "iss": {"https://b.example"}}); err != nil {
+			t.Errorf("%v", err)
+		}
+	}
 }
 
 // TestStateServesOnce, also while the listener is still open.
