@@ -387,7 +387,7 @@ func TestSecretsAreEncoded(t *testing.T) {
 	c := client{ID: "my id:%2B", Secret: "a+b%41:c d&e", Auth: store.TokenAuthBasic}
 	form := url.Values{}
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(c.identify(form), "Basic "))
-	if err != nil || string(raw) != "my+id%3A%252B:a%2Bb%2541%3Ac+d%26e" || len(form) > 0 {
+	if err != nil || string(raw) != "my+id%3A%252B:a%2Bb%2541%3Ac+d%26e" || form.Has("client_secret") {
 		t.Errorf("%q, %v, %v", raw, form, err)
 	}
 }
