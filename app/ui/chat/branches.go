@@ -102,6 +102,7 @@ func (p *Page) edit(message, text string) {
 	}
 	p.editing.message = message
 	p.composer.setEditing(true)
+	p.showAttached()
 	p.composer.input.SetText(text)
 	p.composer.input.toEnd()
 	p.focusInput()
@@ -116,6 +117,7 @@ func (p *Page) endEdit() {
 	p.editing = editing{}
 	p.composer.setEditing(false)
 	p.composer.input.SetText(before)
+	p.showAttached()
 }
 
 // load reads the messages of a conversation anew and shows them, if it is the

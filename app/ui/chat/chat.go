@@ -50,6 +50,7 @@ type Engine interface {
 	// WatchTitles yields when conversations got their titles from a model.
 	WatchTitles(ctx context.Context) iter.Seq[struct{}]
 	Turns
+	Offers
 	Branches
 	Prompts
 	Counts
@@ -90,10 +91,12 @@ type Page struct {
 	threads map[string]*thread // of the one that is shown and those that run
 	runs    map[string]*run
 	drafts  map[string]string // what was typed and not sent, by conversation
-	editing editing
-	views   []bridge.ServerView
-	shown   bool // the page is in view
-	watched bool // somebody waits for titles
+	// attached goes with the next message, by conversation.
+	attached map[string][]*attachment
+	editing  editing
+	views    []bridge.ServerView
+	shown    bool // the page is in view
+	watched  bool // somebody waits for titles
 
 	counting  bool // a countdown will go on in a moment
 	measuring once
@@ -104,13 +107,16 @@ type Page struct {
 
 // New makes the page. Nothing is read before Shown.
 func New(o Options) *Page {
-	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}}
+	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}, attached: map[string][]*attachment{}}
 	p.sidebar = newSidebar(o.Now, p.NewChat)
 	p.sidebar.onOpen = func(c store.Conversation) { p.open(c.ID) }
 	p.sidebar.onRename = p.rename
 	p.sidebar.onDelete = p.delete
 	p.head = newHead(p.openAbout)
-	p.composer = newComposer(p.send, p.stop, p.endEdit, p.pickModel, p.chooseTools)
+	p.composer = newComposer(composerActions{
+		send: p.send, stop: p.stop, leave: p.endEdit, models: p.pickModel, tools: p.chooseTools,
+		attach: p.openAttach, detach: p.detach, typed: p.typed,
+	})
 	p.view = newView(p)
 	p.fail = newNotice()
 	foot := container.New(layout.NewCustomPaddedLayout(0, 14, 16, 16), container.NewVBox(p.fail.box, p.composer.box))
@@ -182,6 +188,7 @@ func (p *Page) NewChat() {
 	p.keepDraft()
 	p.reset()
 	p.composer.input.SetText(p.drafts[""])
+	p.showAttached()
 	p.refreshState()
 	p.focusInput()
 }
@@ -222,6 +229,7 @@ func (p *Page) open(id string) {
 	p.current = id
 	p.sidebar.setCurrent(id)
 	p.composer.input.SetText(p.drafts[id])
+	p.showAttached()
 	p.fail.say("")
 	p.refreshState()
 	p.head.setUse("")
@@ -252,15 +260,19 @@ func (p *Page) work(what func(context.Context) error, done func()) {
 // send sends what was typed. The first message makes the conversation.
 func (p *Page) send() {
 	text := strings.TrimSpace(p.composer.input.Text)
-	if text == "" || p.runs[p.current] != nil {
+	if !p.composer.something() || p.runs[p.current] != nil {
 		return
 	}
 	p.fail.say("")
+	if p.current != "" && p.threads[p.current] == nil {
+		return // it is still being read
+	}
+	files, ok := p.takeAttached()
+	if !ok {
+		return
+	}
 	if p.current != "" {
-		if p.threads[p.current] == nil {
-			return // it is still being read
-		}
-		q := request{text: text, edit: p.editing.message}
+		q := request{text: text, edit: p.editing.message, attached: files}
 		p.endEdit()
 		if q.edit == "" {
 			p.composer.input.SetText("")
@@ -299,6 +311,8 @@ func (p *Page) send() {
 			if p.composer.input.Text == "" {
 				p.composer.input.SetText(text)
 			}
+			p.attached[""] = append(files, p.attached[""]...)
+			p.showAttached()
 			return
 		}
 		made.Model, made.Switches, made.System, made.Metadata = draft.Model, draft.Switches, draft.System, draft.Metadata
@@ -310,7 +324,7 @@ func (p *Page) send() {
 			p.sidebar.setCurrent(made.ID)
 			p.view.show(p.threads[made.ID])
 		}
-		p.start(made.ID, request{text: text})
+		p.start(made.ID, request{text: text, attached: files})
 	})
 }
 

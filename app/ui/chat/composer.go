@@ -21,6 +21,8 @@ import (
 type composer struct {
 	box    *fyne.Container
 	input  *input
+	attach *chip
+	files  *chips
 	models *chip
 	tools  *chip
 	row    *fyne.Container // what stands below the text
@@ -29,6 +31,7 @@ type composer struct {
 
 	onSend, onStop, onLeave func()
 	running, editing        bool
+	attached                int // how many things go with the message
 }
 
 // The least and the most lines that the field shows.
@@ -37,27 +40,38 @@ const (
 	mostLines  = 9
 )
 
-func newComposer(send, stop, leave, models, tools func()) *composer {
-	c := &composer{onSend: send, onStop: stop, onLeave: leave}
+// composerActions is what the composer does when it is used.
+type composerActions struct {
+	send, stop, leave     func()
+	models, tools, attach func()
+	detach                func(at int)
+	typed                 func(r rune) // after a letter was typed
+}
+
+func newComposer(do composerActions) *composer {
+	c := &composer{onSend: do.send, onStop: do.stop, onLeave: do.leave}
 	c.input = newInput("Message", "Write a message")
 	c.input.SetMinRowsVisible(leastLines)
 	c.input.Wrapping = fyne.TextWrapWord
 	c.input.onSend = c.press
 	c.input.onStop = c.escape
+	c.input.onRune = do.typed
 	c.input.OnChanged = func(string) { c.fit() }
-	c.models = newChip("Choose the model", "", "", theme.IconChevronDown, models)
-	c.tools = newChip("Choose the tools", "", theme.IconTools, "", tools)
+	c.models = newChip("Choose the model", "", "", theme.IconChevronDown, do.models)
+	c.tools = newChip("Choose the tools", "", theme.IconTools, "", do.tools)
+	c.attach = newChip("Attach a resource or use a prompt", "", theme.IconAdd, "", do.attach)
+	c.files = newChips(do.detach)
 	c.send = theme.NewIconButton("Send", theme.Icon(theme.IconSend), c.press)
 	c.send.Primary = true
 
 	words := form.MutedLine("Editing a message. What you send begins a branch; what is there now stays.", fyne.TextStyle{})
-	cancel := form.Quiet("Cancel", nil, leave)
+	cancel := form.Quiet("Cancel", nil, do.leave)
 	cancel.Name = "Leave the message as it is"
 	c.edit = container.NewBorder(nil, nil, nil, cancel, words)
 	c.edit.Hide()
-	c.row = container.New(rowLayout{}, c.models, c.tools, c.send)
+	c.row = container.New(rowLayout{}, c.attach, c.models, c.tools, c.send)
 	frame := newPanel(container.New(layout.NewCustomPaddedVBoxLayout(0),
-		c.edit, c.input, c.row))
+		c.edit, c.files.box, c.input, c.row))
 	c.input.onFocus = frame.setFocused
 	c.box = container.New(form.Centered(threadWidth), frame)
 	c.update()
@@ -72,25 +86,26 @@ func (c *composer) say(model, tools string) {
 	}
 }
 
-// rowLayout places the model, the tools and, at the right, the button. The
+// rowLayout places what attaches, the model, the tools and, at the right, the button. The
 // model gives way where there is little room.
 type rowLayout struct{}
 
 func (rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	models, tools, send := objects[0], objects[1], objects[2]
-	s, t := send.MinSize(), tools.MinSize()
-	w := min(models.MinSize().Width, max(size.Width-t.Width-s.Width-12, 60))
+	attach, models, tools, send := objects[0], objects[1], objects[2], objects[3]
+	a, s, t := attach.MinSize(), send.MinSize(), tools.MinSize()
+	w := min(models.MinSize().Width, max(size.Width-a.Width-t.Width-s.Width-12, 60))
 	place := func(o fyne.CanvasObject, x, width, height float32) {
 		o.Resize(fyne.NewSize(width, height))
 		o.Move(fyne.NewPos(x, (size.Height-height)/2))
 	}
-	place(models, 0, w, chipHeight)
-	place(tools, w+4, t.Width, chipHeight)
+	place(attach, 0, a.Width, chipHeight)
+	place(models, a.Width, w, chipHeight)
+	place(tools, a.Width+w+4, t.Width, chipHeight)
 	place(send, size.Width-s.Width, s.Width, s.Height)
 }
 
 func (rowLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(60+objects[1].MinSize().Width+objects[2].MinSize().Width+12, chipHeight+2)
+	return fyne.NewSize(60+objects[0].MinSize().Width+objects[2].MinSize().Width+objects[3].MinSize().Width+12, chipHeight+2)
 }
 
 // fit makes the field as high as its text, within limits, and tells the button
@@ -106,9 +121,22 @@ func (c *composer) press() {
 		c.onStop()
 		return
 	}
-	if strings.TrimSpace(c.input.Text) != "" {
+	if c.something() {
 		c.onSend()
 	}
+}
+
+// something reports whether there is anything to send.
+func (c *composer) something() bool {
+	return strings.TrimSpace(c.input.Text) != "" || c.attached > 0
+}
+
+// setAttached shows what goes with the message.
+func (c *composer) setAttached(list []*attachment) {
+	c.attached = len(list)
+	c.files.set(list)
+	c.update()
+	form.Relayout(c.box)
 }
 
 // escape stops the answer, or leaves the message that is edited as it is.
@@ -159,10 +187,10 @@ func (c *composer) update() {
 		return
 	}
 	c.send.Set("Send", theme.Icon(theme.IconSend))
-	if strings.TrimSpace(c.input.Text) == "" {
-		c.send.Disable()
-	} else {
+	if c.something() {
 		c.send.Enable()
+	} else {
+		c.send.Disable()
 	}
 }
 
@@ -220,6 +248,7 @@ type input struct {
 	form.Entry
 	onSend, onStop func()
 	onFocus        func(bool)
+	onRune         func(rune)
 	shift          bool
 }
 
@@ -302,6 +331,20 @@ func (i *input) TypedKey(k *fyne.KeyEvent) {
 	default:
 		i.Entry.TypedKey(k)
 	}
+}
+
+// TypedRune types a letter and tells of it.
+func (i *input) TypedRune(r rune) {
+	i.Entry.TypedRune(r)
+	if i.onRune != nil {
+		i.onRune(r)
+	}
+}
+
+// atEnd reports whether the cursor stands behind the text.
+func (i *input) atEnd() bool {
+	lines := strings.Split(i.Text, "\n")
+	return i.CursorRow == len(lines)-1 && i.CursorColumn == len([]rune(lines[len(lines)-1]))
 }
 
 // newLine breaks the line where the cursor is.

@@ -44,6 +44,7 @@ func (p *Page) delete(c store.Conversation) {
 				p.NewChat()
 			}
 			delete(p.drafts, c.ID)
+			delete(p.attached, c.ID)
 			p.work(func(ctx context.Context) error {
 				if r != nil { // what still runs writes once more
 					select {

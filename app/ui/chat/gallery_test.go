@@ -143,10 +143,22 @@ func TestGallery(t *testing.T) {
 			b.settle()
 		},
 		"composer": func(b *bench) { b.type_(strings.Repeat("A long message that goes over several lines. ", 14)) },
-		"tools":    func(b *bench) { b.p.chooseTools(); b.settle() },
-		"models":   func(b *bench) { b.p.pickModel(); b.settle() },
-		"rename":   func(b *bench) { b.p.rename(b.e.conv[0]); b.settle() },
-		"link":     func(b *bench) { b.p.openLink("https://example.org/a/rather/long/path?with=a&query=string"); b.settle() },
+		"attached": func(b *bench) {
+			b.e.Views = append(b.e.Views, offering().Views[1])
+			b.p.SetServers(b.e.Views)
+			b.p.attach("notes", "note:///today", "Today")
+			b.p.attach("notes", "note:///1", "A rather long title of a note that nobody would write on a chip")
+			b.settle()
+			b.e.turns = []turn{answer("Bread, by your note.")}
+			b.say("What shall I buy today?")
+			b.settle()
+			b.p.attach("notes", "note:///today", "Today")
+			b.settle()
+		},
+		"tools":  func(b *bench) { b.p.chooseTools(); b.settle() },
+		"models": func(b *bench) { b.p.pickModel(); b.settle() },
+		"rename": func(b *bench) { b.p.rename(b.e.conv[0]); b.settle() },
+		"link":   func(b *bench) { b.p.openLink("https://example.org/a/rather/long/path?with=a&query=string"); b.settle() },
 	}
 	var pictures []uitest.Picture
 	for name, scene := range scenes {

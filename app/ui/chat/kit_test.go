@@ -39,9 +39,10 @@ type engine struct {
 	mu    sync.Mutex // protects what follows
 	conv  []store.Conversation
 	said  map[string][]store.Message
-	turns []turn   // the next turns
-	sent  []string // texts of the turns so far
-	fail  error    // of the next reading call
+	turns []turn      // the next turns
+	sent  []string    // texts of the turns so far
+	parts store.Parts // of the last turn that had attachments
+	fail  error       // of the next reading call
 	// refused is why the next turn does not begin.
 	refused error
 	tick    time.Time
@@ -280,7 +281,32 @@ func (e *engine) ToolOffer(context.Context, store.Conversation) (chat.ToolOffer,
 
 // Send follows the next script. The message of the person comes first, as in
 // the real loop.
+func (e *engine) SendParts(ctx context.Context, id string, parts store.Parts, by chat.Approver) iter.Seq2[chat.Event, error] {
+	e.mu.Lock()
+	e.parts = parts
+	e.mu.Unlock()
+	return e.run(ctx, id, parts, by)
+}
+
+func (e *engine) Attach(_ context.Context, server, uri string) (store.Parts, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.asked = append(e.asked, "attach "+uri+" of "+server)
+	if err := e.failure(); err != nil {
+		return nil, err
+	}
+	return store.Parts{store.File{URI: uri, Name: "notes.txt", MIMEType: "text/plain", Data: []byte("buy bread")}}, nil
+}
+
 func (e *engine) Send(ctx context.Context, id, text string, by chat.Approver) iter.Seq2[chat.Event, error] {
+	if text == "" {
+		return e.run(ctx, id, nil, by)
+	}
+	return e.run(ctx, id, store.Parts{store.Text{Text: text}}, by)
+}
+
+func (e *engine) run(ctx context.Context, id string, parts store.Parts, by chat.Approver) iter.Seq2[chat.Event, error] {
+	text := parts.Text()
 	return func(yield func(chat.Event, error) bool) {
 		e.mu.Lock()
 		if refused := e.refused; refused != nil {
@@ -314,8 +340,8 @@ func (e *engine) Send(ctx context.Context, id, text string, by chat.Approver) it
 			yield(nil, err)
 			return
 		}
-		if text != "" {
-			say(chat.Appended{Message: store.Message{ID: store.NewID(), ConversationID: id, Role: store.RoleUser, Status: store.StatusComplete, Parts: store.Parts{store.Text{Text: text}}}})
+		if len(parts) > 0 {
+			say(chat.Appended{Message: store.Message{ID: store.NewID(), ConversationID: id, Role: store.RoleUser, Status: store.StatusComplete, Parts: parts}})
 		}
 		if script == nil {
 			script = answer("An answer.")

@@ -16,7 +16,8 @@ type entry struct {
 	id      string
 	message string // id of the message that it is part of; empty for remarks
 	kind    entryKind
-	text    string // of a message, reasoning or notice
+	text    string   // of a message, reasoning or notice
+	files   []string // what the person attached to a message
 	// growing says that more of the text is to come.
 	growing bool
 	// foot says that the row of the message's buttons stands below it.
@@ -118,7 +119,7 @@ func (t *thread) add(m store.Message) {
 	t.note(m)
 	switch m.Role {
 	case store.RoleUser:
-		t.put(&entry{id: m.ID, message: m.ID, kind: kindUser, text: m.Text()})
+		t.put(&entry{id: m.ID, message: m.ID, kind: kindUser, text: m.Text(), files: filesOf(m)})
 	case store.RoleTool:
 		for _, r := range m.Results() {
 			t.result(r)

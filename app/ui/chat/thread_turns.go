@@ -35,7 +35,7 @@ type failure struct {
 // fail shows why a turn ended, in the place of the remark that says the same of
 // its last answer.
 func (t *thread) fail(f failure) {
-	if e := t.cutEnd(); e != nil && f.again == (request{}) {
+	if e := t.cutEnd(); e != nil && !f.again.written() && f.again.edit == "" && f.again.regenerate == "" {
 		t.drop(e)
 	}
 	t.put(&entry{id: t.fresh("error"), kind: kindError, text: f.text, retry: f.retry, again: f.again, server: f.server})
@@ -58,7 +58,7 @@ func (t *thread) begin(q request) {
 		t.cutFrom(q.edit)
 	case q.regenerate != "":
 		t.cutFrom(q.regenerate)
-	case q.text == "":
+	case !q.written():
 		for n := len(t.order); n > 0 && t.about[t.order[n-1]].cut; n = len(t.order) {
 			t.cutFrom(t.order[n-1])
 		}

@@ -17,6 +17,7 @@ const frame = 16 * time.Millisecond
 // Turns begins turns; see the methods of bridge.Bridge.
 type Turns interface {
 	Send(ctx context.Context, conversation, text string, by chat.Approver) iter.Seq2[chat.Event, error]
+	SendParts(ctx context.Context, conversation string, parts store.Parts, by chat.Approver) iter.Seq2[chat.Event, error]
 	Edit(ctx context.Context, conversation, message, text string, by chat.Approver) iter.Seq2[chat.Event, error]
 	Regenerate(ctx context.Context, conversation, message string, by chat.Approver) iter.Seq2[chat.Event, error]
 }
@@ -26,7 +27,11 @@ type request struct {
 	text       string
 	edit       string // the message of the person whose place the text takes
 	regenerate string // the answer that is made again
+	attached   []*attachment
 }
+
+// written reports whether a person wrote or attached something for it.
+func (q request) written() bool { return q.text != "" || len(q.attached) > 0 }
 
 func (q request) run(ctx context.Context, e Turns, conversation string, by chat.Approver) iter.Seq2[chat.Event, error] {
 	switch {
@@ -34,6 +39,15 @@ func (q request) run(ctx context.Context, e Turns, conversation string, by chat.
 		return e.Edit(ctx, conversation, q.edit, q.text, by)
 	case q.regenerate != "":
 		return e.Regenerate(ctx, conversation, q.regenerate, by)
+	case len(q.attached) > 0:
+		var parts store.Parts
+		if q.text != "" {
+			parts = append(parts, store.Text{Text: q.text})
+		}
+		for _, a := range q.attached {
+			parts = append(parts, a.parts...)
+		}
+		return e.SendParts(ctx, conversation, parts, by)
 	}
 	return e.Send(ctx, conversation, q.text, by)
 }
@@ -138,11 +152,11 @@ func (p *Page) undo(r *run, err error) {
 		if err != nil {
 			t.fail(failure{
 				text: form.Sentence(err), server: managedServer(err), again: q,
-				retry: q.text == "" && !errors.Is(err, chat.ErrBusy) && !errors.Is(err, chat.ErrNothing),
+				retry: !q.written() && !errors.Is(err, chat.ErrBusy) && !errors.Is(err, chat.ErrNothing),
 			})
 		}
 	}
-	if q.text != "" {
+	if q.written() {
 		p.giveBack(r.conversation, q)
 	}
 	if !r.thread.shortened {
@@ -155,6 +169,10 @@ func (p *Page) undo(r *run, err error) {
 // giveBack puts a text that was not sent back to where it was written, unless
 // something else stands there by now.
 func (p *Page) giveBack(conversation string, q request) {
+	if len(q.attached) > 0 {
+		p.attached[conversation] = append(q.attached, p.attached[conversation]...)
+		p.showAttached()
+	}
 	switch {
 	case p.current != conversation:
 		if p.drafts[conversation] == "" {

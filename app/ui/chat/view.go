@@ -100,7 +100,7 @@ func (v *view) note(e *entry) {
 func (v *view) item(e *entry) transcript.Item {
 	switch e.kind {
 	case kindUser:
-		return transcript.User{ID: e.id, Text: e.text}
+		return transcript.User{ID: e.id, Text: e.text, Files: e.files}
 	case kindAnswer:
 		return transcript.Assistant{ID: e.id, Text: e.text, Growing: e.growing, More: !e.foot}
 	case kindReasoning:

@@ -233,4 +233,5 @@ func fillRow(r *fyne.Container, i *item) {
 		}
 	}
 	walk(r)
+	r.Refresh() // the server's name has its room now
 }

@@ -123,7 +123,7 @@ func (e *entry) user(u User) {
 		b := &block{group: g, left: 100, right: pad}
 		if first {
 			b.gap = gapItemTop + over
-			b.hug = text == ""
+			b.hug = text == "" && len(u.Files) == 0
 			g.left = b.left - pad
 		}
 		if text == "" {
@@ -139,6 +139,14 @@ func (e *entry) user(u User) {
 			b.chars = n
 		}
 		e.blocks = append(e.blocks, b)
+	}
+	if len(u.Files) > 0 {
+		e.blocks[len(e.blocks)-1].below = 2
+		words := "With " + strings.Join(u.Files, ", ")
+		e.blocks = append(e.blocks, &block{
+			group: g, left: 100, right: pad, below: over,
+			spans: []span{{text: visible(words[:cut(words, maxCode)]), face: face{size: e.view.size(theme.SizeNameCaptionText)}, ink: look.ColorMuted}},
+		})
 	}
 	e.blocks = append(e.blocks, e.footBlock(true))
 }

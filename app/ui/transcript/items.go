@@ -18,6 +18,8 @@ type Item interface{ id() string }
 type User struct {
 	ID   string
 	Text string
+	// Files names what the person attached.
+	Files []string
 }
 
 // Assistant is what the model wrote, in Markdown.
