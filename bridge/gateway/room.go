@@ -169,6 +169,7 @@ func (g *Gateway) expire() {
 			r.close()
 		case err == nil:
 			r.mu.Lock()
+			again.Session = caller.Session
 			r.caller = again
 			r.mu.Unlock()
 		}
