@@ -128,7 +128,7 @@ wrong, 69 the running Drawbridge ended first, 130 interrupted.`,
 		return usagef("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(c.ask(), c.conversations(), c.presets(), c.servers(), c.tools(), c.resources(), c.prompts(), c.providers(), c.secret(), c.doctor(), c.keys(), c.teams(), c.organisations(), c.audit(), c.raise(), c.lower(), c.openFile(), c.show())
+	root.AddCommand(c.ask(), c.conversations(), c.presets(), c.servers(), c.tools(), c.resources(), c.prompts(), c.providers(), c.secret(), c.doctor(), c.keys(), c.teams(), c.organisations(), c.audit(), c.raise(), c.lower(), c.serve(), c.connect(), c.openFile(), c.show())
 	for _, group := range root.Commands() {
 		wrapArgs(group)
 	}

@@ -70,7 +70,7 @@ func runCommand(ctx context.Context, session *control.Session) int {
 		return code
 	}
 	defer owner.Close()
-	e := newEngine(h, startNothing)
+	e := newEngine(h, startOf(session))
 	defer e.close(session.Stderr)
 	serving := serve(ctx, owner, e)
 	code := execute(ctx, session, e)

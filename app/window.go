@@ -41,7 +41,14 @@ func runWindow(ctx context.Context, session *control.Session) int {
 	var b *bridge.Bridge
 	window, err := shell.New(shell.Options{
 		Open: func() (_ shell.Engine, err error) {
-			b, err = e.open(ctx)
+			if b, err = e.open(ctx); err == nil && b.Settings().Gateway.Enabled {
+				go func() {
+					// What is wrong is in its state, which its page shows.
+					if _, err := b.OpenGateway(ctx, 0); err != nil {
+						h.logger.Warn("the gateway did not open", "error", err)
+					}
+				}()
+			}
 			return b, err
 		},
 		Chat: func(host shell.Host) shell.ChatPage {

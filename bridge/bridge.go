@@ -161,6 +161,7 @@ type Bridge struct {
 	bridgeChanged *signal
 	serves        stoppable // what stops when the bridge is raised
 
+	gate   *gate // for other apps
 	titles titles
 	asking asking // who is asked what servers want to know
 
@@ -211,6 +212,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b := &Bridge{o: o, life: life, stop: stop, stopAudit: stopAudit, titles: newTitles(), adapters: map[string]adapter{}, table: table, switchboard: newSwitchboard(o.History), validator: tools.NewValidator()}
 	b.policy = policy.New(policy.Options{Ledger: o.Ledger, Logger: o.Logger, Content: b.contentOf, Now: o.Now})
 	b.keysChanged, b.bridgeChanged = newSignal(), newSignal()
+	b.gate = newGate()
 	b.keyring = &keyring{store: o.Keys, now: o.Now, used: map[string]time.Time{}}
 	b.audit = newAuditor(o.Audit, o.Settings.Settings, o.Logger, o.Now)
 	b.audit.secrets, b.audit.also = b.auditRedactor, b.keepCounts
@@ -257,6 +259,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.apply()
 	b.auditing.Go(func() { b.audit.run(auditLife) })
 	b.running.Go(func() { b.catalogue.follow(life, b.host) })
+	b.running.Go(b.followChanges)
 	b.running.Go(func() {
 		for range o.Settings.Watch(life) {
 			b.apply()
@@ -269,6 +272,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 // have ended before: end their contexts and wait for them.
 func (b *Bridge) Close(ctx context.Context) error {
 	b.stop()
+	b.CloseGateway()
 	err := b.host.Close(ctx)
 	b.running.Wait()
 	// Last, so that it has everything.

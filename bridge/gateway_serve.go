@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/gateway"
 	"github.com/drawbridge-app/drawbridge/store"

@@ -71,6 +71,7 @@ func (g guard) Call(ctx context.Context, inv tools.Invocation, ask chat.Ask, pro
 		result = fail("The call was stopped. " + policy.RaisedReason)
 	case err != nil:
 		result = fail(err.Error())
+		errors.As(err, &result.Refusal)
 	}
 	// Also what a server says of a failure is its own words.
 	g.b.policy.NoteContent(ctx, inv, inv.Ref.Server)

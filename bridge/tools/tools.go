@@ -143,6 +143,9 @@ type Result struct {
 	// what cannot be seen written out. It is there only if the request carried an
 	// Exchange, and nil for results that are ours.
 	Wire json.RawMessage `json:"-"`
+	// Refusal is the error of the protocol with which the server answered a
+	// request that carried an Exchange; nil for all else.
+	Refusal *Refusal `json:"-"`
 	// Denied is what a refusal wraps (see Verdict.Err); nil for what ran, or
 	// failed. It is for the caller at hand and is not kept.
 	Denied error `json:"-"`
