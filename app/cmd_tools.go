@@ -19,7 +19,7 @@ import (
 const maxArguments = 16 << 20
 
 func (c *cli) tools() *cobra.Command {
-	return group("tools", "List tools and call one by hand", c.toolsList(), c.toolsCall())
+	return group("tools", "List tools, call one by hand, and say which may run unasked", c.toolsList(), c.toolsCall(), c.toolsAllow())
 }
 
 // formats are the dialects of --format, as the services' own addresses get them.
