@@ -113,9 +113,9 @@ func (g *Gateway) ServePipe(ctx context.Context, c store.Caller, names []string,
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(room.life, cancel)()
-	session, err := room.server.Connect(ctx, &mcp.IOTransport{
+	session, err := room.server.Connect(ctx, patient{&mcp.IOTransport{
 		Reader: readCloser{in}, Writer: writeCloser{out}, MaxLineLength: bodyMax,
-	}, nil)
+	}}, nil)
 	if err != nil {
 		return fmt.Errorf("begin to serve over standard input and output: %w", err)
 	}
