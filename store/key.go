@@ -171,7 +171,11 @@ func (l *Limits) names(cfg ServerConfig, tool string) bool {
 			return true
 		}
 		for _, server := range [2]string{cfg.Name, cfg.ID} {
-			if rest, ok := strings.CutPrefix(t, server+"__"); ok && (rest == "*" || rest == tool) {
+			rest, ok := strings.CutPrefix(t, server)
+			if ok {
+				rest, ok = strings.CutPrefix(rest, "__")
+			}
+			if ok && (rest == "*" || rest == tool) {
 				return true
 			}
 		}

@@ -136,18 +136,18 @@ func (e *Engine) before(ctx context.Context, o origin, t *tools.Tool) (list []st
 	}
 	err = e.withStand(ctx, o, func(s *stand) {
 		for _, source := range s.sources {
-			if source != t.Server && !s.allowed[flow{t.Ref, source}] && !e.trusts(source) {
+			if source != t.Server && !s.allowed[flow{t.Ref, source}] {
 				list = append(list, source)
 			}
 		}
 	})
-	return list, err
+	return slices.DeleteFunc(list, func(source string) bool { return e.trusts(ctx, source) }), err
 }
 
 // trusts reports whether the person trusts what a server says.
-func (e *Engine) trusts(server string) bool {
+func (e *Engine) trusts(ctx context.Context, server string) bool {
 	r, _ := e.rulesOf(server)
-	return r != nil && r.cfg.Rules.Trusted && r.approved.Load()
+	return r != nil && r.cfg.Rules.Trusted && e.RulesApproved(ctx, server) == nil
 }
 
 // title is what a person calls a server.

@@ -21,6 +21,7 @@ type counters struct {
 
 	mu    sync.Mutex // protects what follows
 	day   string     // of the counts; "" before the first
+	date  [3]int     // the same
 	calls map[string]*counted
 	dirty map[string]int64 // by counter: calls that the ledger does not have yet
 }
@@ -43,22 +44,32 @@ func newCounters(l Ledger, now func() time.Time) *counters {
 
 // limit is one counter with its limits.
 type limit struct {
-	counter     string
-	whose       string // for people
+	kind, id    string // whose counter it is: of a server, key, team or organisation
 	minute, day int
+}
+
+// counter is its name in the ledger.
+func (l limit) counter() string { return l.kind + ":" + l.id }
+
+// whose is for people.
+func (l limit) whose() string {
+	if l.kind == "server" {
+		return fmt.Sprintf("the server %q", l.id)
+	}
+	return "its " + l.kind
 }
 
 // limitsOf returns the limits that hold for an invocation.
 func limitsOf(r *ruled, c *store.Caller) []limit {
 	var out []limit
 	if r.limited() {
-		out = append(out, limit{"server:" + r.cfg.ID, fmt.Sprintf("the server %q", r.cfg.Name), r.cfg.Rules.CallsPerMinute, r.cfg.Rules.CallsPerDay})
+		out = append(out, limit{"server", r.cfg.ID, r.cfg.Rules.CallsPerMinute, r.cfg.Rules.CallsPerDay})
 	}
 	if c != nil {
 		for i := range c.Bounds {
 			b := &c.Bounds[i]
 			if b.Limits.CallsPerMinute > 0 || b.Limits.CallsPerDay > 0 {
-				out = append(out, limit{b.Kind + ":" + b.ID, "its " + b.Kind, b.Limits.CallsPerMinute, b.Limits.CallsPerDay})
+				out = append(out, limit{b.Kind, b.ID, b.Limits.CallsPerMinute, b.Limits.CallsPerDay})
 			}
 		}
 	}
@@ -77,22 +88,22 @@ func (c *counters) take(ctx context.Context, ref tools.Ref, limits []limit, coun
 		return tools.Verdict{}, true
 	}
 	now := c.now()
-	if err := c.today(ctx, now.Format(dayLayout)); err != nil {
+	if err := c.today(ctx, now); err != nil {
 		return unread(ref, err), false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, l := range limits {
-		n := c.calls[l.counter]
+		n := c.calls[l.counter()]
 		if n == nil {
 			continue
 		}
 		if l.day > 0 && n.today >= int64(l.day) {
-			return deny(errLimit, "The tool %s was not run: the %d calls a day of %s are used up. The next day begins at midnight.", ref, l.day, l.whose), false
+			return deny(errLimit, "The tool %s was not run: the %d calls a day of %s are used up. The next day begins at midnight.", ref, l.day, l.whose()), false
 		}
 		if first, full := n.oldest(l.minute); full && now.Sub(first) < time.Minute {
 			wait := (time.Minute - now.Sub(first)).Round(time.Second)
-			return deny(errLimit, "The tool %s was not run: the %d calls a minute of %s are used up. Try again in %d seconds.", ref, l.minute, l.whose, max(1, int(wait/time.Second))), false
+			return deny(errLimit, "The tool %s was not run: the %d calls a minute of %s are used up. Try again in %d seconds.", ref, l.minute, l.whose(), max(1, int(wait/time.Second))), false
 		}
 	}
 	if !count {
@@ -106,17 +117,17 @@ func (c *counters) take(ctx context.Context, ref tools.Ref, limits []limit, coun
 		}
 	}
 	for _, l := range limits {
-		n := c.calls[l.counter]
+		n := c.calls[l.counter()]
 		if n == nil {
 			n = &counted{}
-			c.calls[l.counter] = n
+			c.calls[l.counter()] = n
 		}
 		if l.minute > 0 {
 			n.add(l.minute, now)
 		}
 		if l.day > 0 {
 			n.today++
-			c.dirty[l.counter]++
+			c.dirty[l.counter()]++
 		}
 	}
 	return tools.Verdict{}, true
@@ -156,13 +167,16 @@ func (n *counted) resize(limit int) {
 }
 
 // today has the counts be those of a day.
-func (c *counters) today(ctx context.Context, day string) error {
+func (c *counters) today(ctx context.Context, now time.Time) error {
+	y, m, d := now.Date()
+	date := [3]int{y, int(m), d}
 	c.mu.Lock()
-	same := c.day == day
+	same := c.date == date
 	c.mu.Unlock()
 	if same {
 		return nil
 	}
+	day := now.Format(dayLayout)
 	c.load.Lock()
 	defer c.load.Unlock()
 	c.mu.Lock()
@@ -189,7 +203,7 @@ func (c *counters) today(ctx context.Context, day string) error {
 		}
 		c.calls[counter].today = count
 	}
-	c.day = day
+	c.day, c.date = day, date
 	return nil
 }
 

@@ -48,7 +48,7 @@ func (e *Engine) HandOver(ctx context.Context, conv store.Conversation, offered 
 			verdict = tools.Ask
 		}
 		if verdict == tools.Allow && !harmless(t) && slices.ContainsFunc(beside, func(id string) bool {
-			return id != t.Server && !e.trusts(id)
+			return id != t.Server && !e.trusts(ctx, id)
 		}) {
 			verdict = tools.Ask
 		}

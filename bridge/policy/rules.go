@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -241,7 +241,10 @@ func (p *params) apply(ref tools.Ref, given json.RawMessage) (json.RawMessage, t
 		return nil, deny(store.ErrInvalid, "The arguments of %s cannot be held against its rules: %v. Nothing was run.", ref, err)
 	}
 	var refused []string
-	out := make(map[string]json.RawMessage, len(args)+len(p.fixed))
+	var out map[string]json.RawMessage
+	if len(p.fixed) > 0 {
+		out = make(map[string]json.RawMessage, len(args)+len(p.fixed))
+	}
 	for _, a := range args {
 		fixed, isFixed := p.fixed[a.key]
 		switch {
@@ -258,7 +261,9 @@ func (p *params) apply(ref tools.Ref, given json.RawMessage) (json.RawMessage, t
 				}
 			}
 		}
-		out[a.key] = a.value
+		if out != nil {
+			out[a.key] = a.value
+		}
 	}
 	if len(refused) > 0 {
 		if len(refused) > maxNamed {
@@ -267,7 +272,7 @@ func (p *params) apply(ref tools.Ref, given json.RawMessage) (json.RawMessage, t
 		return nil, deny(store.ErrDenied, "Parameters %s are not allowed for tool %s. Allowed parameters: %s. Contact proxy admin to allow these parameters.",
 			listed(refused), ref.Tool, listed(p.allowed))
 	}
-	if len(p.fixed) == 0 {
+	if out == nil {
 		return given, tools.Verdict{Decision: tools.Allow}
 	}
 	maps.Copy(out, p.fixed)
@@ -289,35 +294,89 @@ func members(raw json.RawMessage) ([]argument, error) {
 	if text := bytes.TrimSpace(raw); len(text) == 0 || string(text) == "null" {
 		return nil, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	if !json.Valid(raw) {
+		return nil, errors.New("they are no valid JSON")
+	}
+	at := space(raw, 0)
+	if raw[at] != '{' {
 		return nil, errors.New("they are no JSON object")
 	}
 	var out []argument
-	seen := map[string]bool{}
-	for d.More() {
-		t, err := d.Token()
-		key, ok := t.(string)
-		if err != nil || !ok {
-			return nil, errors.New("they are no valid JSON")
+	for at = space(raw, at+1); raw[at] != '}'; {
+		end := after(raw, at)
+		key, err := unquoted(raw[at:end])
+		if err != nil {
+			return nil, err
 		}
-		var v json.RawMessage
-		if d.Decode(&v) != nil {
-			return nil, errors.New("they are no valid JSON")
-		}
-		if seen[key] {
+		if slices.ContainsFunc(out, func(a argument) bool { return a.key == key }) {
 			return nil, fmt.Errorf("the parameter %q is given twice", short(key))
 		}
-		seen[key] = true
-		out = append(out, argument{key, v})
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, errors.New("they are no valid JSON")
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("something follows the object")
+		if len(out) >= maxArguments {
+			return nil, fmt.Errorf("they have more than %d members", maxArguments)
+		}
+		at = space(raw, space(raw, end)+1) // behind the colon
+		end = after(raw, at)
+		out = append(out, argument{key, raw[at:end:end]})
+		if at = space(raw, end); raw[at] == ',' {
+			at = space(raw, at+1)
+		}
 	}
 	return out, nil
+}
+
+// maxArguments bounds the parameters of one call that are held against rules.
+const maxArguments = 1000
+
+// space returns where the next byte is that is no space. The functions here read
+// what is known to be valid JSON.
+func space(raw []byte, at int) int {
+	for at < len(raw) && (raw[at] == ' ' || raw[at] == '\t' || raw[at] == '\n' || raw[at] == '\r') {
+		at++
+	}
+	return at
+}
+
+// after returns where the value ends that begins at a place.
+func after(raw []byte, at int) int {
+	depth := 0
+	for ; at < len(raw); at++ {
+		switch raw[at] {
+		case '"':
+			for at++; raw[at] != '"'; at++ {
+				if raw[at] == '\\' {
+					at++
+				}
+			}
+		case '{', '[':
+			depth++
+			continue
+		case '}', ']':
+			if depth == 0 {
+				return at // of what is around a number or a word
+			}
+			depth--
+		case ',', ':', ' ', '\t', '\n', '\r':
+			if depth == 0 {
+				return at
+			}
+			continue
+		default:
+			continue
+		}
+		if depth == 0 {
+			return at + 1
+		}
+	}
+	return at
+}
+
+func unquoted(raw []byte) (string, error) {
+	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return string(raw[1 : len(raw)-1]), nil
+	}
+	var s string
+	err := json.Unmarshal(raw, &s)
+	return s, err
 }
 
 func sameJSON(a, b json.RawMessage) bool {

@@ -29,6 +29,9 @@ func FuzzServers(f *testing.F) {
 	f.Add(`{"mcpServers":{"a":{"url":"https://x.org/","type":"http"},"":{},"b":7}}`)
 	f.Add("{\r\n\t\"mcpServers\": {\r\n\t\t\"a/~b\": {\"command\": \"x\"} /* c */, // d\r\n\t}\r\n}")
 	f.Add(`{"mcpServers":{"a":{"command":"x","drawbridge":{"id":"b"}},"b":{"command":"y"}}}`)
+	f.Add(`{"mcpServers":{"a":{"command":"x","allowed_tools":["t"],"disallowed_tools":[],"allowed_params":{"t":["p"],"u":[]},"access_groups":["g"],
+		"drawbridge":{"fixed_params":{"t":{"q":[1,"<&>"]}},"trusted":true,"approvals":{"default":"ask","read_only":"always"},"calls_per_day":3}}}}`)
+	f.Add(`{"mcpServers":{"a":{"command":"x","allowed_params":{"t":null},"drawbridge":{"approvals":{"readonly":"never"},"calls_per_minute":-1}}}}`)
 	f.Add(strings.Repeat("[", 100_000))
 	f.Add(`{"a":` + strings.Repeat("[", 50) + strings.Repeat("]", 50) + `}`)
 	f.Fuzz(func(t *testing.T, text string) {
