@@ -81,6 +81,58 @@ func TestImportIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// An import that would replace a server, and fails, leaves the server as it was
+// and approved, and no files of a bundle beside it.
+func TestImportThatFailsReplacesNothing(t *testing.T) {
+	b := openBridge(t)
+	echo := program(t, "echo-mcp")
+	read := func(text string) []setup.Compared {
+		t.Helper()
+		i, err := b.ReadImport([]byte(text), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i.Entries
+	}
+	first := read(fmt.Sprintf(`{"good": {"command": %q, "env": {"API_TOKEN": "canary-1"}}}`, echo))
+	if _, err := b.ImportServers(t.Context(), first, true); err != nil {
+		t.Fatal(err)
+	}
+	if v := settle(t, b, "good"); v.State != mcphost.Ready {
+		t.Fatalf("it is %s: %s", v.State, v.Error)
+	}
+	// An entry that cannot be used keeps its name, which only the writing finds.
+	path := filepath.Join(b.Home(), "mcp.json")
+	kept, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := strings.Replace(string(kept), `"mcpServers": {`, `"mcpServers": {"bad": {"command": 5},`, 1)
+	if err := os.WriteFile(path, []byte(broken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the file to be read", 10*time.Second, func() bool { return strings.Contains(strings.Join(b.Problems(), " "), `"bad"`) })
+	archive := filepath.Join(t.TempDir(), "b.mcpb")
+	writeBundle(t, archive, map[string]string{"manifest.json": `{"manifest_version": "0.3", "name": "bundled", "version": "1", "server": {"type": "binary", "entry_point": "run", "mcp_config": {"command": "${__dirname}/run"}}}`, "run": "x"})
+	bundled, err := b.OpenBundle(t.Context(), archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen := append(read(fmt.Sprintf(`{"good": {"command": %q, "args": ["--more"], "env": {"API_TOKEN": "canary-2"}}, "bad": {"command": "x"}}`, echo)), setup.Compared{Draft: bundled, State: setup.New})
+	if _, err := b.ImportServers(t.Context(), chosen, true); !errors.Is(err, store.ErrExists) {
+		t.Fatalf("got %v", err)
+	}
+	if left, err := os.ReadDir(filepath.Join(b.Home(), "bundles")); err != nil || len(left) > 0 {
+		t.Errorf("the files of the bundle stay: %v, %v", left, err)
+	}
+	if err := b.RestartServer("good"); err != nil {
+		t.Fatal(err)
+	}
+	if v := settle(t, b, "good"); v.State != mcphost.Ready || len(v.Server.Args) > 0 {
+		t.Errorf("it is %s with %q: %s", v.State, v.Server.Args, v.Error)
+	}
+}
+
 // A bundle runs from Drawbridge's folder and goes with its server.
 func TestBundleComesAndGoesWithItsServer(t *testing.T) {
 	b := openBridge(t)

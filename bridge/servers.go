@@ -207,9 +207,9 @@ func (b *Bridge) keepAll(ctx context.Context, drafts []setup.Draft, approve bool
 			}
 		}
 	}()
-	known := map[string]bool{}
+	before := map[string]store.ServerConfig{}
 	for _, c := range b.configs() {
-		known[c.ID] = true
+		before[c.ID] = c.Clone()
 	}
 	for _, d := range drafts {
 		if len(d.Fields) > 0 {
@@ -246,11 +246,16 @@ func (b *Bridge) keepAll(ctx context.Context, drafts []setup.Draft, approve bool
 	}
 	if approve {
 		for _, d := range drafts {
+			was, known := before[d.Config.ID]
+			approved := known && b.policy.MayStart(ctx, was) == nil
 			if err := b.policy.ApproveServer(ctx, d.Config); err != nil {
 				return fmt.Errorf("keep your approval of server %q: %w", d.Config.Name, err)
 			}
-			if id := d.Config.ID; !known[id] {
-				undo = append(undo, func(ctx context.Context) error { return b.policy.Forget(ctx, id) })
+			switch {
+			case approved:
+				undo = append(undo, func(ctx context.Context) error { return b.policy.ApproveServer(ctx, was) })
+			case !known:
+				undo = append(undo, func(ctx context.Context) error { return b.policy.Forget(ctx, d.Config.ID) })
 			}
 		}
 	}

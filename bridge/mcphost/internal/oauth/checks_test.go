@@ -207,6 +207,29 @@ func TestAnswersOfTheBrowser(t *testing.T) {
 	}
 }
 
+// TestQueryOfTheServer: the metadata of a resource is asked for with the query of
+// its address (RFC 9728, section 3.1).
+func TestQueryOfTheServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.r.Hint(false)
+	w.target.Server += "?tenant=1"
+	w.r.Meta(map[string]any{"resource": w.target.Server})
+	var asked atomic.Value
+	w.r.Before(func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "oauth-protected-resource") {
+			asked.Store(r.URL.RequestURI())
+		}
+		return false
+	})
+	if err := w.signIn(w.session()); err != nil {
+		t.Fatal(err)
+	}
+	if got := asked.Load(); got != "/.well-known/oauth-protected-resource/mcp?tenant=1" {
+		t.Errorf("asked for %v", got)
+	}
+}
+
 // TestStateServesOnce, also while the listener is still open.
 func TestStateServesOnce(t *testing.T) {
 	t.Parallel()
@@ -340,7 +363,7 @@ func TestRefusalsTellNothing(t *testing.T) {
 			return false
 		}
 		f := w.a.Asked("/token")[0].Form
-		oauthtest.JSON(rw, http.StatusBadRequest, map[string]any{"error": "bad " + f.Get("code_verifier")[:30] + f.Get("code"), "error_description": "\x1b[31mgot " + f.Get("code") + " and " + f.Get("code_verifier") + strings.Repeat("x", 5000)})
+		oauthtest.JSON(rw, http.StatusBadRequest, map[string]any{"error": f.Get("code"), "error_description": "\x1b[31mgot " + f.Get("code") + " and " + f.Get("code_verifier") + strings.Repeat("x", 5000)})
 		return true
 	})
 	err := w.signIn(w.session())
@@ -372,6 +395,10 @@ func TestSecretsAreLearned(t *testing.T) {
 		}
 	}
 	clear(learned)
+	s := w.session()
+	if _, err := s.readGrant(answer{status: 200, body: []byte(`{"access_token":"refused-token","token_type":"mac"}`)}, w.a.URL); !errors.Is(err, ErrRefused) || !learned["refused-token"] {
+		t.Errorf("a token that is refused is not known as a secret: %v", err)
+	}
 	w.token(w.session())
 	for _, secret := range all {
 		if !learned[secret] {
