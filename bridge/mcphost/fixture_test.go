@@ -183,6 +183,13 @@ func fixture(mode string) {
 		signal.Ignore(syscall.SIGTERM)
 		go serveStdio(obedient())
 		select {}
+	case "orderly": // ignores the end of its input, and takes a moment to end
+		asked := make(chan os.Signal, 1)
+		signal.Notify(asked, syscall.SIGTERM)
+		go serveStdio(obedient())
+		<-asked
+		time.Sleep(100 * time.Millisecond)
+		os.WriteFile(argument, []byte("yes"), 0o600)
 	case "grandchild":
 		// It ignores the end of its input and the polite signal.
 		startSelf("sleep:"+argument, nil, nil)

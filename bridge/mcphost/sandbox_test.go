@@ -376,6 +376,31 @@ func TestSandboxTree(t *testing.T) {
 	})
 }
 
+// TestAskedToEnd: a server that does not end with its input, and puts things in
+// order when it is asked to end, has the time for that, in a sandbox too.
+func TestAskedToEnd(t *testing.T) {
+	t.Parallel()
+	stop := func(t *testing.T, c *cell, box *store.Sandbox) {
+		file := filepath.Join(c.writing, "in-order")
+		config := child(t, "s", "orderly:"+file)
+		config.Sandbox = box
+		ready(t, c.m, config)
+		c.m.Stop("s")
+		eventually(t, "its end", func() bool { return len(c.m.Processes()) == 0 })
+		if b, err := os.ReadFile(file); err != nil || string(b) != "yes" {
+			t.Errorf("it had no time: %q, %v", b, err)
+		}
+	}
+	t.Run("plain", func(t *testing.T) {
+		t.Parallel()
+		stop(t, newCell(t, sandbox.Found{}), nil)
+	})
+	eachMethod(t, func(t *testing.T, found sandbox.Found) {
+		c := newCell(t, found)
+		stop(t, c, &store.Sandbox{Write: []string{c.writing}})
+	})
+}
+
 // TestSandboxKilledHost: nor does anything stay when the program is killed.
 func TestSandboxKilledHost(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,6 +65,39 @@ func TestStageFails(t *testing.T) {
 	}
 	if said, status := runStage(t, s); status != 0 || said != "it runs\n" {
 		t.Errorf("status %d, %q", status, said)
+	}
+}
+
+// TestStageEnvironment: what the command has in its environment does nothing to
+// the stage, which has rights still.
+func TestStageEnvironment(t *testing.T) {
+	t.Parallel()
+	f := Finder{}
+	found := []Found{f.Landlock(), f.Bubblewrap(t.Context())}
+	c := Command{Path: "/bin/sh", Args: []string{"sh", "-c", `echo "$GODEBUG|$ODD|$DRAWBRIDGE_SANDBOX_STAGE"; ls /proc/self/fd | wc -l`}, Env: []string{"GODEBUG=inittrace=1", "ODD=a\nb \xff", "PATH=/usr/bin:/bin"}, Dir: "/"}
+	real, err := filepath.EvalSymlinks(c.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Path = real
+	for _, found := range found {
+		s, err := found.Wrap(c, Access{Read: System()})
+		if found.Method == None {
+			if !errors.Is(err, ErrNone) {
+				t.Errorf("%v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		// 0 to 2, and the folder itself.
+		if said, status := runStage(t, s); status != 0 || said != "inittrace=1|a\nb \xff|\n4\n" {
+			t.Errorf("%s: status %d, %q", found.Method, status, said)
+		}
+		if strings.Contains(strings.Join(append(s.Args, s.Env...), " "), "inittrace") {
+			t.Errorf("%s: it is started as %q with %q", found.Method, s.Args, s.Env)
+		}
 	}
 }
 
