@@ -197,7 +197,7 @@ func TestScriptInSandbox(t *testing.T) {
 		}
 		config := child(t, "s", "prisoner")
 		config.Command, config.Args = "sh", []string{script}
-		config.Sandbox = &store.Sandbox{Read: []string{filepath.Dir(exe)}}
+		config.Sandbox = &store.Sandbox{Read: []string{exe}}
 		ready(t, c.m, config)
 		c.mayNot(t, "read", filepath.Join(c.home, "work", "other"))
 		if b, err := os.ReadFile(filepath.Join(c.kept, "sandboxes", "s", "home", "mark")); err != nil || string(b) != "started\n" {
