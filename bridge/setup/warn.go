@@ -33,6 +33,10 @@ func (d *Draft) dropLoaders() {
 	}
 }
 
+// searched are variables that decide which programs, or parts of them, are found.
+// Servers need them at times, and so they are kept.
+var searched = []string{"PATH", "PYTHONPATH", "NODE_PATH", "CLASSPATH"}
+
 // interpreters run what an argument says.
 var interpreters = map[string][]string{
 	"sh": {"-c"}, "bash": {"-c"}, "zsh": {"-c"}, "dash": {"-c"}, "ksh": {"-c"}, "fish": {"-c", "--command"},
@@ -59,6 +63,11 @@ func (d *Draft) warn() {
 	}
 	if slices.ContainsFunc(texts, padded) {
 		add("It has long runs of blanks, which can push a part out of sight. Each blank is shown as a dot in the review.")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Env)) {
+		if slices.Contains(searched, strings.ToUpper(name)) {
+			add("%s says where programs and their parts are looked for. Look where it leads.", name)
+		}
 	}
 	if c.Transport == store.TransportStdio {
 		program := strings.TrimSuffix(strings.ToLower(path.Base(strings.ReplaceAll(c.Command, `\`, "/"))), ".exe")

@@ -328,6 +328,24 @@ func TestRenewalThatFails(t *testing.T) {
 	}
 }
 
+// TestAcceptedTokenSettles: a token that works after all needs no new sign-in,
+// unless rights are missing.
+func TestAcceptedTokenSettles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, token := w.signedIn()
+	_ = s.need(nil)
+	s.Accepted(token)
+	if i := s.Info(); i.Needed {
+		t.Errorf("%+v", i)
+	}
+	_ = s.need([]string{"more"})
+	s.Accepted(token)
+	if i := s.Info(); !i.Needed {
+		t.Errorf("%+v", i)
+	}
+}
+
 // TestShortLives: a token of a few minutes is not renewed all the time, and a
 // life beyond reason is none.
 func TestShortLives(t *testing.T) {
@@ -398,6 +416,10 @@ func TestSecretsAreLearned(t *testing.T) {
 	s := w.session()
 	if _, err := s.readGrant(answer{status: 200, body: []byte(`{"access_token":"refused-token","token_type":"mac"}`)}, w.a.URL); !errors.Is(err, ErrRefused) || !learned["refused-token"] {
 		t.Errorf("a token that is refused is not known as a secret: %v", err)
+	}
+	c, err := s.register(testContext(t), place{authority: authority{Register: w.a.URL + "/register", TokenAuth: []string{"client_secret_basic"}}}, "http://127.0.0.1:7000/callback")
+	if err != nil || c.Secret == "" || !learned[c.Secret] {
+		t.Errorf("what it registered with is not known as a secret: %v", err)
 	}
 	w.token(w.session())
 	for _, secret := range all {
