@@ -52,11 +52,15 @@ func runWindow(ctx context.Context, session *control.Session) int {
 			return b, err
 		},
 		Chat: func(host shell.Host) shell.ChatPage {
-			b.AskWith(askui.New(askui.Options{Window: host.Window, Do: host.Runner.Do, OpenURL: fyne.CurrentApp().OpenURL}))
+			b.AskWith(askui.New(askui.Options{Window: host.Window, Do: host.Runner.Do, OpenURL: fyne.CurrentApp().OpenURL,
+				Waiting: func(what string) func() { return host.Waiting(what, nil) }}))
 			return chat.New(chat.Options{
 				Engine: b, Window: host.Window, Runner: host.Runner, Now: time.Now,
 				Clipboard: fyne.CurrentApp().Clipboard(), OpenURL: fyne.CurrentApp().OpenURL,
 				OpenServers: host.OpenServers, OpenSettings: host.OpenSettings,
+				Waiting: func(what string, lead func()) func() {
+					return host.Waiting(what, func() { host.OpenChat(); lead() })
+				},
 			})
 		},
 		Version:    version(),

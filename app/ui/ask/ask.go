@@ -30,6 +30,9 @@ type Options struct {
 	Window  fyne.Window
 	Do      func(func())
 	OpenURL func(*url.URL) error
+	// Waiting says in a sentence that something waits for the person; the
+	// function that it returns says that it is over. It may be nil.
+	Waiting func(what string) (over func())
 }
 
 // Desk shows one question at a time. It is a bridge.Elicitor.
@@ -53,8 +56,13 @@ func (d *Desk) Elicit(ctx context.Context, e bridge.Elicitation) (bridge.ElicitA
 	defer func() { <-d.turn }()
 	answer := make(chan bridge.ElicitAnswer, 1)
 	var shown *question
+	over := func() {}
+	defer func() { d.o.Do(func() { over() }) }()
 	d.o.Do(func() {
 		if ctx.Err() == nil {
+			if d.o.Waiting != nil {
+				over = d.o.Waiting("“" + form.Visible(e.ServerName, false) + "” asks you something.")
+			}
 			shown = d.show(e, func(a bridge.ElicitAnswer) {
 				select {
 				case answer <- a:

@@ -50,7 +50,9 @@ func (c *chips) set(list []*attachment) {
 		if a.reading {
 			words += " …"
 		}
-		c.box.Add(newChip("Remove "+words, words, theme.IconFile, theme.IconClose, func() { c.remove(i) }))
+		one := newChip("Remove "+words, words, theme.IconFile, theme.IconClose, func() { c.remove(i) })
+		one.filled = true
+		c.box.Add(one)
 	}
 	if len(list) == 0 {
 		c.box.Hide()

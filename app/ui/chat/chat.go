@@ -56,7 +56,7 @@ type Engine interface {
 	Counts
 }
 
-// Options is what a Page is made of. All are required.
+// Options is what a Page is made of. All but Waiting are required.
 type Options struct {
 	Engine Engine
 	Window fyne.Window
@@ -66,6 +66,10 @@ type Options struct {
 	OpenURL                   func(*url.URL) error
 	Now                       func() time.Time
 	OpenServers, OpenSettings func()
+	// Waiting says in a sentence that a conversation waits for the person, and
+	// what brings it into view; the function that it returns says that it is over.
+	// It may be nil.
+	Waiting func(what string, lead func()) (over func())
 }
 
 // threadWidth is how wide the composer is at the most, so that its text begins

@@ -22,6 +22,7 @@ type chip struct {
 	lead     theme.IconName // before the text; empty for none
 	trail    theme.IconName // after it; empty for none
 	wide     bool           // the text begins at the left of all the room, and trail ends it
+	filled   bool           // it stands on a ground of its own
 	onTapped func()
 
 	hovered, focused bool
@@ -131,6 +132,9 @@ func (r *chipRenderer) paint() {
 	}
 	r.back.CornerRadius = 8
 	r.back.FillColor = color.Transparent
+	if r.c.filled {
+		r.back.FillColor = th.Color(fynetheme.ColorNameButton, v)
+	}
 	if r.c.hovered {
 		r.back.FillColor = th.Color(fynetheme.ColorNameHover, v)
 	}

@@ -18,7 +18,8 @@ type run struct {
 	cancel       context.CancelFunc
 	over         chan struct{} // closed when the turn is over
 	request      request
-	began        bool // something of it is in the history; belongs to the window, too
+	began        bool   // something of it is in the history; belongs to the window, too
+	told         func() // says that it waits no longer; nil unless it does; likewise
 
 	mu      sync.Mutex // protects what follows
 	events  []chat.Event

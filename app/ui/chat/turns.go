@@ -88,8 +88,13 @@ func (p *Page) start(conversation string, q request) {
 
 // take shows what came in the run's thread.
 func (p *Page) take(r *run) (settled bool) {
+	asks := ""
+	defer func() { p.tell(r, asks) }()
 	for _, e := range r.take() {
 		r.thread.take(e)
+		if what := asking(e); what != "" {
+			asks = what
+		}
 		switch e := e.(type) {
 		case chat.Appended:
 			r.began, settled = true, true
@@ -101,6 +106,36 @@ func (p *Page) take(r *run) (settled bool) {
 		}
 	}
 	return settled
+}
+
+// asking says what an event asks of the person; empty for one that asks nothing.
+func asking(e chat.Event) string {
+	switch e := e.(type) {
+	case chat.CallAsked:
+		name := e.Approval.Tool.Tool
+		if name == "" {
+			name = e.Approval.Call.Name
+		}
+		return "A call of " + form.Visible(shortenRunes(name, 60), false) + " waits for your answer."
+	case chat.StepLimit, chat.Repeating:
+		return "A conversation asks whether to go on."
+	}
+	return ""
+}
+
+// tell says that the run waits for the person, and that it does no longer. asks
+// is what just came and is not answered yet.
+func (p *Page) tell(r *run, asks string) {
+	if p.o.Waiting == nil {
+		return
+	}
+	switch {
+	case asks != "" && r.told == nil:
+		r.told = p.o.Waiting(asks, func() { p.open(r.conversation) })
+	case asks == "" && r.told != nil && !r.waiting():
+		r.told()
+		r.told = nil
+	}
 }
 
 // apply shows what came.
@@ -120,6 +155,9 @@ func (p *Page) apply(r *run) {
 func (p *Page) ended(r *run, err error) {
 	p.take(r)
 	delete(p.runs, r.conversation)
+	if r.told != nil {
+		r.told()
+	}
 	r.thread.over()
 	if err != nil {
 		r.thread.closeCalls()

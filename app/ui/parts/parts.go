@@ -11,6 +11,7 @@ package parts
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"image"
@@ -83,9 +84,36 @@ func Decode(parts store.Parts) []Picture {
 		if err != nil || c.Width < 1 || c.Height < 1 || c.Width > pixelsMax/c.Height {
 			continue
 		}
-		if img, _, err := image.Decode(bytes.NewReader(data)); err == nil {
+		img, _, err := image.Decode(bytes.NewReader(data))
+		if err != nil {
+			img, _, err = image.Decode(bytes.NewReader(essential(data)))
+		}
+		if err == nil {
 			out[i].image = img
 		}
+	}
+	return out
+}
+
+// essential returns a PNG without the chunks that are not needed to show it,
+// which many a program writes with a wrong checksum ("Chunk types" of the
+// specification of PNG); nothing for what is no PNG.
+func essential(data []byte) []byte {
+	const signature = "\x89PNG\r\n\x1a\n"
+	rest, ok := bytes.CutPrefix(data, []byte(signature))
+	if !ok {
+		return nil
+	}
+	out := []byte(signature)
+	for len(rest) >= 12 {
+		n := int64(binary.BigEndian.Uint32(rest)) + 12
+		if n > int64(len(rest)) {
+			break
+		}
+		if kind := string(rest[4:8]); kind[0] >= 'A' && kind[0] <= 'Z' || kind == "tRNS" {
+			out = append(out, rest[:n]...)
+		}
+		rest = rest[n:]
 	}
 	return out
 }
@@ -130,6 +158,8 @@ func (v *View) data(words, text string, data []byte, p Picture) {
 		box.Add(form.Sized(10, float32(min(p.image.Bounds().Dy(), heightMax)), img))
 	case text != "":
 		box.Add(Text(text))
+	case strings.HasPrefix(words, "Image"):
+		box.Add(form.Muted("This picture cannot be shown: it is damaged, too large, or of another kind than PNG, JPEG and GIF."))
 	}
 	v.list.Add(form.NewCard(box))
 }

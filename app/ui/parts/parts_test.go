@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"image"
 	"image/png"
+	"slices"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -32,6 +33,22 @@ func TestPicturesAreBounded(t *testing.T) {
 		if (p.image != nil) != (i == 1) {
 			t.Errorf("part %d: %v", i, p.image != nil)
 		}
+	}
+}
+
+// A wrong checksum of what only describes a picture does not hide it.
+func TestPicturesWithADamagedRemark(t *testing.T) {
+	whole := photo(t)
+	remark := []byte("\x00\x00\x00\x04tEXta\x00bcNONE")
+	data := slices.Concat(whole[:33], remark, whole[33:]) // behind the header
+	if _, _, err := image.Decode(bytes.NewReader(data)); err == nil {
+		t.Fatal("the remark is not damaged")
+	}
+	if got := Decode(store.Parts{store.Image{MIMEType: "image/png", Data: data}}); got[0].image == nil {
+		t.Error("it is not shown")
+	}
+	for n := range len(data) {
+		Decode(store.Parts{store.Image{MIMEType: "image/png", Data: data[:n]}})
 	}
 }
 

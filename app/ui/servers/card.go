@@ -67,7 +67,7 @@ func newCard(p *Page) *card {
 	c.review = form.NewAction("Review", widget.HighImportance, func() { c.page.review(c.view) })
 	c.changes = form.NewAction("Review definitions", widget.HighImportance, func() { c.page.reviewDefinitions(c.view) })
 	c.managed = form.NewAction("See what differs", widget.HighImportance, func() { c.page.reviewManaged(c.view) })
-	c.defs = form.Quiet("Definitions", theme.ListIcon(), func() { c.page.definitions(c.view) })
+	c.defs = form.Quiet("Tools", theme.ListIcon(), func() { c.page.definitions(c.view) })
 	c.offers = form.Quiet("Browse", theme.FolderOpenIcon(), func() { c.page.browse(c.view) })
 	c.offers.Hide()
 	c.power = form.Quiet("Stop", theme.MediaStopIcon(), c.turn)

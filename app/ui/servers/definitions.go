@@ -79,12 +79,17 @@ func (p *Page) definitions(v bridge.ServerView) {
 		return t != nil && slices.ContainsFunc(v.Passed, func(o tools.Tool) bool { return o.Ref == t.Ref && o.Hash == t.Hash })
 	}
 	var run *form.Action
+	var right *fyne.Container
 	choose := func(i int) {
 		chosen = i
 		enable(run, runs(all[i].tool))
 		head.SetText(form.Visible(all[i].head, true))
 		text.SetLines(form.Lines(all[i].text))
 		code.SetLines(form.Lines(all[i].json))
+		if visible(text, all[i].tool != nil); all[i].tool == nil { // they are all text
+			code.SetLines(form.Lines(all[i].text))
+		}
+		right.Refresh()
 	}
 	list := widget.NewList(
 		func() int { return len(all) },
@@ -99,7 +104,7 @@ func (p *Page) definitions(v bridge.ServerView) {
 			}
 		})
 	list.OnSelected = choose
-	right := container.NewBorder(container.NewVBox(head, text), nil, nil, nil, code)
+	right = container.NewBorder(container.NewVBox(head, text), nil, nil, nil, code)
 	split := container.NewHSplit(list, form.Pad(form.Gap, 0, right))
 	split.Offset = 0.28
 

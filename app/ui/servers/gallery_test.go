@@ -70,7 +70,7 @@ func TestGalleryPage(t *testing.T) {
 func TestGallerySheets(t *testing.T) {
 	sheets := map[string]func(w fyne.Window, e *uitest.Engine){
 		"review":      func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Review git") },
-		"definitions": func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Definitions files") },
+		"definitions": func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Tools files") },
 		"difference":  func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Review definitions files") },
 		"log":         func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Show log files") },
 		"messages": func(w fyne.Window, e *uitest.Engine) {
@@ -81,7 +81,7 @@ func TestGallerySheets(t *testing.T) {
 		},
 		"run": func(w fyne.Window, e *uitest.Engine) {
 			e.Gives = allParts(t)
-			uitest.Tap(t, w, "Definitions files")
+			uitest.Tap(t, w, "Tools files")
 			uitest.Tap(t, w, "Run it…")
 			uitest.Fill(t, w, "path (required)", "/home/you/notes/todo.txt")
 			uitest.Tap(t, w, "Run")

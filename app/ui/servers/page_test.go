@@ -173,7 +173,7 @@ func TestDefinitionsAreShownWholeAndCopied(t *testing.T) {
 	v.Instructions = &tools.Instructions{Server: "files", Text: "Always read first."}
 	e.Views = append(e.Views, v)
 	_, w := open(t, e, theme.Dark)
-	uitest.Tap(t, w, "Definitions files")
+	uitest.Tap(t, w, "Tools files")
 	uitest.Shows(t, w, "Instructions", "Always read first.", "read", "write")
 	uitest.Tap(t, w, "Copy definition")
 	if got := fyne.CurrentApp().Clipboard().Content(); got != `"Always read first."` {

@@ -14,6 +14,7 @@ import (
 type paramField struct {
 	param param
 	box   fyne.CanvasObject
+	focus fyne.Focusable
 	fail  func(sentence string)
 	// read returns what was entered; nil leaves the argument out.
 	read func() (json.RawMessage, error)
@@ -86,7 +87,7 @@ func (f *paramField) typed(label, help string, changed func()) {
 			changed()
 		}
 	}
-	f.box, f.fail = field.Box, field.SetError
+	f.box, f.focus, f.fail = field.Box, entry, field.SetError
 	f.read = func() (json.RawMessage, error) { return readParam(f.param.Kind, entry.Text) }
 	f.write = func(v json.RawMessage) bool {
 		text, ok := writeParam(f.param.Kind, v)
@@ -176,6 +177,7 @@ func (f *paramField) choice(label, help string, values []json.RawMessage, titles
 	s.SetSelectedIndex(0)
 	s.OnChanged = func(string) { changed() }
 	fail := form.Failure("")
+	f.focus = s
 	f.box = form.Column(form.Labelled(label, s, help), fail)
 	f.fail = func(sentence string) {
 		if fail.Text != sentence {

@@ -77,7 +77,10 @@ func (p *Page) runTool(t tools.Tool) {
 	r.sheet.SetFill("Run "+name+" of "+form.Visible(t.ServerName, false), split)
 	close := form.Button("Close", r.sheet.Close)
 	r.sheet.SetButtons(r.busy.Box, r.copied, close, r.run)
-	r.sheet.SetFocus(r.raw)
+	r.sheet.SetFocus(r.run)
+	if len(r.fields) > 0 {
+		r.sheet.SetFocus(r.fields[0].focus)
+	}
 	r.sheet.Show()
 }
 

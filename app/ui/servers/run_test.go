@@ -69,7 +69,7 @@ func runnable(t *testing.T, e *uitest.Engine, w func(t testing.TB, e *uitest.Eng
 	v.Tools, v.Passed = []tools.Tool{tool, uitest.Tool("box", "held", "")}, []tools.Tool{tool}
 	e.Views = append(e.Views, v)
 	win := w(t, e)
-	uitest.Tap(t, win, "Definitions box")
+	uitest.Tap(t, win, "Tools box")
 	uitest.Shows(t, win, "nobody has checked: it only reads")
 	list := uitest.Find(t, win, func(*widget.List) bool { return true })
 	list.Select(1)

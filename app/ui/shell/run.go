@@ -34,6 +34,7 @@ func (s *Shell) started() {
 	s.wake()
 	s.running.Go(func() { s.tray.run(s.ctx) })
 	s.running.Go(s.pump)
+	s.running.Go(func() { s.notes.run(s.ctx) })
 	if s.o.DumpSocket != "" {
 		s.running.Go(func() {
 			if err := serveDump(s.ctx, s.o.DumpSocket, s.do, s.app.Driver().AllWindows, s.o.Logger); err != nil {
@@ -115,6 +116,7 @@ func (s *Shell) show() {
 		s.hidden = false
 		s.tellServers()
 		s.places[s.current].page.Shown()
+		s.leadToWaiting()
 	}
 }
 

@@ -79,6 +79,13 @@ type Host struct {
 	Logger *slog.Logger
 	// OpenServers and OpenSettings switch to those pages.
 	OpenServers, OpenSettings func()
+	// OpenChat switches to the page of the conversations.
+	OpenChat func()
+	// Waiting says that something waits for the person, in a sentence, and what
+	// brings it into view, which may be nil. Where the window is hidden, the
+	// desktop tells them. The function that it returns says that it is over. Both
+	// belong to the goroutine of the window.
+	Waiting func(what string, lead func()) (over func())
 }
 
 // Options is what a Shell is made of. Chat, and Engine or Open, are required.
@@ -129,6 +136,10 @@ type Shell struct {
 	hidden  bool
 	awake   bool        // the first frame was painted
 	saying  *form.Sheet // that closing hides
+	waits   []*waiting  // what waits for the person, the oldest first
+	// notifier tells of it while the window is hidden.
+	notifier notifier
+	notes    *desktopNotes
 }
 
 // place names a page.
@@ -189,6 +200,8 @@ func newShell(o Options, post func(func()), spawn func(func(context.Context))) (
 	}
 	o.Engine = got.engine
 	s.o = o
+	s.notes = newNotifier(s.app, s.Show, o.Logger)
+	s.notifier = s.notes
 	now := o.Engine.Settings()
 	if now.Window.Theme != string(theme.System) {
 		s.app.Settings().SetTheme(theme.New(theme.Choice(now.Window.Theme)))
@@ -251,6 +264,8 @@ func (s *Shell) build(remembered store.WindowSettings) {
 		Window: s.window, Runner: s.runner(), Logger: s.o.Logger,
 		OpenServers:  func() { s.open(placeServers) },
 		OpenSettings: func() { s.open(placeSettings) },
+		OpenChat:     func() { s.open(placeChat) },
+		Waiting:      s.wait,
 	}
 	s.places = map[place]*spot{
 		placeChat: {make: func() Page { return s.o.Chat(host) }},
