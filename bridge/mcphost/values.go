@@ -81,12 +81,11 @@ func (e *countedEvents) Read(p []byte) (int, error) {
 		case len(e.field) < len(dataField):
 			e.field = append(e.field, b)
 		case string(e.field) == dataField:
-			e.counter.add(b)
+			if e.counter.add(b); e.counter.values > valuesMax {
+				return 0, tooManyError{}
+			}
 		}
 		e.text = e.text || b != '\r'
-	}
-	if e.counter.values > valuesMax {
-		return 0, tooManyError{}
 	}
 	return n, err
 }
