@@ -58,9 +58,14 @@ func TestBundlesSayWhatIsWrong(t *testing.T) {
 	for i := range 50_001 {
 		many = append(many, file{fmt.Sprintf("%05d", i), "", 0})
 	}
+	vast := put(t, read(several))
+	if err := os.Truncate(vast, 100<<20+1); err != nil {
+		t.Fatal(err)
+	}
 	for name, tt := range map[string]struct {
 		path, says string
 	}{
+		"100 MB":                          {vast, "larger than 100 MB"},
 		"a link":                          {pack(t, good, file{"a", "/etc/passwd", fs.ModeSymlink | 0o777}), "it has a link in it"},
 		"a pipe":                          {pack(t, good, file{"a", "", fs.ModeNamedPipe | 0o666}), "no plain file"},
 		"other rights":                    {pack(t, good, file{"a", "x", fs.ModeSetuid | 0o755}), "no plain file"},
@@ -219,6 +224,34 @@ func TestSecretsOfEveryShape(t *testing.T) {
 		if text := fmt.Sprintf("%+v %q %q %+v", d.Config, d.Notes, d.Warnings, d.Shown()); strings.Contains(text, "canary") {
 			t.Errorf("%s: the token stays in %s", name, text)
 		}
+	}
+}
+
+// TestTextsWithoutEnd holds the bounds of a text by their words.
+func TestTextsWithoutEnd(t *testing.T) {
+	t.Parallel()
+	servers := func(n int, one string) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(`"s%d":%s`, i, one))
+		}
+		return `{"mcpServers":{` + strings.Join(all, ",") + "}}"
+	}
+	for name, tt := range map[string]struct{ text, says string }{
+		"the text":       {`{"mcpServers":{}}` + strings.Repeat(" ", 5<<20), "longer than"},
+		"many servers":   {servers(2000, `{"command":"x"}`), "servers"},
+		"large ones":     {servers(400, `{"command":"x","args":["`+strings.Repeat("a", 8<<10)+`"]}`), "kB, more than"},
+		"a link":         {"cursor://anysphere.cursor-deeplink/mcp/install?name=a&config=" + strings.Repeat("A", 70<<10), ""},
+		"a key twice":    {"lmstudio://add_mcp?name=a&config=e30&config=e30", `"config" twice`},
+		"nothing inside": {"lmstudio://add_mcp?name=a", "no description"},
+	} {
+		if _, _, err := setup.Parse([]byte(tt.text)); !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	one := servers(1, `{"command":"x","args":["`+strings.Repeat("a", 80<<10)+`"]}`)
+	if drafts, problems, err := setup.Parse([]byte(one)); err != nil || len(drafts) > 0 || len(problems) != 1 || !strings.Contains(problems[0], "longer than") {
+		t.Errorf("a large server: %d drafts, %q, %v", len(drafts), problems, err)
 	}
 }
 
