@@ -250,6 +250,7 @@ type managedBench struct {
 	t    *testing.T
 	dir  string
 	b    *bridge.Bridge
+	db   *db.DB
 	lib  *library
 	svc  *managedService
 	conv store.Conversation
@@ -281,10 +282,12 @@ func newManagedBench(t *testing.T, kind store.ProviderKind, path string) *manage
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.db = history
 	secrets := secret.Open(m.dir)
 	secrets.UseMemory()
 	m.b, err = bridge.New(ctx, bridge.Options{
 		Home: m.dir, History: history, Ledger: history, Settings: files, Secrets: secrets, Logger: logger, Reach: m.lib.reach,
+		Audit: history, Keys: history,
 	})
 	if err != nil {
 		t.Fatal(err)

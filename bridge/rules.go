@@ -162,3 +162,11 @@ func (b *Bridge) serving(ctx context.Context) (context.Context, func(), error) {
 	}
 	return ctx, done, nil
 }
+
+// Running returns how many calls, and answers of providers that may use servers
+// themselves, run now: what Raise would stop.
+func (b *Bridge) Running() int {
+	b.serves.mu.Lock()
+	defer b.serves.mu.Unlock()
+	return len(b.serves.stops)
+}
