@@ -211,6 +211,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	auditLife, stopAudit := context.WithCancel(context.Background())
 	b := &Bridge{o: o, life: life, stop: stop, stopAudit: stopAudit, titles: newTitles(), adapters: map[string]adapter{}, table: table, switchboard: newSwitchboard(o.History), validator: tools.NewValidator()}
 	b.policy = policy.New(policy.Options{Ledger: o.Ledger, Logger: o.Logger, Content: b.contentOf, Now: o.Now})
+	if b.policy.Raised(ctx) {
+		o.Logger.Warn("the bridge is raised: nothing is served until it is lowered")
+	}
 	b.keysChanged, b.bridgeChanged = newSignal(), newSignal()
 	b.gate = newGate()
 	b.keyring = &keyring{store: o.Keys, now: o.Now, used: map[string]time.Time{}}

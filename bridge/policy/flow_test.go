@@ -247,21 +247,28 @@ func TestRaisedBridge(t *testing.T) {
 	y := newYard(t, server("fs", store.Rules{Approvals: store.Approvals{Default: store.ApproveAlways}}))
 	y.see(read)
 	ctx := t.Context()
+	closed := func(ch <-chan struct{}) bool {
+		select {
+		case <-ch:
+			return true
+		default:
+			return false
+		}
+	}
 	raised := y.WhenRaised()
-	select {
-	case <-raised:
+	if closed(raised) {
 		t.Fatal("raised at first")
-	default:
 	}
 	if err := y.Raise(ctx, "test"); err != nil {
 		t.Fatal(err)
 	}
-	<-raised
+	if !closed(raised) {
+		t.Error("nobody is told")
+	}
 	for range 2 { // the second after a restart
-		if !y.Raised(ctx) {
+		if !y.Raised(ctx) || !closed(y.WhenRaised()) {
 			t.Error("not raised")
 		}
-		<-y.WhenRaised()
 		for _, inv := range everyone(read) {
 			y.want(inv, read, tools.Deny, policy.RaisedReason)
 		}
