@@ -73,12 +73,15 @@ bench: deps-test build ## a table of Drawbridge beside its references; fails ove
 	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
 	@'$(OUT)/bin/bench' -app '$(CURDIR)/drawbridge' -hello '$(OUT)/bin/hello' -out '$(OUT)/bench'
 
-conformance: deps-build $(SUITE)/node_modules/.package-lock.json ## the conformance suite of MCP against our host of servers, beside the bare SDK
+conformance: deps-build $(SUITE)/node_modules/.package-lock.json ## the conformance suite of MCP against our host of servers and our gateway, beside the bare SDK
 	@mkdir -p '$(OUT)/bin'
 	@$(GO) build -o '$(OUT)/bin/conformance' ./app/e2e/conformance
 	@$(GO) build -o '$(OUT)/bin/bare' ./app/e2e/conformance/bare
 	@$(GO) build -o '$(OUT)/bin/sdk-client' github.com/modelcontextprotocol/go-sdk/conformance/everything-client
 	@.ci/conformance '$(SUITE)' '$(OUT)/bin/conformance' '$(OUT)/bin/bare'
+	@$(GO) build -o '$(OUT)/bin/conformance-gateway' ./app/e2e/conformance/gateway
+	@$(GO) build -o '$(OUT)/bin/everything-server' github.com/modelcontextprotocol/go-sdk/conformance/everything-server
+	@.ci/conformance-gateway '$(SUITE)' '$(OUT)/bin/conformance-gateway' '$(OUT)/bin/everything-server'
 
 peers: deps-test $(PEERS)/node_modules/.package-lock.json $(PEERS)/.venv/installed $(FIXTURES)/node_modules/.package-lock.json ## real gateways in the middle, and the loops of others beside ours
 	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench

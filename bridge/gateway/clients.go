@@ -24,6 +24,7 @@ type Client struct {
 	// itself.
 	Session bool
 	id      string
+	level   string // from which it wants log messages
 }
 
 const (

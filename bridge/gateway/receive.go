@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 sampling, roots and logging are deprecated, and what programs use until something takes their place
+
 package gateway
 
 import (
@@ -30,6 +32,9 @@ func (r *room) receive(next mcp.MethodHandler) mcp.MethodHandler {
 	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 		if r.life.Err() != nil {
 			return nil, errClosing
+		}
+		if method == "logging/setLevel" {
+			r.heed(req)
 		}
 		handle := handlers[method]
 		if handle == nil && method != "initialize" && method != "server/discover" {
@@ -130,11 +135,9 @@ func (a *asking) capabilities() json.RawMessage {
 			}
 			out["elicitation"] = kinds
 		}
-		//lint:ignore SA1019 deprecated, and what servers ask for until something takes its place
 		if a.caps.Sampling != nil {
 			out["sampling"] = struct{}{}
 		}
-		//lint:ignore SA1019 likewise
 		if a.caps.RootsV2 != nil {
 			out["roots"] = struct{}{}
 		}
@@ -150,11 +153,14 @@ func (a *asking) capabilities() json.RawMessage {
 // at a server.
 func (a *asking) exchange(ctx context.Context, server *Server) *tools.Exchange {
 	x := &tools.Exchange{Scope: a.caller.Key + "/" + a.caller.Session, Capabilities: a.capabilities()}
+	x.Samples = a.caps != nil && a.caps.Sampling != nil
 	if server != nil && server.Forwards {
 		x.Headers = a.headers[server.ID]
 	}
 	if level, ok := a.params.GetMeta()[mcp.MetaKeyLogLevel].(string); ok {
 		x.LogLevel = level
+	} else if !a.modern {
+		x.LogLevel = a.room.g.level(a.session)
 	}
 	name := ""
 	if server != nil {
@@ -175,6 +181,30 @@ func (a *asking) exchange(ctx context.Context, server *Server) *tools.Exchange {
 	return x
 }
 
+// heed notes from which level on a session wants log messages. The SDK, which
+// holds messages against it, does not tell.
+func (r *room) heed(req mcp.Request) {
+	s, ok := req.GetSession().(*mcp.ServerSession)
+	p, has := req.GetParams().(*mcp.SetLoggingLevelParams)
+	if !ok || !has || p == nil {
+		return
+	}
+	r.g.mu.Lock()
+	defer r.g.mu.Unlock()
+	if c := r.g.clients[s]; c != nil {
+		c.level = string(p.Level)
+	}
+}
+
+func (g *Gateway) level(s *mcp.ServerSession) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c := g.clients[s]; c != nil {
+		return c.level
+	}
+	return ""
+}
+
 // log passes a server's log message on, with its name.
 func (a *asking) log(ctx context.Context, server string, params json.RawMessage) {
 	var p struct {
@@ -189,7 +219,6 @@ func (a *asking) log(ctx context.Context, server string, params json.RawMessage)
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	//lint:ignore SA1019 deprecated, and what servers use until something takes its place
 	if err := a.session.Log(ctx, &mcp.LoggingMessageParams{Level: mcp.LoggingLevel(p.Level), Logger: server + p.Logger, Data: p.Data}); err != nil && ctx.Err() == nil {
 		a.room.g.o.Logger.Debug("a log message could not be passed on", "error", err)
 	}
@@ -215,15 +244,12 @@ func (a *asking) ask(ctx context.Context, method string, params json.RawMessage)
 		}
 		res, err = a.session.Elicit(ctx, ask)
 	case "sampling/createMessage":
-		//lint:ignore SA1019 deprecated, and what servers use until something takes its place
 		ask := &mcp.CreateMessageParams{}
 		if err := json.Unmarshal(params, ask); err != nil {
 			return nil, err
 		}
-		//lint:ignore SA1019 likewise
 		res, err = a.session.CreateMessage(ctx, ask)
 	case "roots/list":
-		//lint:ignore SA1019 likewise
 		res, err = a.session.ListRoots(ctx, &mcp.ListRootsParams{})
 	default:
 		return nil, fmt.Errorf("%q is not passed on", method)

@@ -69,7 +69,7 @@ const callTries = 3
 func (m *Manager) offered(ctx context.Context, ref tools.Ref) (string, error) {
 	v, _ := m.now()
 	s, ok := v.servers[ref.Server]
-	if !ok || s.status.State == Ready && !lends(tools.ExchangeFrom(ctx), s.status.Server) || !s.status.Callable() {
+	if !ok || s.status.State == Ready && !lends(tools.ExchangeFrom(ctx), &s) || !s.status.Callable() {
 		return "", nil
 	}
 	for _, t := range s.status.Tools {

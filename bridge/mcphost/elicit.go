@@ -230,9 +230,10 @@ func (k *link) elicit(ctx context.Context, by Elicitor, w wireElicitation) (*mcp
 var errNoSampling = &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "sampling is not offered here: servers do not get to use the person's model"}
 
 // asked answers a request of the server that is for the person: the receiving
-// side of the older era. question reads the parameters of elicitation/create.
+// side of the older era. question reads the parameters of elicitation/create,
+// sampling gives those of sampling/createMessage as they are.
 // It reports false for what is none of ours.
-func (k *link) asked(ctx context.Context, by Elicitor, method string, question func() (wireElicitation, error)) (mcp.Result, bool, error) {
+func (k *link) asked(ctx context.Context, by Elicitor, method string, question func() (wireElicitation, error), sampling func() (json.RawMessage, error)) (mcp.Result, bool, error) {
 	switch method {
 	case "elicitation/create":
 		w, err := question()
@@ -249,6 +250,15 @@ func (k *link) asked(ctx context.Context, by Elicitor, method string, question f
 		}
 		return r, true, nil
 	case "sampling/createMessage":
+		if x, mixed := k.soleExchange(); x != nil && !mixed && x.Samples {
+			if params, err := sampling(); err == nil {
+				res, err := k.sampleThrough(ctx, x, params)
+				if err != nil {
+					return nil, true, err
+				}
+				return res, true, nil
+			}
+		}
 		k.log.add("it asks to use your model (sampling), which is refused")
 		return nil, true, errNoSampling
 	case "roots/list":

@@ -59,6 +59,7 @@ func (m *Manager) newHTTPLink(p plan, log *serverLog) (*link, error) {
 	}
 	life, end := context.WithCancel(context.Background())
 	k := newLink(p.config, log, p.given.redactor)
+	k.samples = p.samples
 	k.http = &httpLink{base: p.account.over(p.given.http, originOf(target)), signIn: p.account != nil, origin: originOf(target), address: p.config.URL, headers: p.given.headers, life: life, secrets: p.given.redactor, tap: k.tap()}
 	k.end = func() {
 		if k.session != nil {
@@ -225,6 +226,9 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 		if h.tap != nil {
 			resp.Body = tapEvents(resp.Body, h.tap)
 		}
+	}
+	if x := tools.ExchangeFrom(req.Context()); x != nil && x.Log != nil && kind == "text/event-stream" {
+		resp.Body = &overheard{ReadCloser: resp.Body, x: x, r: h.secrets}
 	}
 	if answer != nil {
 		resp.Body = answer.answered(resp)

@@ -51,6 +51,9 @@ func (a *httpAsking) take(data []byte) {
 			return
 		}
 		a.k.notice(m.Method, m.Params)
+		if m.Method == "notifications/message" {
+			a.k.said(m.Params)
+		}
 		return
 	}
 	if len(m.Params) > requestMax {
@@ -105,7 +108,7 @@ func (a *httpAsking) answer(ctx context.Context, id json.RawMessage, method stri
 	out := map[string]any{"jsonrpc": "2.0", "id": id}
 	result, ours, err := a.k.asked(ctx, a.by, method, func() (w wireElicitation, err error) {
 		return w, json.Unmarshal(params, &w)
-	})
+	}, func() (json.RawMessage, error) { return params, nil })
 	switch said := (*jsonrpc.Error)(nil); {
 	case errors.As(err, &said):
 		out["error"] = said

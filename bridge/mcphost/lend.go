@@ -49,9 +49,14 @@ type lentLink struct {
 	end   context.CancelFunc // of making it
 }
 
-// lends reports whether the requests of x get a connection of their own.
-func lends(x *tools.Exchange, c store.ServerConfig) bool {
-	return x != nil && len(x.Headers) > 0 && c.Transport.OverHTTP()
+// lends reports whether the requests of x get a connection of their own: those
+// with headers, and those of a program that lets servers use its model, which a
+// server of the older era is told of when the connection is made.
+func lends(x *tools.Exchange, s *serverView) bool {
+	if x == nil || !s.status.Server.Transport.OverHTTP() {
+		return false
+	}
+	return len(x.Headers) > 0 || x.Samples && s.link != nil && s.link.session.InitializeResult().ProtocolVersion <= olderEra
 }
 
 func lentKeyOf(c store.ServerConfig, x *tools.Exchange) lentKey {
@@ -64,6 +69,7 @@ func lentKeyOf(c store.ServerConfig, x *tools.Exchange) lentKey {
 	}
 	add(x.Scope)
 	add(c.Hash())
+	add(fmt.Sprint(x.Samples))
 	for _, name := range slices.Sorted(maps.Keys(x.Headers)) {
 		add(http.CanonicalHeaderKey(name))
 		add(x.Headers[name])
@@ -79,7 +85,7 @@ func (m *Manager) linkFor(ctx context.Context, id string) (k *link, back func(),
 	v, _ := m.now()
 	s, ok := v.servers[id]
 	x := tools.ExchangeFrom(ctx)
-	if !ok || !lends(x, s.status.Server) {
+	if !ok || !lends(x, &s) {
 		k, err = m.live(ctx, id)
 		return k, func() {}, err
 	}
@@ -116,8 +122,8 @@ func (m *Manager) lend(ctx context.Context, c store.ServerConfig, x *tools.Excha
 			l.lent = map[lentKey]*lentLink{}
 		}
 		l.lent[key] = one
-		headers := maps.Clone(x.Headers)
-		m.lives.Go(func() { m.fillLent(making, one, c, headers) })
+		headers, samples := maps.Clone(x.Headers), x.Samples
+		m.lives.Go(func() { m.fillLent(making, one, c, headers, samples) })
 	}
 	one.users++
 	if one.timer != nil {
@@ -159,13 +165,13 @@ func (m *Manager) lend(ctx context.Context, c store.ServerConfig, x *tools.Excha
 }
 
 // fillLent makes the connection and lists the tools over it.
-func (m *Manager) fillLent(ctx context.Context, one *lentLink, c store.ServerConfig, headers map[string]string) {
+func (m *Manager) fillLent(ctx context.Context, one *lentLink, c store.ServerConfig, headers map[string]string, samples bool) {
 	defer close(one.ready)
 	defer one.end()
-	one.link, one.err = m.connectLent(ctx, c, headers)
+	one.link, one.err = m.connectLent(ctx, c, headers, samples)
 }
 
-func (m *Manager) connectLent(ctx context.Context, c store.ServerConfig, headers map[string]string) (*link, error) {
+func (m *Manager) connectLent(ctx context.Context, c store.ServerConfig, headers map[string]string, samples bool) (*link, error) {
 	if err := m.o.Gate.MayStart(ctx, c.Clone()); err != nil {
 		return nil, err
 	}
@@ -190,7 +196,7 @@ func (m *Manager) connectLent(ctx context.Context, c store.ServerConfig, headers
 		}
 	}
 	was := p.given.redactor
-	p.given.headers = merged
+	p.given.headers, p.samples = merged, samples
 	p.given.redactor = tools.NewRedactor(redactFrom, values...).And(func() *tools.Redactor { return was })
 	// Its log stays in memory and goes nowhere: it is about another program.
 	k, err := m.connectHTTP(ctx, p, newServerLog("", c.ID), &era{})

@@ -28,6 +28,7 @@ type link struct {
 	sandbox  *SandboxState         // of the process; nil where there was to be none
 	address  string                // of the server; empty for a program of this computer
 	roots    []string              // folders that the person granted to it
+	samples  bool                  // it is told that it may ask for a model
 	inside   atomic.Pointer[error] // why a server of this program ended
 
 	// end stops the transport and returns when nothing of it is left.
@@ -46,6 +47,7 @@ type link struct {
 
 	catalogue atomic.Pointer[catalogue]
 	token     atomic.Int64 // last progress token
+	heeds     atomic.Int32 // the level from which it was asked to log: one more than its place in levels; 0 for none
 	mu        sync.Mutex   // protects what follows
 	calls     map[int64]*activeCall
 	used      time.Time                // when a request last began or ended
@@ -170,7 +172,7 @@ func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, li
 				if raw, err := json.Marshal(r.GetParams()); err == nil {
 					k.notice(method, raw)
 				}
-			} else if res, ours, err := k.asked(ctx, m.o.Elicitor, method, func() (wireElicitation, error) { return k.wireFrom(r.GetParams()) }); ours {
+			} else if res, ours, err := k.asked(ctx, m.o.Elicitor, method, func() (wireElicitation, error) { return k.wireFrom(r.GetParams()) }, func() (json.RawMessage, error) { return json.Marshal(r.GetParams()) }); ours {
 				return res, err
 			}
 			return next(ctx, method, r)

@@ -17,7 +17,9 @@ func (k *link) notice(method string, params json.RawMessage) {
 	case "notifications/message":
 		level, text := logMessage(params)
 		k.log.put(LogMessage, level, cut(k.redactor.Text(text), logMessageMax))
-		k.said(params)
+		if k.http == nil { // over HTTP they are overheard where they belong
+			k.said(params)
+		}
 	case "notifications/tools/list_changed":
 		k.changed()
 	case "notifications/prompts/list_changed":

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 sampling, roots and logging are deprecated, and what programs use until something takes their place
+
 package mcphost
 
 import (
@@ -5,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -153,6 +156,26 @@ func (k *link) soleExchange() (x *tools.Exchange, mixed bool) {
 	return x, false
 }
 
+// wantLogs has a server of the older era log from the level on that a program
+// wants, where it does not yet: the least of all counts, and each program gets
+// what it asked for. It waits a moment at most, and does without.
+func (k *link) wantLogs(ctx context.Context, level string) {
+	hello := k.session.InitializeResult()
+	if level == "" || hello.ProtocolVersion > olderEra || !logs(hello) {
+		return
+	}
+	want := int32(slices.Index(levels[:], level)) + 1
+	was := k.heeds.Load()
+	if want == 0 || was != 0 && was <= want || !k.heeds.CompareAndSwap(was, want) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, closeHTTPWithin)
+	defer cancel()
+	if err := k.session.SetLoggingLevel(ctx, &mcp.SetLoggingLevelParams{Level: mcp.LoggingLevel(level)}); err != nil {
+		k.log.add(k.redactor.Text(fmt.Sprintf("it could not be asked to log from %q on: %v", level, err)))
+	}
+}
+
 // said passes a log message on to whose request is under way.
 func (k *link) said(params json.RawMessage) {
 	x, _ := k.soleExchange()
@@ -244,7 +267,6 @@ func (k *link) sampleThrough(ctx context.Context, x *tools.Exchange, params json
 	if err != nil {
 		return nil, err
 	}
-	//lint:ignore SA1019 deprecated, and what servers use until something takes its place
 	out := &mcp.CreateMessageResult{}
 	if err := json.Unmarshal(raw, out); err != nil {
 		return nil, &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the program that made the call answered with something that is no message"}
@@ -257,7 +279,6 @@ func (k *link) rootsThrough(ctx context.Context, x *tools.Exchange) (*mcp.ListRo
 	if err != nil {
 		return nil, err
 	}
-	//lint:ignore SA1019 deprecated, and what servers use until something takes its place
 	out := &mcp.ListRootsResult{}
 	if err := json.Unmarshal(raw, out); err != nil {
 		return nil, &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the program that made the call answered with something that is no list of folders"}

@@ -258,6 +258,9 @@ func logs(hello *mcp.InitializeResult) bool {
 // call runs a tool. An error that wraps errUnsent means that the server cannot
 // have seen the request.
 func (k *link) call(ctx context.Context, o Options, tool string, args json.RawMessage, report func(tools.Progress)) (tools.Result, error) {
+	if x := tools.ExchangeFrom(ctx); x != nil {
+		k.wantLogs(ctx, x.LogLevel)
+	}
 	raw, fail := k.request(ctx, o, report, func(ctx context.Context, r round) error {
 		params := &mcp.CallToolParams{
 			Meta: k.metaOf(ctx, r.token), Name: tool, InputResponses: r.responses, RequestState: r.state,

@@ -17,6 +17,9 @@ func (k *link) capable(c *mcp.ClientCapabilities, o Options) {
 	if o.Elicitor != nil {
 		c.Elicitation = &mcp.ElicitationCapabilities{Form: &mcp.FormElicitationCapabilities{}, URL: &mcp.URLElicitationCapabilities{}}
 	}
+	if k.samples {
+		c.Sampling = &mcp.SamplingCapabilities{}
+	}
 	if len(k.roots) > 0 {
 		c.RootsV2 = &mcp.RootCapabilities{}
 	}

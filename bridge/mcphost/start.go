@@ -22,6 +22,7 @@ type plan struct {
 	given  received
 	// account is the sign-in; nil where there is none to be had.
 	account *account
+	samples bool // whoever uses the connection lets the server use its model
 }
 
 // plan looks up what the configuration refers to: secrets, the program, the

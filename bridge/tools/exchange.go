@@ -30,6 +30,10 @@ type Exchange struct {
 	// Capabilities are those of the program, as the protocol writes them, for
 	// servers that are told with each request what they may ask for.
 	Capabilities json.RawMessage
+	// Samples says that sampling is among them: a server of the older era is told
+	// so when a connection is made, so that the program gets one of its own where
+	// it is reached over HTTP.
+	Samples bool
 	// LogLevel is from which level on the program wants log messages of the
 	// server; empty for none.
 	LogLevel string

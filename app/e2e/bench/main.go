@@ -106,6 +106,18 @@ func (b *bench) all() []struct {
 		run  func(context.Context) (measure.Row, error)
 	}{
 		{"call", b.toolCall},
+		{"gateway", func(ctx context.Context) (measure.Row, error) {
+			return b.gatewayCall(ctx, "2025-11-25", "a call through the gateway")
+		}},
+		{"gateway-new", func(ctx context.Context) (measure.Row, error) {
+			return b.gatewayCall(ctx, "2026-07-28", "the same, 2026-07-28")
+		}},
+		{"gateway-16", func(ctx context.Context) (measure.Row, error) {
+			return b.gatewayMany(ctx, "2025-11-25", "16 callers of the gateway")
+		}},
+		{"gateway-16-new", func(ctx context.Context) (measure.Row, error) {
+			return b.gatewayMany(ctx, "2026-07-28", "the same, 2026-07-28")
+		}},
 		{"convert-cold", b.convertCold},
 		{"convert-cached", b.convertCached},
 		{"find-tools", b.findTools},
