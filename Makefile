@@ -49,6 +49,10 @@ portable: ## build bridge and store without cgo for Linux, Windows and macOS, an
 		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build ./bridge/... ./store/...; \
 	done
 	CGO_ENABLED=0 $(GO) build -tags nowindow -o /dev/null ./app
+	@set -e; for system in windows darwin; do \
+		echo "$$system: the tests of ./bridge/mcphost/..."; \
+		CGO_ENABLED=0 GOOS=$$system $(GO) vet ./bridge/mcphost/...; \
+	done
 
 unit: deps-build $(FIXTURES)/node_modules/.package-lock.json
 	$(GO) test -race -shuffle=on -timeout 30m -tags '$(TAGS)' ./...

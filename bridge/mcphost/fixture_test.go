@@ -188,7 +188,7 @@ func fixture(mode string) {
 		signal.Notify(asked, syscall.SIGTERM)
 		go serveStdio(obedient())
 		<-asked
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
 		os.WriteFile(argument, []byte("yes"), 0o600)
 	case "grandchild":
 		// It ignores the end of its input and the polite signal.

@@ -120,7 +120,11 @@ func TestNpxKilledHost(t *testing.T) {
 		}
 		defer host.Process.Kill()
 		if running {
-			pidFrom(t, filepath.Join(dir, "server"))
+			for until := time.Now().Add(90 * time.Second); !exists(filepath.Join(dir, "server")); time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(until) {
+					t.Fatal("the server did not become ready")
+				}
+			}
 		} else {
 			eventually(t, "npx to run", func() bool { return len(marked(t, mark)) > 1 }) // the host has the mark too
 		}
