@@ -46,9 +46,12 @@ var ErrNoSandbox = errors.New("no sandbox on this system")
 type noSandboxError struct{ why string }
 
 func (e *noSandboxError) Error() string {
-	return "It was to run in a sandbox, and this system has none, so it was not started. " + e.why + " " + sandboxHelp +
+	return "It was to run in a sandbox, and this system has none, so it was not started. " + withHelp(e.why) +
 		" Or edit the server: turn its sandbox off, or let it start without one."
 }
+
+// withHelp says what to do behind what is missing.
+func withHelp(why string) string { return strings.TrimSpace(why + " " + sandboxHelp) }
 
 func (e *noSandboxError) Unwrap() error { return ErrNoSandbox }
 
@@ -56,7 +59,7 @@ func (e *noSandboxError) Unwrap() error { return ErrNoSandbox }
 func lacksSandbox(err error, s *Status) {
 	var none *noSandboxError
 	if errors.As(err, &none) {
-		s.Sandbox = &SandboxState{Missing: none.why + " " + sandboxHelp}
+		s.Sandbox = &SandboxState{Missing: withHelp(none.why)}
 	}
 }
 
@@ -104,7 +107,7 @@ func (m *Manager) fence(ctx context.Context, c store.ServerConfig, spec *process
 		if !c.Sandbox.Optional {
 			return nil, nil, &noSandboxError{found.Why}
 		}
-		return nil, &SandboxState{Missing: found.Why + " " + sandboxHelp}, nil
+		return nil, &SandboxState{Missing: withHelp(found.Why)}, nil
 	}
 	l := newLayout(home, append(slices.Clone(m.o.Private), m.o.LogDir), m.o.Programs)
 	folder, err := m.ownFolder(c.ID)

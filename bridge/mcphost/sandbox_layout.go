@@ -236,7 +236,7 @@ var markers = []string{"package.json", "pyproject.toml", "pyvenv.cfg", "manifest
 // is a program's, or that of a bin folder, or else its own.
 func (l *layout) around(file string) {
 	dir := filepath.Dir(file)
-	for up := dir; l.plain(up); up = filepath.Dir(up) {
+	for up := dir; l.plain(up) && !shared(up); up = filepath.Dir(up) {
 		if slices.ContainsFunc(markers, func(name string) bool {
 			_, err := os.Stat(filepath.Join(up, name))
 			return err == nil
@@ -249,12 +249,19 @@ func (l *layout) around(file string) {
 			return
 		}
 	}
-	if filepath.Base(dir) == "bin" && l.read(filepath.Dir(dir)) || l.read(dir) {
+	if filepath.Base(dir) == "bin" && l.read(filepath.Dir(dir)) || !shared(dir) && l.read(dir) {
 		return
 	}
 	if _, err := os.Stat(file); err == nil && l.plain(file) {
 		l.access.Read = append(l.access.Read, file)
 	}
+}
+
+// shared reports whether everybody may write in a folder, as in the system's
+// temporary one.
+func shared(dir string) bool {
+	info, err := os.Stat(dir)
+	return err != nil || !windows && info.Mode().Perm()&0o002 != 0
 }
 
 // environ sets the variables by which the program finds its home and runtimes.

@@ -525,6 +525,39 @@ func TestSandboxOfUnpackedServer(t *testing.T) {
 	})
 }
 
+// TestSandboxOfALooseProgram: a file in a folder for everybody brings nothing
+// else of that folder along.
+func TestSandboxOfALooseProgram(t *testing.T) {
+	t.Parallel()
+	c := newCell(t, sandbox.Found{})
+	shared := t.TempDir()
+	if err := os.Chmod(shared, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"server.js", "package.json"} {
+		if err := os.WriteFile(filepath.Join(shared, name), []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := newLayout(c.home, []string{c.kept}, "")
+	l.around(real(filepath.Join(shared, "server.js")))
+	if last := l.access.Read[len(l.access.Read)-1]; last != real(filepath.Join(shared, "server.js")) {
+		t.Errorf("it brought %s along", last)
+	}
+	// One that is in a project does.
+	project := filepath.Join(c.reading, "project")
+	if err := os.MkdirAll(filepath.Join(project, "src"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(project, "package.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.around(real(filepath.Join(project, "src", "server.js")))
+	if last := l.access.Read[len(l.access.Read)-1]; last != real(project) {
+		t.Errorf("it brought %s along", last)
+	}
+}
+
 func TestForgetSandbox(t *testing.T) {
 	t.Parallel()
 	c := newCell(t, sandbox.Found{})

@@ -12,6 +12,7 @@ func seatbelt(a Access) string {
 	var b strings.Builder
 	b.WriteString(`(version 1)
 (deny default)
+(import "system.sb")
 (allow process-exec process-fork)
 (allow process-info* (target same-sandbox))
 (allow signal (target same-sandbox))
