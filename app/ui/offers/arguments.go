@@ -48,7 +48,12 @@ func newArguments(s *sheet, i *item) *arguments {
 		f := &argument{of: a, takes: takes, field: form.NewField(label, "", form.Visible(takes.Description, true)), proposed: container.New(layout.NewRowWrapLayout())}
 		f.proposed.Hide()
 		clear := f.field.Entry.OnChanged
-		f.field.Entry.OnChanged = func(text string) { clear(text); f.propose() }
+		f.field.Entry.OnChanged = func(text string) {
+			clear(text)
+			for _, o := range a.fields { // a value may narrow the others'
+				o.propose()
+			}
+		}
 		a.fields = append(a.fields, f)
 		a.objects = append(a.objects, f.field.Box, f.proposed)
 	}
@@ -138,5 +143,5 @@ func (f *argument) show(list []string) {
 	} else {
 		f.proposed.Show()
 	}
-	form.Relayout(f.proposed)
+	form.Relayout(f.field.Box) // what was never drawn is not known to be on the screen
 }

@@ -24,6 +24,7 @@ type asking struct {
 // askedField is one field: how it is read, and where its error stands.
 type askedField struct {
 	field setup.Field
+	focus fyne.Focusable // nil where there is nothing to be typed
 	read  func() []string
 	fail  func(sentence string)
 }
@@ -34,8 +35,8 @@ func newAsking(w fyne.Window, d setup.Draft) *asking {
 		o, part := newAsked(w, f)
 		a.Box.Add(o)
 		a.parts = append(a.parts, part)
-		if focus, ok := o.(fyne.Focusable); ok && a.first == nil {
-			a.first = focus
+		if a.first == nil {
+			a.first = part.focus
 		}
 	}
 	return a
@@ -48,7 +49,8 @@ func newAsked(w fyne.Window, f setup.Field) (fyne.CanvasObject, askedField) {
 		title += " (needed)"
 	}
 	failure := form.Failure("")
-	part.fail = func(s string) { form.SetFailure(failure, s); form.Relayout(failure) }
+	above := form.Muted(help) // what was never drawn, as the failure, is not known to be on the screen
+	part.fail = func(s string) { form.SetFailure(failure, s); form.Relayout(above) }
 	switch {
 	case f.Kind == setup.KindSwitch:
 		on := form.NewSwitch(title, nil)
@@ -59,14 +61,14 @@ func newAsked(w fyne.Window, f setup.Field) (fyne.CanvasObject, askedField) {
 			}
 			return []string{"false"}
 		}
-		return form.Column(container.NewBorder(nil, nil, nil, container.NewCenter(on), form.Caption(title)), form.Muted(help), failure), part
+		return form.Column(container.NewBorder(nil, nil, nil, container.NewCenter(on), form.Caption(title)), above, failure), part
 	case f.Kind == setup.KindChoice && !f.Multiple:
 		choice := widget.NewSelect(f.Options, nil)
 		if len(f.Default) > 0 {
 			choice.SetSelected(f.Default[0])
 		}
 		part.read = func() []string { return []string{choice.Selected} }
-		return form.Column(form.Caption(title), choice, form.Muted(help), failure), part
+		return form.Column(form.Caption(title), choice, above, failure), part
 	}
 	var field *form.Field
 	switch {
@@ -90,13 +92,13 @@ func newAsked(w fyne.Window, f setup.Field) (fyne.CanvasObject, askedField) {
 		}
 		return out
 	}
-	part.fail = field.SetError
+	part.focus, part.fail = field.Entry, field.SetError
 	if f.Kind != setup.KindFolder && f.Kind != setup.KindFile {
 		return field.Box, part
 	}
 	choose := form.Button("Choose…", func() { choosePath(w, f, field) })
 	choose.Name = "Choose " + title
-	return form.Column(field.Box, container.NewHBox(choose)), part
+	return beside(field.Box, choose), part
 }
 
 func placeholderOf(f setup.Field) string {

@@ -102,7 +102,7 @@ func (l *logSheet) choose(tab int) {
 	}
 	l.copied.SetText([]string{"Copy", "Copy message"}[tab])
 	l.enable()
-	form.Relayout(l.log)
+	form.Relayout(l.tabs.Box)
 }
 
 func visible(o fyne.CanvasObject, on bool) {

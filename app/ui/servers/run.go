@@ -167,7 +167,7 @@ func (r *running) fromRaw() {
 	}
 	raw, err := r.arguments()
 	form.SetFailure(r.wrong, form.Sentence(err))
-	form.Relayout(r.wrong)
+	form.Relayout(r.raw) // which is on the screen already
 	if err != nil {
 		return
 	}
@@ -190,7 +190,7 @@ func (r *running) call() {
 	raw, err := r.arguments()
 	if err != nil {
 		form.SetFailure(r.wrong, form.Sentence(err))
-		form.Relayout(r.wrong)
+		form.Relayout(r.raw) // which is on the screen already
 		return
 	}
 	for _, f := range r.fields {
