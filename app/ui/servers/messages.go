@@ -31,13 +31,15 @@ type messageView struct {
 	which time.Time         // when the chosen one was; zero for none
 }
 
+const recordWords = "Switch on “Record messages” to see what goes to the server and comes from it. They are kept in memory alone, without secrets."
+
 func newMessageView(record func(on bool), picked func()) *messageView {
 	m := &messageView{picked: picked, filter: func() string { return "" }}
 	const title = "Record messages"
 	m.on = form.NewSwitch(title, record)
 	m.record = container.NewHBox(container.NewCenter(form.MutedWord(title)), container.NewCenter(m.on))
 	m.code = form.NewCode(nil, 200)
-	m.empty = form.Muted("Switch on “Record messages” to see what goes to the server and comes from it. They are kept in memory alone, without secrets.")
+	m.empty = form.Muted(recordWords)
 	m.list = widget.NewList(func() int { return len(m.rows) },
 		func() fyne.CanvasObject { return form.MutedLine("", fyne.TextStyle{Monospace: true}) },
 		func(i widget.ListItemID, o fyne.CanvasObject) {
@@ -108,8 +110,17 @@ func (m *messageView) show() {
 		m.code.SetLines(nil)
 		m.picked()
 	}
-	if words := len(m.all) == 0 && !m.on.Checked; words != m.empty.Visible() {
-		visible(m.empty, words)
+	words := ""
+	switch {
+	case len(m.all) > 0:
+	case m.on.Checked:
+		words = "Recording. Nothing has gone to the server or come from it since."
+	default:
+		words = recordWords
+	}
+	if m.empty.Text != words || m.empty.Visible() != (words != "") {
+		m.empty.SetText(words)
+		visible(m.empty, words != "")
 		m.box.Refresh() // what was below it takes its room
 	}
 	m.list.Refresh()
