@@ -125,12 +125,17 @@ func TestChaos(t *testing.T) {
 			"disconnect":    `{"disconnectRate":1}`,
 			"latency":       `{"latencyMs":300}`,
 			"two at a time": `{"latencyMs":100,"disconnectRate":1}`,
+			"mid-stream":    "",
 		} {
 			t.Run(string(kind)+"/"+name, func(t *testing.T) {
 				if err := os.WriteFile(ran, nil, 0o600); err != nil {
 					t.Fatal(err)
 				}
-				failures := c.turn(t, b, store.ModelRef{Provider: string(kind), Model: "m"}, fault)
+				text := "CHAOS"
+				if fault == "" { // the server does it by itself, once for each answer
+					text = "CUT " + string(kind)
+				}
+				failures := c.turn(t, b, store.ModelRef{Provider: string(kind), Model: "m"}, text, fault)
 				if want := 2; name != "latency" && failures != want {
 					t.Errorf("%d failures were told of, where there were %d", failures, want)
 				}
@@ -142,9 +147,9 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// turn runs one turn through the faults and returns how often the model was
+// turn runs one turn with that message through the faults and returns how often the model was
 // called in vain.
-func (c *chaos) turn(t *testing.T, b *bridge.Bridge, ref store.ModelRef, fault string) (failures int) {
+func (c *chaos) turn(t *testing.T, b *bridge.Bridge, ref store.ModelRef, text, fault string) (failures int) {
 	t.Helper()
 	conv, err := b.NewConversation(t.Context())
 	if err != nil {
@@ -160,7 +165,8 @@ func (c *chaos) turn(t *testing.T, b *bridge.Bridge, ref store.ModelRef, fault s
 	defer cancel()
 	c.set(fault)
 	defer c.set("")
-	text, done := "CHAOS", false
+	want := fmt.Sprintf(`user %q 0; assistant "I look." 1; tool "" 1; assistant "The tool answered, and that is all of it." 0`, text)
+	done := false
 	for tries := 0; !done && tries < 5; tries++ {
 		for event, err := range b.Send(ctx, conv.ID, text, nil) {
 			var failed *model.Error
@@ -194,7 +200,6 @@ func (c *chaos) turn(t *testing.T, b *bridge.Bridge, ref store.ModelRef, fault s
 		}
 		said = append(said, fmt.Sprintf("%s %q %d", m.Role, m.Text(), len(m.Calls())+len(m.Results())))
 	}
-	want := `user "CHAOS" 0; assistant "I look." 1; tool "" 1; assistant "The tool answered, and that is all of it." 0`
 	if got := strings.Join(said, "; "); got != want {
 		t.Errorf("the conversation is %s", got)
 	}

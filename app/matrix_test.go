@@ -226,42 +226,76 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// TestMatrixCut has services break off after each piece of an answer, and goes
-// on without a message at each service, as a person does who chooses Retry after
-// another model.
+// TestMatrixCut has services break off after each piece of an answer. The person
+// chooses another model and Retry, or writes the next message: what was cut is
+// never taken for an answer, and every request is one that the service takes.
 func TestMatrixCut(t *testing.T) {
 	for _, from := range wiretest.Formats {
 		t.Run(string(from), func(t *testing.T) {
 			m := newMatrix(t)
-			for pieces, more := 1, true; more && pieces < 100; pieces++ {
+			pieces := 1
+			for ; ; pieces++ {
 				to := targets(from)[pieces%len(targets(from))]
+				after := fmt.Sprintf("from %s, cut after %d pieces, on with %s", from, pieces, to)
 				conversation := m.conversation(t, from)
 				m.whole(t, conversation, "Begin.")
-				asked := m.services[string(from)].Asked()
-				m.services[string(from)].Cut(pieces)
-				ctx, cancel := context.WithCancel(t.Context())
-				again := false
-				for event, err := range m.Send(ctx, conversation, "Look.", nil) {
-					var failed *model.Error
-					if err != nil && !errors.As(err, &failed) {
-						t.Fatal(err)
-					}
-					if _, ok := event.(chat.Retrying); ok { // the person does not wait for it
-						again = true
-						cancel()
-					}
-				}
-				cancel()
-				more = again // an answer that is shorter was whole
-				if n := m.services[string(from)].Asked() - asked; again && n != 1 {
-					t.Fatalf("after %d pieces, %d requests were made", pieces, n)
+				if !m.cut(t, conversation, from, pieces) {
+					break // the answer has no more pieces
 				}
 				m.move(t, conversation, to)
+				m.whole(t, conversation, "")
+				m.blame(t, after+" by Retry")
+				if n := strings.Count(string(m.services[to].Last()), "Look."); n != 1 {
+					t.Fatalf("%s by Retry: the message is there %d times: %s", after, n, m.services[to].Last())
+				}
+				m.move(t, conversation, string(from))
+				m.cut(t, conversation, from, pieces)
+				m.move(t, conversation, to)
 				m.whole(t, conversation, "Go on.")
-				m.blame(t, fmt.Sprintf("from %s, cut after %d pieces, on with %s", from, pieces, to))
+				m.blame(t, after)
+			}
+			if pieces < 5 {
+				t.Errorf("an answer was cut in %d places alone", pieces-1)
 			}
 		})
 	}
+}
+
+// cut has the answer to a message break off after so many pieces, and reports
+// whether it had that many. The person does not wait for it to be repeated.
+func (m *matrix) cut(t *testing.T, conversation string, from wiretest.Format, pieces int) bool {
+	t.Helper()
+	service := m.services[string(from)]
+	asked := service.Asked()
+	service.Cut(pieces)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	broke := false
+	for event, err := range m.Send(ctx, conversation, "Look.", nil) {
+		var failed *model.Error
+		if err != nil && !errors.As(err, &failed) {
+			t.Fatal(err)
+		}
+		if _, ok := event.(chat.Retrying); ok {
+			broke = true
+			cancel()
+		}
+	}
+	if !broke {
+		return false
+	}
+	if n := service.Asked() - asked; n != 1 {
+		t.Fatalf("after %d pieces, %d requests were made", pieces, n)
+	}
+	chain, err := m.Messages(t.Context(), conversation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := chain[len(chain)-1]
+	if last.Role != store.RoleAssistant || last.Status != store.StatusInterrupted || len(last.Calls()) > 0 {
+		t.Fatalf("after %d pieces, the answer is kept as %s with the calls %v", pieces, last.Status, last.Calls())
+	}
+	return true
 }
 
 // TestMatrixSearch begins a conversation in which the model searches the tools,
