@@ -10,13 +10,14 @@ FIXTURES := app/testdata/npm
 PEERS    := app/testdata/peers
 SUITE    := app/testdata/conformance
 SERVERS  := app/testdata/servers
+CLIENTS  := app/testdata/clients
 
 # The window needs cgo, and nothing else does: these build without it on every
 # system that Drawbridge is for.
 PLAIN_TARGETS := linux/amd64 linux/arm64 windows/amd64 darwin/amd64 darwin/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench conformance servers peers fuzz soak gallery lint package \
+.PHONY: help run build test bench conformance servers clients peers fuzz soak gallery lint package \
         deps-build deps-test unit bounds e2e portable
 
 help: ## list the targets (this is the default)
@@ -67,7 +68,7 @@ e2e: deps-test build $(FIXTURES)/node_modules/.package-lock.json ## the end-to-e
 	mkdir -p '$(OUT)/e2e'
 	E2E_OUT='$(OUT)/e2e' E2E_APP='$(CURDIR)/drawbridge' \
 		$(GO) test -tags '$(TAGS) e2e' -count=1 -timeout 30m \
-		$$($(GO) list -tags '$(TAGS) e2e' ./app/e2e/... | grep -v "/app/e2e/servers$$")
+		$$($(GO) list -tags '$(TAGS) e2e' ./app/e2e/... | grep -vE "/app/e2e/(servers|clients)$$")
 
 servers: deps-build $(SERVERS)/node_modules/.package-lock.json $(SERVERS)/.venv/installed ## the MCP servers of others from npm and PyPI, started for real
 	$(GO) test -tags '$(TAGS) e2e' -count=1 -timeout 10m ./app/e2e/servers
@@ -87,7 +88,10 @@ conformance: deps-build $(SUITE)/node_modules/.package-lock.json ## the conforma
 	@$(GO) build -o '$(OUT)/bin/everything-server' github.com/modelcontextprotocol/go-sdk/conformance/everything-server
 	@.ci/conformance-gateway '$(SUITE)' '$(OUT)/bin/conformance-gateway' '$(OUT)/bin/everything-server'
 
-peers: deps-test $(PEERS)/node_modules/.package-lock.json $(PEERS)/.venv/installed $(FIXTURES)/node_modules/.package-lock.json ## real gateways in the middle, and the loops of others beside ours
+clients: deps-build $(CLIENTS)/node_modules/.package-lock.json $(SERVERS)/.venv/installed ## the MCP clients of others from npm and PyPI, used against the gateway
+	$(GO) test -tags '$(TAGS) e2e' -count=1 -timeout 10m ./app/e2e/clients
+
+peers: clients deps-test $(PEERS)/node_modules/.package-lock.json $(PEERS)/.venv/installed $(FIXTURES)/node_modules/.package-lock.json ## real gateways in the middle, and the loops of others beside ours
 	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
 	@'$(OUT)/bin/bench' -peers '$(PEERS)' -fixtures '$(FIXTURES)' -python '$(PEERS)/.venv/bin/python' -out '$(OUT)/peers'
 
@@ -133,6 +137,11 @@ $(SUITE)/node_modules/.package-lock.json: $(SUITE)/package.json $(SUITE)/package
 $(SERVERS)/node_modules/.package-lock.json: $(SERVERS)/package.json $(SERVERS)/package-lock.json
 	@.ci/deps node
 	cd $(SERVERS) && npm ci --ignore-scripts --loglevel=error </dev/null
+	@touch $@
+
+$(CLIENTS)/node_modules/.package-lock.json: $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
+	@.ci/deps node
+	cd $(CLIENTS) && npm ci --ignore-scripts --loglevel=error </dev/null
 	@touch $@
 
 # The packages are kept as well: uvx makes its environments of them.

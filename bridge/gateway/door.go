@@ -88,7 +88,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if id := r.Header.Get("Mcp-Session-Id"); id != "" && !modern {
 		v.caller.Session += "/" + id // which the session's owner alone gets past with
 	}
-	r = r.Clone(context.WithValue(r.Context(), visitKey{}, v))
+	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
 	r.Header = withoutKeys(r.Header)
 	r.Header.Set("Authorization", "Bearer visit")
 	if modern {

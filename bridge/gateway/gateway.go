@@ -20,6 +20,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -60,6 +61,7 @@ type Gateway struct {
 	// stateless serves 2026-07-28, stateful what came before.
 	stateless, stateful http.Handler
 	pending             pending
+	info                json.RawMessage // what it calls itself
 
 	life context.Context // ends with Close
 	end  context.CancelFunc
@@ -92,7 +94,7 @@ func New(o Options) *Gateway {
 		o.Version = "unknown"
 	}
 	life, end := context.WithCancel(context.Background())
-	g := &Gateway{o: o, life: life, end: end, rooms: map[roomKey]*room{}, clients: map[*mcp.ServerSession]*Client{}}
+	g := &Gateway{o: o, info: infoOf(o.Version), life: life, end: end, rooms: map[roomKey]*room{}, clients: map[*mcp.ServerSession]*Client{}}
 	server := func(r *http.Request) *mcp.Server {
 		if v := visitOf(auth.TokenInfoFromContext(r.Context())); v != nil {
 			return v.room.server

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -21,9 +22,40 @@ type asking struct {
 	caller  store.Caller
 	headers map[string]map[string]string
 	session *mcp.ServerSession
-	modern  bool // 2026-07-28 and later
-	caps    *mcp.ClientCapabilities
+	modern  bool     // 2026-07-28 and later
+	offers  offering // what the client lets servers ask
 	params  mcp.Params
+}
+
+// offering is what a client says that it can be asked.
+type offering struct{ form, url, sampling, roots bool }
+
+// elicits reports whether it can be asked questions at all.
+func (o offering) elicits() bool { return o.form || o.url }
+
+// offeringOf reads the capabilities of a client of the older era.
+func offeringOf(c *mcp.ClientCapabilities) (o offering) {
+	if c == nil {
+		return o
+	}
+	if e := c.Elicitation; e != nil {
+		o.form, o.url = e.Form != nil || e.URL == nil, e.URL != nil
+	}
+	o.sampling, o.roots = c.Sampling != nil, c.RootsV2 != nil
+	return o
+}
+
+// offeringIn reads them where they come with each request.
+func offeringIn(meta map[string]any) (o offering) {
+	caps, _ := meta[mcp.MetaKeyClientCapabilities].(map[string]any)
+	if e, ok := caps["elicitation"].(map[string]any); ok {
+		_, form := e["form"]
+		_, o.url = e["url"]
+		o.form = form || !o.url
+	}
+	_, o.sampling = caps["sampling"]
+	_, o.roots = caps["roots"]
+	return o
 }
 
 // receive stands before the SDK's own handling: what lists and calls is ours,
@@ -107,10 +139,10 @@ func (r *room) asking(req mcp.Request) (*asking, error) {
 	if q, ok := req.(interface{ ProtocolVersion() string }); ok {
 		a.modern = q.ProtocolVersion() >= newEra
 	}
-	if q, ok := req.(interface {
-		ClientCapabilities() *mcp.ClientCapabilities
-	}); ok {
-		a.caps = q.ClientCapabilities()
+	if a.modern {
+		a.offers = offeringIn(a.params.GetMeta())
+	} else if hello := session.InitializeParams(); hello != nil {
+		a.offers = offeringOf(hello.Capabilities)
 	}
 	return a, nil
 }
@@ -122,38 +154,30 @@ func internal(g *Gateway, what string, err error) error {
 }
 
 // capabilities are those of the client, as the protocol writes them.
-func (a *asking) capabilities() json.RawMessage {
-	out := map[string]any{}
-	if a.caps != nil {
-		if e := a.caps.Elicitation; e != nil {
-			kinds := map[string]any{}
-			if e.Form != nil || e.URL == nil {
-				kinds["form"] = struct{}{}
-			}
-			if e.URL != nil {
-				kinds["url"] = struct{}{}
-			}
-			out["elicitation"] = kinds
-		}
-		if a.caps.Sampling != nil {
-			out["sampling"] = struct{}{}
-		}
-		if a.caps.RootsV2 != nil {
-			out["roots"] = struct{}{}
-		}
+func (o offering) capabilities() json.RawMessage {
+	var members []string
+	switch {
+	case o.form && o.url:
+		members = append(members, `"elicitation":{"form":{},"url":{}}`)
+	case o.form:
+		members = append(members, `"elicitation":{"form":{}}`)
+	case o.url:
+		members = append(members, `"elicitation":{"url":{}}`)
 	}
-	raw, err := json.Marshal(out)
-	if err != nil {
-		return nil
+	if o.sampling {
+		members = append(members, `"sampling":{}`)
 	}
-	return raw
+	if o.roots {
+		members = append(members, `"roots":{}`)
+	}
+	return json.RawMessage("{" + strings.Join(members, ",") + "}")
 }
 
 // exchange is what goes back and forth with this client while its request runs
 // at a server.
 func (a *asking) exchange(ctx context.Context, server *Server) *tools.Exchange {
-	x := &tools.Exchange{Scope: a.caller.Key + "/" + a.caller.Session, Capabilities: a.capabilities()}
-	x.Samples = a.caps != nil && a.caps.Sampling != nil
+	x := &tools.Exchange{Scope: a.caller.Key + "/" + a.caller.Session, Capabilities: a.offers.capabilities()}
+	x.Samples = a.offers.sampling
 	if server != nil && server.Forwards {
 		x.Headers = a.headers[server.ID]
 	}

@@ -98,7 +98,7 @@ func (a *asking) begin(ctx context.Context, x *tools.Exchange, do func(context.C
 	w.cancel = cancel
 	closing := context.AfterFunc(a.room.life, func() { cancel(errClosing) })
 	x.Asked = func(inner context.Context, method string, params json.RawMessage) (json.RawMessage, error) {
-		if !a.offers(method) {
+		if !a.offers.answers(method) {
 			return nil, fmt.Errorf("the client does not offer %s", method)
 		}
 		q := question{method, params, make(chan json.RawMessage, 1)}
@@ -125,20 +125,15 @@ func (a *asking) begin(ctx context.Context, x *tools.Exchange, do func(context.C
 	return a.await(ctx, w)
 }
 
-// offers reports whether the client can be asked this.
-func (a *asking) offers(method string) bool {
-	if a.caps == nil {
-		return false
-	}
+// answers reports whether the client can be asked this.
+func (o offering) answers(method string) bool {
 	switch method {
 	case "elicitation/create":
-		return a.caps.Elicitation != nil
+		return o.elicits()
 	case "sampling/createMessage":
-		//lint:ignore SA1019 deprecated, and what servers ask for until something takes its place
-		return a.caps.Sampling != nil
+		return o.sampling
 	case "roots/list":
-		//lint:ignore SA1019 likewise
-		return a.caps.RootsV2 != nil
+		return o.roots
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 
@@ -31,6 +32,9 @@ const (
 // client speaks: what a server says of itself is not the gateway, and what may
 // be kept is this key's alone.
 func (a *asking) passed(raw json.RawMessage) (mcp.Result, error) {
+	if !a.modern && len(raw) > 0 && raw[0] == '{' && !bytes.Contains(raw, []byte(memberMeta)) && !bytes.Contains(raw, []byte(memberType)) && !bytes.Contains(raw, []byte(memberTTL)) {
+		return &rawResult{body: raw}, nil // nothing of it is about an era
+	}
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &m); err != nil || m == nil {
 		return nil, internal(a.room.g, "pass on what a server answered", err)
@@ -48,7 +52,7 @@ func (a *asking) sealed(m map[string]json.RawMessage) (mcp.Result, error) {
 		delete(meta, mcp.MetaKeyServerInfo)
 	}
 	if a.modern {
-		meta[mcp.MetaKeyServerInfo] = a.room.g.info()
+		meta[mcp.MetaKeyServerInfo] = a.room.g.info
 		if _, ok := m[memberType]; !ok {
 			m[memberType] = json.RawMessage(`"complete"`)
 		}
@@ -75,9 +79,9 @@ func (a *asking) sealed(m map[string]json.RawMessage) (mcp.Result, error) {
 	return &rawResult{body: body}, nil
 }
 
-// info is what the gateway calls itself.
-func (g *Gateway) info() json.RawMessage {
-	raw, err := json.Marshal(map[string]string{"name": "drawbridge", "title": "Drawbridge", "version": g.o.Version})
+// infoOf is what the gateway calls itself.
+func infoOf(version string) json.RawMessage {
+	raw, err := json.Marshal(map[string]string{"name": "drawbridge", "title": "Drawbridge", "version": version})
 	if err != nil {
 		return nil
 	}

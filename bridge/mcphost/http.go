@@ -38,7 +38,10 @@ type httpLink struct {
 	life    context.Context // ends every request
 	secrets *tools.Redactor // for what is said of a failure
 	signIn  bool            // a person, or the program, can sign in
-	tap     *tap            // sees each message; nil where the connection has one
+	// progress takes what is reported in the streams that answer requests; nil
+	// where the SDK hands that on.
+	progress func(params json.RawMessage)
+	tap      *tap // sees each message; nil where the connection has one
 
 	mu   sync.Mutex // protects last
 	last httpAnswer
@@ -85,6 +88,7 @@ func (m *Manager) connectStreamable(ctx context.Context, p plan, log *serverLog,
 		if err != nil {
 			return nil, false, err
 		}
+		k.http.progress = k.progress
 		t := &mcp.StreamableClientTransport{
 			Endpoint: p.config.URL, HTTPClient: k.http.client(), MaxEventSize: messageMax,
 			// The stream for what a server says unasked is ours, since the SDK
@@ -227,8 +231,8 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 			resp.Body = tapEvents(resp.Body, h.tap)
 		}
 	}
-	if x := tools.ExchangeFrom(req.Context()); x != nil && x.Log != nil && kind == "text/event-stream" {
-		resp.Body = &overheard{ReadCloser: resp.Body, x: x, r: h.secrets}
+	if answer != nil && h.progress != nil && kind == "text/event-stream" {
+		resp.Body = &overheard{ReadCloser: resp.Body, x: tools.ExchangeFrom(req.Context()), r: h.secrets, progress: h.progress}
 	}
 	if answer != nil {
 		resp.Body = answer.answered(resp)

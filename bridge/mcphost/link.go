@@ -146,6 +146,9 @@ func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, li
 		Capabilities:   &mcp.ClientCapabilities{}, // no sampling
 		MultiRoundTrip: &mcp.MultiRoundTripOptions{Disabled: true},
 		ProgressNotificationHandler: func(_ context.Context, r *mcp.ProgressNotificationClientRequest) {
+			if k.http != nil && k.http.progress != nil {
+				return // it was heard in its stream
+			}
 			if raw, err := json.Marshal(r.Params); err == nil {
 				k.progress(raw)
 			}

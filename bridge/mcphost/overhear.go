@@ -11,13 +11,15 @@ import (
 // overheardMax bounds an event that is looked at, in bytes.
 const overheardMax = 1 << 20
 
-// overheard reads along in the stream that answers one request over HTTP, and
-// passes log messages on to the program whose request it is: there they belong
-// to that request, which the messages themselves do not say.
+// overheard reads along in the stream that answers one request over HTTP. What a
+// server reports of the request is passed on before its answer is read, which
+// the SDK does not promise, and what it logs to the program whose request it is:
+// here it belongs to that request, which the messages themselves do not say.
 type overheard struct {
 	io.ReadCloser
-	x *tools.Exchange
-	r *tools.Redactor
+	x        *tools.Exchange // nil for requests of our own
+	r        *tools.Redactor
+	progress func(params json.RawMessage)
 
 	pending []byte // of an event that is not ended yet
 	skip    bool   // it is too long
@@ -49,7 +51,7 @@ func (o *overheard) Read(p []byte) (int, error) {
 }
 
 func (o *overheard) event(raw []byte) {
-	if !bytes.Contains(raw, []byte("notifications/message")) {
+	if !bytes.Contains(raw, []byte("notifications/")) {
 		return
 	}
 	events := eventReader{data: raw}
@@ -59,11 +61,19 @@ func (o *overheard) event(raw []byte) {
 			Method string          `json:"method"`
 			Params json.RawMessage `json:"params"`
 		}
-		if json.Unmarshal(data, &m) != nil || len(m.ID) > 0 || m.Method != "notifications/message" {
+		if json.Unmarshal(data, &m) != nil || len(m.ID) > 0 {
 			continue
 		}
-		if params := cleanWire(m.Params, o.r); params != nil {
-			o.x.Log(params)
+		switch m.Method {
+		case "notifications/progress":
+			o.progress(m.Params)
+		case "notifications/message":
+			if o.x == nil || o.x.Log == nil {
+				continue
+			}
+			if params := cleanWire(m.Params, o.r); params != nil {
+				o.x.Log(params)
+			}
 		}
 	}
 }
