@@ -286,3 +286,31 @@ func TestContentOfAnotherServerIsAskedAbout(t *testing.T) {
 		t.Errorf("asked %+v", p.asked)
 	}
 }
+
+// TestRulesOutliveOtherChanges edits and imports a server that has rules.
+func TestRulesOutliveOtherChanges(t *testing.T) {
+	t.Parallel()
+	m := newManagedBench(t, store.ProviderChat, "/v1/chat/completions")
+	ctx := t.Context()
+	rules := store.Rules{AllowedTools: []string{"search"}}
+	generation := settle(t, m.b, "docs").Generation
+	if err := m.b.SetRules(ctx, "docs", rules); err != nil {
+		t.Fatal(err)
+	}
+	v := settle(t, m.b, "docs")
+	if v.State != mcphost.Ready || v.Generation != generation {
+		t.Errorf("a rule has the server start anew, or held: %s, %d after %d", v.State, v.Generation, generation)
+	}
+	c := v.Server.Clone()
+	c.Name, c.Rules = "Documents", store.Rules{}
+	if err := m.b.UpdateServer(ctx, "docs", setup.Draft{Config: c}, false); err != nil {
+		t.Fatal(err)
+	}
+	c.URL = "https://example.com/other"
+	if _, err := m.b.ImportServers(ctx, []setup.Compared{{Draft: setup.Draft{Config: c}, State: setup.Differs, Server: v.Server}}, false); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.b.Rules("docs"); err != nil || !slices.Equal(got.AllowedTools, rules.AllowedTools) {
+		t.Errorf("left is %+v (%v)", got, err)
+	}
+}

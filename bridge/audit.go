@@ -298,7 +298,8 @@ func auditOf(inv tools.Invocation, kind store.AuditKind) store.AuditRecord {
 func (b *Bridge) denied(ctx context.Context, inv tools.Invocation, reason string) {
 	r := auditOf(inv, store.AuditDecision)
 	r.Decision, r.Reason = "deny", clipAudit(reason, 500)
-	if err := b.audit.record(ctx, r, inv.Arguments); err != nil {
+	// Where nobody waits for the answer any more, it is written all the same.
+	if err := b.audit.record(ctx, r, inv.Arguments); err != nil && ctx.Err() == nil {
 		b.o.Logger.Error("a refusal is not in the audit yet", "tool", inv.Ref.String(), "error", err)
 	}
 }

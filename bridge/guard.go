@@ -56,6 +56,9 @@ func (g guard) Call(ctx context.Context, inv tools.Invocation, ask chat.Ask, pro
 		}
 		inv.Arguments = arguments
 		if err := g.b.validator.Check(*tool, inv.Arguments); err != nil {
+			r := auditOf(inv, store.AuditDecision)
+			r.Decision, r.Reason = "deny", "The arguments do not fit the tool's schema." // which value, the audit is not told
+			g.b.audit.later(r, inv.Arguments)
 			return fail(err.Error())
 		}
 	}

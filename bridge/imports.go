@@ -98,6 +98,9 @@ func (b *Bridge) ImportServers(ctx context.Context, chosen []setup.Compared, app
 			d = d.For(e.Server.ID, e.Server.Name)
 			d.Config.Managed = e.Server.Managed && onlyHere(d.Config) == ""
 			d.Config.Serial, d.Config.Disabled = e.Server.Serial, e.Server.Disabled
+			if d.Config.Rules.Zero() { // what is taken over loosens nothing
+				d.Config.Rules = e.Server.Rules.Clone()
+			}
 			replaced[d.Config.ID] = d.Config
 		default:
 			if d.Config.ID == "" {

@@ -159,10 +159,13 @@ func (b *Bridge) AddServer(ctx context.Context, d setup.Draft, approve bool) (st
 }
 
 // UpdateServer replaces the configuration of the server of that id, whose ID
-// stays. A changed command is held again unless approve says that the person
-// has seen it.
+// stays, and its rules too, unless the draft has some. A changed command is held
+// again unless approve says that the person has seen it.
 func (b *Bridge) UpdateServer(ctx context.Context, id string, d setup.Draft, approve bool) error {
 	d.Config.ID = id
+	if rules, err := b.Rules(id); err == nil && d.Config.Rules.Zero() {
+		d.Config.Rules = rules.Clone()
+	}
 	c := d.Config.Clone()
 	if err := b.acceptable(c); err != nil {
 		return err

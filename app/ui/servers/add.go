@@ -314,7 +314,7 @@ func (p *Page) edit(v bridge.ServerView) {
 			if !ok {
 				return
 			}
-			if d.Config.Hash() == v.Server.Hash() {
+			if d.Config.RunHash() == v.Server.RunHash() { // rules stay as they are
 				p.save(sheet, busy, id, d, false, write)
 				return
 			}
