@@ -193,6 +193,16 @@ type Turn struct {
 	// Fallbacks answer in its place when it cannot, in this order. One that has
 	// taken over stays for the rest of the turn.
 	Fallbacks []Candidate
+	// Choice says whether the model has to call a tool: model.ChoiceRequired in the
+	// first step, model.ChoiceNone in all.
+	Choice model.Choice
+	// MaxOutput bounds all answers of the turn together, in tokens; 0 leaves it to
+	// the model.
+	MaxOutput int64
+	Sampling  model.Sampling
+	// Halt is asked after the calls of each step whether the turn ends there, with
+	// ReasonHalted; nil never ends it.
+	Halt func() bool
 	// Approver is asked; nil refuses every call that needs an answer, and ends
 	// the turn where it would be asked whether to go on.
 	Approver Approver

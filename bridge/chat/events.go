@@ -147,6 +147,7 @@ const (
 	ReasonRefusal DoneReason = "refusal" // the model refused
 	ReasonStopped DoneReason = "stopped" // the context ended
 	ReasonLimit   DoneReason = "limit"   // the step limit was reached, and nobody said to go on
+	ReasonHalted  DoneReason = "halted"  // Turn.Halt said so
 	ReasonRepeats DoneReason = "repeats" // the model called the same again and again, and nobody said to go on
 )
 

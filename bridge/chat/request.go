@@ -1,7 +1,10 @@
 package chat
 
 import (
+	"slices"
+
 	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 )
 
 // candidate returns the model that answers now.
@@ -33,5 +36,20 @@ func (t *turn) request() (model.Request, error) {
 		Conversation: t.conv.ID,
 		Metadata:     t.conv.Metadata,
 	}
+	t.wish(&req)
+	if ref := req.Choice.Ref; ref != (tools.Ref{}) {
+		offered = slices.DeleteFunc(slices.Clone(offered), func(o tools.Tool) bool { return o.Ref != ref })
+	}
 	return req, t.fit(&req, offered)
+}
+
+// wish puts in what the turn wants of an answer.
+func (t *turn) wish(req *model.Request) {
+	req.Sampling = t.in.Sampling
+	if t.in.MaxOutput > 0 {
+		req.MaxOutput = max(t.in.MaxOutput-t.usage.Output, 1)
+	}
+	if t.step == 0 || t.in.Choice.Mode == model.ChoiceNone {
+		req.Choice = t.in.Choice
+	}
 }

@@ -38,6 +38,7 @@ type turn struct {
 	chain  []store.Message     // as it is in the history, up to what is open
 	ids    map[string]struct{} // of the calls in chain
 	open   *openCalls          // calls in chain that are not answered yet
+	step   int                 // that runs, from 0
 	active int                 // which candidate answers: 0 is the one that was chosen
 	made   repeats             // what was called since anybody was asked
 	grants []grant             // what the provider may run now without asking again
@@ -77,6 +78,10 @@ func (t *turn) run() (reason DoneReason, err error) {
 				return "", err
 			}
 		}
+		if most := t.in.MaxOutput; most > 0 && t.usage.Output >= most {
+			return ReasonLength, nil
+		}
+		t.step = step
 		reason, err = t.answer()
 		if err != nil {
 			return "", err
@@ -87,6 +92,9 @@ func (t *turn) run() (reason DoneReason, err error) {
 		t.made.add(t.open.calls)
 		if err := t.runCalls(); err != nil {
 			return "", err
+		}
+		if t.in.Halt != nil && t.in.Halt() {
+			return ReasonHalted, nil
 		}
 	}
 }

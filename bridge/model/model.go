@@ -40,6 +40,11 @@ type Request struct {
 	Managed []ManagedServer
 	// MaxOutput bounds the answer in tokens; 0 leaves it to the adapter.
 	MaxOutput int64
+	// Choice says whether the model has to call a tool. It is the zero value
+	// where no tool is offered.
+	Choice Choice
+	// Sampling is what a program that asks wants of the answer.
+	Sampling Sampling
 	// Conversation is an id that the service may use to group requests; never
 	// personal.
 	Conversation string

@@ -68,6 +68,10 @@ func (c *anthropicClient) Features() model.Features { return model.Features{Mana
 // continued with further requests, so that it is one answer all the same.
 func (c *anthropicClient) Stream(ctx context.Context, req model.Request) iter.Seq2[model.Delta, error] {
 	return func(yield func(model.Delta, error) bool) {
+		if err := unsaid("Anthropic", req.Sampling, false, false); err != nil {
+			yield(nil, err)
+			return
+		}
 		servers, err := c.connectorServers(req.Managed)
 		if err != nil {
 			yield(nil, err)

@@ -69,7 +69,17 @@ func (w *anthropicWriter) body(fields []field) ([]byte, error) {
 	w.markHistory()
 	p.Messages = w.out
 	p.MCPServers = w.definitions()
-	p.SetExtraFields(map[string]any{"stream": true})
+	extra := map[string]any{"stream": true}
+	if choice := anthropicChoice(w.req); choice != nil {
+		extra["tool_choice"] = choice
+	}
+	if s := w.req.Sampling; s.Temperature != nil {
+		extra["temperature"] = *s.Temperature
+	}
+	if s := w.req.Sampling; s.TopP != nil {
+		extra["top_p"] = *s.TopP
+	}
+	p.SetExtraFields(extra)
 	return p.MarshalJSON()
 }
 

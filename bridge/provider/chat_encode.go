@@ -39,7 +39,7 @@ func chatBody(req model.Request, q quirks, fields []field) ([]byte, error) {
 			p.MaxTokens = param.NewOpt(req.MaxOutput)
 		}
 	}
-	p.SetExtraFields(map[string]any{"stream": true})
+	p.SetExtraFields(openAIFields(req, false))
 	return p.MarshalJSON()
 }
 

@@ -29,6 +29,10 @@ func (c *geminiClient) Dialect() tools.Dialect { return tools.Gemini }
 // Stream implements model.Client.
 func (c *geminiClient) Stream(ctx context.Context, req model.Request) iter.Seq2[model.Delta, error] {
 	return func(yield func(model.Delta, error) bool) {
+		if err := unsaid("Gemini", req.Sampling, false, true); err != nil {
+			yield(nil, err)
+			return
+		}
 		c.stream(ctx, req, exchange{
 			path:     geminiModelPath(req.Model.Model) + ":streamGenerateContent?alt=sse",
 			optional: []field{fieldThinking},

@@ -21,6 +21,7 @@ type geminiRequest struct {
 	Contents          []*geminiContent        `json:"contents"`
 	SystemInstruction *genai.Content          `json:"systemInstruction,omitempty"`
 	Tools             json.RawMessage         `json:"tools,omitempty"`
+	ToolConfig        json.RawMessage         `json:"toolConfig,omitempty"`
 	GenerationConfig  *genai.GenerationConfig `json:"generationConfig,omitempty"`
 }
 
@@ -47,6 +48,7 @@ func geminiBody(req model.Request, fields []field) ([]byte, error) {
 	}
 	if req.Tools != nil && len(req.Tools.Functions()) > 0 {
 		out.Tools = tools.JSON(tools.FormatGemini, req.Tools.Functions())
+		out.ToolConfig = geminiChoice(req)
 	}
 	var config genai.GenerationConfig
 	if req.MaxOutput > 0 {
@@ -55,7 +57,22 @@ func geminiBody(req model.Request, fields []field) ([]byte, error) {
 	if slices.Contains(fields, fieldThinking) {
 		config.ThinkingConfig = &genai.ThinkingConfig{IncludeThoughts: true}
 	}
-	if config.MaxOutputTokens > 0 || config.ThinkingConfig != nil {
+	said := config.MaxOutputTokens > 0 || config.ThinkingConfig != nil
+	if s := req.Sampling; s.Temperature != nil {
+		t := float32(*s.Temperature)
+		config.Temperature, said = &t, true
+	}
+	if s := req.Sampling; s.TopP != nil {
+		p := float32(*s.TopP)
+		config.TopP, said = &p, true
+	}
+	if f := req.Sampling.Format; f != nil {
+		config.ResponseMIMEType, said = "application/json", true
+		if f.Schema != nil {
+			config.ResponseJsonSchema = f.Schema
+		}
+	}
+	if said {
 		out.GenerationConfig = &config
 	}
 	return json.Marshal(out)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,17 @@ func (r *rehearsal) Models(context.Context) ([]model.Info, error) {
 func (r *rehearsal) Stream(ctx context.Context, req model.Request) iter.Seq2[model.Delta, error] {
 	return func(yield func(model.Delta, error) bool) {
 		text, calls := rehearse(req)
+		switch mode, name := choiceOf(req); {
+		case mode == model.ChoiceNone:
+			calls = nil
+		case mode == model.ChoiceRequired && (len(calls) == 0 || name != "" && slices.ContainsFunc(calls, func(c rehearsedCall) bool { return c.name != name })):
+			yield(nil, &model.Error{Kind: model.ErrorRequest, Message: "A tool has to be called, and the rehearsal calls only what the last message names. Write the tool's name and its arguments."})
+			return
+		}
+		if err := unsaid("the rehearsal", req.Sampling, false, false); err != nil {
+			yield(nil, err)
+			return
+		}
 		say := func(d model.Delta) bool {
 			if err := r.wait(ctx); err != nil {
 				yield(nil, err)

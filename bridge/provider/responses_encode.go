@@ -51,7 +51,10 @@ func responsesBody(req model.Request, fields []field, keep bool, kept keptRespon
 	if slices.Contains(fields, fieldReasoning) {
 		p.Reasoning.Summary = shared.ReasoningSummaryAuto
 	}
-	p.SetExtraFields(map[string]any{"stream": true})
+	if req.Sampling.Effort != "" {
+		p.Reasoning.Effort = shared.ReasoningEffort(req.Sampling.Effort)
+	}
+	p.SetExtraFields(openAIFields(req, true))
 	return p.MarshalJSON()
 }
 

@@ -96,7 +96,7 @@ func sameTools(a, b []Tool) bool {
 	}
 	for i := range a {
 		x, y := &a[i], &b[i]
-		if x.Hash == "" || x.Hash != y.Hash || x.Narrowed != y.Narrowed || x.Ref != y.Ref || x.ServerName != y.ServerName || x.Serial != y.Serial {
+		if x.Hash == "" || x.Hash != y.Hash || x.Narrowed != y.Narrowed || x.Ref != y.Ref || x.ServerName != y.ServerName || x.Given != y.Given || x.Serial != y.Serial {
 			return false
 		}
 	}

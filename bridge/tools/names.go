@@ -11,19 +11,31 @@ import (
 // the characters [A-Za-z0-9_-], with a letter first; where that changed or cut
 // anything, or where two differ by case at most, a hash of the full reference
 // ends it. A name that looks as if it ended in such a hash gets one as well, so
-// that no tool can take the name that another was given. So names do not depend
-// on the order of the list, and no two are equal.
+// that no tool can take the name that another was given. A tool that was given a
+// name has that. So names do not depend on the order of the list, and no two are
+// equal.
 func nameTools(list []Tool, limit int) map[Ref]string {
 	names := make(map[Ref]string, len(list))
 	plain := make(map[string]int, len(list))
+	var fixed map[Ref]bool
 	for i := range list {
 		if _, ok := names[list[i].Ref]; !ok {
 			name := plainName(list[i].Ref)
+			if given := list[i].Given; given != "" {
+				name = given
+				if fixed == nil {
+					fixed = map[Ref]bool{}
+				}
+				fixed[list[i].Ref] = true
+			}
 			names[list[i].Ref] = name
 			plain[strings.ToLower(name)]++
 		}
 	}
 	for ref, name := range names {
+		if fixed[ref] {
+			continue
+		}
 		if len(name) > limit || plain[strings.ToLower(name)] > 1 || looksHashed(name) || name != ref.String() {
 			names[ref] = hashedName(name, ref, limit)
 		}

@@ -34,6 +34,10 @@ func (r Ref) String() string { return r.Server + "__" + r.Tool }
 type Tool struct {
 	Ref
 	ServerName   string // what a person calls the server
+	// Given is the name that models call it by, of a function of the program that
+	// asks; empty for the tools of servers, which Names names. It is unique in a
+	// list, and fits every service.
+	Given string
 	Title        string
 	Description  string
 	InputSchema  json.RawMessage // a JSON Schema whose root is an object
