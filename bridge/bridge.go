@@ -161,9 +161,11 @@ type Bridge struct {
 	bridgeChanged *signal
 	serves        stoppable // what stops when the bridge is raised
 
-	gate   *gate // for other apps
-	titles titles
-	asking asking // who is asked what servers want to know
+	gate    *gate  // for other apps
+	asked   *asked // models that other apps ask
+	counter *tokens.Counter
+	titles  titles
+	asking  asking // who is asked what servers want to know
 
 	life    context.Context // ends with Close
 	stop    context.CancelFunc
@@ -216,6 +218,8 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 	b.keysChanged, b.bridgeChanged = newSignal(), newSignal()
 	b.gate = newGate()
+	b.counter = tokens.NewCounter()
+	b.asked = newAsked(b)
 	b.keyring = &keyring{store: o.Keys, now: o.Now, used: map[string]time.Time{}}
 	b.audit = newAuditor(o.Audit, o.Settings.Settings, o.Logger, o.Now)
 	b.audit.secrets, b.audit.also = b.auditRedactor, b.keepCounts
@@ -254,7 +258,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Now:       o.Now,
 		StepLimit: o.Settings.Settings().StepLimit,
 		Limits:    b.Limits,
-		Count:     tokens.NewCounter().Count,
+		Count:     b.counter.Count,
 		SearchShare: func() float64 {
 			return o.Settings.Settings().SearchShare
 		},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -22,7 +21,6 @@ type gate struct {
 
 	mu       sync.Mutex // protects what follows
 	approver GatewayApprover
-	models   http.Handler
 	open     *openGate
 	failed   string
 	shown    *signal // of GatewayState
@@ -68,26 +66,15 @@ func (b *Bridge) Gateway() GatewayState {
 // closes.
 func (b *Bridge) WhenGatewayChanges() <-chan struct{} { return b.gate.shown.wait() }
 
-// HandleModels says who answers what other apps ask below /v1/, from the next
-// OpenGateway on. gateway.CallerFrom has the caller.
-func (b *Bridge) HandleModels(h http.Handler) {
-	b.gate.mu.Lock()
-	defer b.gate.mu.Unlock()
-	b.gate.models = h
-}
-
 // newGateway returns a gateway in front of this bridge.
 func (b *Bridge) newGateway(s store.GatewaySettings) *gateway.Gateway {
-	b.gate.mu.Lock()
-	models := b.gate.models
-	b.gate.mu.Unlock()
 	hosts := slices.Clone(s.Hosts)
 	if s.OpenToNetwork != "" {
 		hosts = append(hosts, s.OpenToNetwork)
 	}
 	return gateway.New(gateway.Options{
 		Runner: behind{b}, Keys: behind{b}, Hosts: hosts, CredentialHeader: s.CredentialHeader, BareNames: s.BareNames,
-		Models: models, Version: b.o.Version, Logger: b.o.Logger, Now: b.o.Now,
+		Models: b.asked.handler, Version: b.o.Version, Logger: b.o.Logger, Now: b.o.Now,
 	})
 }
 

@@ -57,7 +57,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if g.o.Models != nil && strings.HasPrefix(r.URL.Path, "/v1/") {
-		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, caller))
+		r = r.WithContext(context.WithValue(r.Context(), modelsKey{}, &modelsVisit{g, caller}))
 		r.Header = withoutKeys(r.Header)
 		g.o.Models.ServeHTTP(w, r)
 		return

@@ -28,8 +28,6 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
-
-	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // Options is what a Gateway is made of. Runner and Keys are required.
@@ -127,12 +125,4 @@ func (g *Gateway) Close() {
 		r.close()
 	}
 	g.busy.Wait()
-}
-
-type callerKey struct{}
-
-// CallerFrom returns who a request to Options.Models is from.
-func CallerFrom(ctx context.Context) (store.Caller, bool) {
-	c, ok := ctx.Value(callerKey{}).(store.Caller)
-	return c, ok
 }

@@ -51,7 +51,10 @@ func (h *Handler) responses(w http.ResponseWriter, r *http.Request, c store.Call
 	}
 	var before *keptAnswer
 	if previous != "" {
-		if before = h.kept.answer(c.Key, previous); before == nil {
+		if strings.HasPrefix(previous, "resp_") {
+			before = h.kept.answer(c.Key, previous)
+		}
+		if before == nil {
 			return &fault{status: http.StatusBadRequest, code: "previous_response_not_found", param: "previous_response_id", message: fmt.Sprintf("There is no response %q of this key here (any more): they are kept for an hour, in memory. Send the input items instead.", clip(previous, 80))}
 		}
 		c.Session = before.session

@@ -2,7 +2,6 @@ package modelapi
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -310,28 +309,12 @@ func (o *responseWriter) end(d Done, err error) error {
 		response["usage"] = usageOf(d.Usage)
 	}
 	if o.stream == nil {
-		// The SDKs make this one themselves; plain clients like it.
-		response["output_text"] = o.outputText()
 		writeJSON(o.w, http.StatusOK, response)
 		return nil
 	}
 	o.emit("response."+status, object{"response": response})
 	o.stream.close()
 	return nil
-}
-
-func (o *responseWriter) outputText() string {
-	var b strings.Builder
-	for _, item := range o.items {
-		if item["type"] != "message" {
-			continue
-		}
-		parts, _ := item["content"].([]object)
-		for _, p := range parts {
-			fmt.Fprint(&b, p["text"])
-		}
-	}
-	return b.String()
 }
 
 func usageOf(u store.Usage) object {

@@ -26,7 +26,7 @@ func (e *Engine) MayAsk(ctx context.Context, c store.Caller) error {
 	if c.Models == nil || e.expired(c) {
 		return fmt.Errorf("this key has no access to models; whoever made it can give it some in Drawbridge (%w)", store.ErrDenied)
 	}
-	if err := e.counters.today(ctx, e.now().Format(dayLayout)); err != nil {
+	if err := e.counters.today(ctx, e.now()); err != nil {
 		return fmt.Errorf("%w: %w", store.ErrDenied, err)
 	}
 	k := e.counters
@@ -67,7 +67,7 @@ func CostLimited(c store.Caller) bool {
 
 // Spend counts what a call of a model took.
 func (e *Engine) Spend(ctx context.Context, c store.Caller, tokens int64, usd float64) error {
-	if err := e.counters.today(ctx, e.now().Format(dayLayout)); err != nil {
+	if err := e.counters.today(ctx, e.now()); err != nil {
 		return err
 	}
 	k := e.counters
