@@ -33,11 +33,11 @@ func (r Ref) String() string { return r.Server + "__" + r.Tool }
 // Tool is a tool as its server defined it.
 type Tool struct {
 	Ref
-	ServerName   string // what a person calls the server
+	ServerName string // what a person calls the server
 	// Given is the name that models call it by, of a function of the program that
 	// asks; empty for the tools of servers, which Names names. It is unique in a
 	// list, and fits every service.
-	Given string
+	Given        string
 	Title        string
 	Description  string
 	InputSchema  json.RawMessage // a JSON Schema whose root is an object
