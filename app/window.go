@@ -52,8 +52,12 @@ func runWindow(ctx context.Context, session *control.Session) int {
 			return b, err
 		},
 		Chat: func(host shell.Host) shell.ChatPage {
-			b.AskWith(askui.New(askui.Options{Window: host.Window, Do: host.Runner.Do, OpenURL: fyne.CurrentApp().OpenURL,
-				Waiting: func(what string) func() { return host.Waiting(what, nil) }}))
+			desk := askui.New(askui.Options{
+				Window: host.Window, Do: host.Runner.Do, OpenURL: fyne.CurrentApp().OpenURL,
+				Waiting: func(what string) func() { return host.Waiting(what, nil) },
+			})
+			b.AskWith(desk)
+			b.ApproveGatewayWith(desk)
 			return chat.New(chat.Options{
 				Engine: b, Window: host.Window, Runner: host.Runner, Now: time.Now,
 				Clipboard: fyne.CurrentApp().Clipboard(), OpenURL: fyne.CurrentApp().OpenURL,

@@ -1,6 +1,6 @@
 // Package ask is the sheet with which the window shows what a server asks the
 // person: a form that is made from the server's schema, or an address that it
-// wants opened.
+// wants opened; and the one with which it asks about calls of other apps.
 //
 // Every word on it but the frame is the server's; the frame says so, and names
 // the server. Nothing is sent or opened without a click, nothing is read from an
@@ -8,6 +8,7 @@
 //
 //	desk := ask.New(ask.Options{Window: w, Do: runner.Do, OpenURL: app.OpenURL})
 //	engine.AskWith(desk)
+//	engine.ApproveGatewayWith(desk)
 package ask
 
 import (

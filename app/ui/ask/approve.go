@@ -1,0 +1,104 @@
+package ask
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+)
+
+// argumentsMax bounds the text of the arguments that is laid out, in bytes; of a
+// longer one the sheet says how much is missing.
+const argumentsMax = 20 << 10
+
+// ApproveGateway shows a call that another app wants to make, with its full
+// arguments and the name of the app's key, and waits for the person or the end
+// of the context, which takes the sheet away again. Any goroutine but the
+// window's may call it.
+func (d *Desk) ApproveGateway(ctx context.Context, a bridge.GatewayApproval) (tools.Answer, error) {
+	over := func() {}
+	d.o.Do(func() {
+		if d.o.Waiting != nil && ctx.Err() == nil {
+			over = d.o.Waiting(fmt.Sprintf("The app with the key “%s” wants to call %s. Answer within 45 seconds.", form.Visible(a.KeyName, false), form.Visible(a.Tool.Ref.String(), false)))
+		}
+	})
+	defer d.o.Do(func() { over() })
+	select {
+	case d.turn <- struct{}{}:
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+	defer func() { <-d.turn }()
+	answer := make(chan tools.Answer, 1)
+	var sheet *form.Sheet
+	d.o.Do(func() {
+		if ctx.Err() == nil {
+			sheet = d.showCall(a, func(said tools.Answer) {
+				select {
+				case answer <- said:
+				default: // the first counts
+				}
+			})
+		}
+	})
+	select {
+	case said := <-answer:
+		return said, nil
+	case <-ctx.Done():
+		d.o.Do(func() {
+			if sheet != nil {
+				sheet.Close()
+			}
+		})
+		return "", context.Cause(ctx)
+	}
+}
+
+func (d *Desk) showCall(a bridge.GatewayApproval, answered func(tools.Answer)) *form.Sheet {
+	tool := form.Visible(a.Tool.Tool, false)
+	body := form.Column(
+		form.Label(fmt.Sprintf("The app with the key “%s” wants to call “%s” of the server “%s”.", form.Visible(a.KeyName, false), tool, form.Visible(a.Tool.ServerName, false))),
+		form.Muted(form.Visible(a.Reason, false)),
+		form.Label("With these arguments:"),
+		form.NewCard(form.Label(form.Visible(argumentsText(a.Arguments), true))),
+	)
+	sheet := form.NewSheet(d.o.Window, "An app asks for permission", body)
+	end := func(said tools.Answer) {
+		answered(said)
+		sheet.Close()
+	}
+	deny := form.NewAction("Deny", widget.MediumImportance, func() { end(tools.AnswerDeny) })
+	always := form.NewAction("Always allow "+tool, widget.MediumImportance, func() { end(tools.AnswerAlways) })
+	if len(a.After) > 0 {
+		// It is asked about for what came before, which a lasting answer for the
+		// tool is not about.
+		always.SetText("Allow after this content")
+		always.OnTapped = func() { end(tools.AnswerAfter) }
+	}
+	once := form.NewAction("Allow once", widget.HighImportance, func() { end(tools.AnswerOnce) })
+	sheet.SetButtons(deny, always, once)
+	sheet.OnCancel(func() { end(tools.AnswerDeny) })
+	sheet.OnClose(func() { answered(tools.AnswerDeny) })
+	sheet.SetFocus(deny)
+	sheet.Show()
+	return sheet
+}
+
+// argumentsText is how arguments are shown: one member a line.
+func argumentsText(raw json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Indent(&b, raw, "", "  ") != nil {
+		b.Reset()
+		b.Write(raw)
+	}
+	if b.Len() > argumentsMax {
+		return string(b.Bytes()[:argumentsMax]) + fmt.Sprintf("\n(and %d bytes more)", b.Len()-argumentsMax)
+	}
+	return b.String()
+}
