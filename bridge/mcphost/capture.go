@@ -84,11 +84,11 @@ func (c *capture) asks(request func() (io.ReadCloser, error)) {
 
 // answered notes the response over HTTP, and returns the capture's reader of
 // its body.
-func (c *capture) answered(resp *http.Response) *capturedBody {
+func (c *capture) answered(resp *http.Response, sse bool) *capturedBody {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.status = resp.StatusCode
-	c.body = &capturedBody{from: resp.Body, sse: mediaType(resp) == "text/event-stream", asked: c.asked}
+	c.body = &capturedBody{from: resp.Body, sse: sse, keep: c.keep, asked: c.asked}
 	return c.body
 }
 
@@ -98,6 +98,13 @@ func (c *capture) result() json.RawMessage {
 	defer c.mu.Unlock()
 	c.readBody()
 	return c.raw
+}
+
+// came reports whether the answer was received and read.
+func (c *capture) came() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.raw != nil || c.err != nil
 }
 
 // refusal returns the error of the protocol that was the answer; nil if there

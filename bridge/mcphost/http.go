@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ const (
 	redirectsMax    = 5               // within the origin
 	listenLimit     = 5 * time.Second // until the answer to a subscription begins
 	closeHTTPWithin = time.Second     // for the farewell to a server
+	endWithin       = time.Second     // for the end of an answer that was received
 )
 
 // httpLink is the HTTP side of a link. It adds the configured headers to
@@ -190,9 +192,21 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 	if originOf(req.URL) != h.origin {
 		return nil, &redirectError{to: req.URL}
 	}
-	ctx, cancel := context.WithCancelCause(req.Context())
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(req.Context()))
 	stop := context.AfterFunc(h.life, func() { cancel(errStopped) })
-	done := func() { stop(); cancel(nil) }
+	over := context.AfterFunc(req.Context(), func() {
+		if answer != nil && answer.came() {
+			// The connection is used again only if the end of the answer is read.
+			t := time.NewTimer(endWithin)
+			defer t.Stop()
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+			}
+		}
+		cancel(context.Cause(req.Context()))
+	})
+	done := func() { stop(); over(); cancel(nil) }
 	if req.Header.Get("Mcp-Method") == "subscriptions/listen" {
 		late := time.AfterFunc(listenLimit, func() { cancel(errors.New("the server did not answer the subscription")) })
 		defer late.Stop()
@@ -235,7 +249,7 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = &overheard{ReadCloser: resp.Body, x: tools.ExchangeFrom(req.Context()), r: h.secrets, progress: h.progress}
 	}
 	if answer != nil {
-		resp.Body = answer.answered(resp)
+		resp.Body = answer.answered(resp, kind == "text/event-stream")
 	}
 	return resp, nil
 }
@@ -301,6 +315,9 @@ func refusedAnswer(request func() (io.ReadCloser, error), why error) []byte {
 	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%s}}`, raw, jsonrpc.CodeInternalError, text)
 }
 
+// idFirst is how the SDK begins a request.
+const idFirst = `{"jsonrpc":"2.0","id":`
+
 // idOf reads the id of a request from its body; it is not valid where there is
 // none.
 func idOf(request func() (io.ReadCloser, error)) jsonrpc.ID {
@@ -309,10 +326,20 @@ func idOf(request func() (io.ReadCloser, error)) jsonrpc.ID {
 		return jsonrpc.ID{}
 	}
 	defer body.Close()
+	var begin [64]byte // which spares reading all of it
+	n, _ := io.ReadFull(body, begin[:])
+	if digits, found := bytes.CutPrefix(begin[:n], []byte(idFirst)); found {
+		if i := bytes.IndexByte(digits, ','); i > 0 {
+			if number, err := strconv.ParseInt(string(digits[:i]), 10, 53); err == nil {
+				id, _ := jsonrpc.MakeID(float64(number))
+				return id
+			}
+		}
+	}
 	var m struct {
 		ID any `json:"id"`
 	}
-	if json.NewDecoder(body).Decode(&m) != nil {
+	if json.NewDecoder(io.MultiReader(bytes.NewReader(begin[:n]), body)).Decode(&m) != nil {
 		return jsonrpc.ID{}
 	}
 	id, err := jsonrpc.MakeID(m.ID)
@@ -351,100 +378,4 @@ func (h *httpLink) lastAnswer() httpAnswer {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.last
-}
-
-// capturedBody is a response's body that keeps a copy of what is read, up to
-// the size of a message.
-type capturedBody struct {
-	from io.ReadCloser
-	sse  bool
-
-	mu   sync.Mutex // protects what follows
-	data []byte
-	full bool
-	err  error // of reading
-	// asked is the id of the request; an answer to another is none.
-	asked jsonrpc.ID
-}
-
-func (b *capturedBody) Read(p []byte) (int, error) {
-	n, err := b.from.Read(p)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.data)+n > messageMax+errorBodyMax {
-		b.full, b.data = true, nil
-	}
-	if !b.full {
-		b.data = append(b.data, p[:n]...)
-	}
-	if err != nil {
-		b.err = err
-	}
-	return n, err
-}
-
-func (b *capturedBody) Close() error { return b.from.Close() }
-
-// answer finds the response in what was read: a body of JSON, or the event of a
-// stream that is a response. Other messages may come before it.
-func (b *capturedBody) answer() (json.RawMessage, *jsonrpc.Error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.sse {
-		raw, refusal, _ := response(b.data, b.asked)
-		return raw, refusal
-	}
-	events := eventReader{data: b.data}
-	for data, ok := events.next(); ok; data, ok = events.next() {
-		if raw, refusal, ok := response(data, b.asked); ok {
-			return raw, refusal
-		}
-	}
-	return nil, nil
-}
-
-// response reads a message if it is the response to that request.
-func response(data []byte, asked jsonrpc.ID) (json.RawMessage, *jsonrpc.Error, bool) {
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, nil, false
-	}
-	msg, err := jsonrpc.DecodeMessage(data)
-	if err != nil {
-		return nil, nil, false
-	}
-	r, ok := msg.(*jsonrpc.Response)
-	if !ok || r.ID != asked {
-		return nil, nil, false
-	}
-	var refusal *jsonrpc.Error
-	errors.As(r.Error, &refusal)
-	return r.Result, refusal, true
-}
-
-// eventReader takes server-sent events apart ("Interpreting an event stream" of
-// the HTML standard), as far as their data goes. What is not ended is left.
-type eventReader struct{ data []byte }
-
-func (r *eventReader) next() (data []byte, ok bool) {
-	var event []byte
-	for {
-		i := bytes.IndexByte(r.data, '\n')
-		if i < 0 {
-			return nil, false
-		}
-		line := bytes.TrimSuffix(r.data[:i], []byte("\r"))
-		r.data = r.data[i+1:]
-		if len(line) == 0 {
-			if event != nil {
-				return event, true
-			}
-			continue
-		}
-		if value, found := bytes.CutPrefix(line, []byte("data:")); found {
-			if event != nil {
-				event = append(event, '\n')
-			}
-			event = append(event, bytes.TrimPrefix(value, []byte(" "))...)
-		}
-	}
 }
