@@ -25,11 +25,16 @@ import (
 	"syscall"
 
 	"github.com/drawbridge-app/drawbridge/app/e2e/measure"
+	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 )
 
 func main() {
+	mcphost.RunShim() // servers are guarded as they are in the program
 	if len(os.Args) == 2 && os.Args[1] == echoServer {
 		os.Exit(exit(serveEcho()))
+	}
+	if len(os.Args) == 2 && (os.Args[1] == httpServer || os.Args[1] == statelessServer) {
+		os.Exit(exit(serveHTTP(os.Args[1] == statelessServer)))
 	}
 	if len(os.Args) == 2 && os.Args[1] == modelServer {
 		os.Exit(exit(serveModel()))
@@ -118,6 +123,9 @@ func (b *bench) all() []struct {
 		{"gateway-16-new", func(ctx context.Context) (measure.Row, error) {
 			return b.gatewayMany(ctx, "2026-07-28", "the same, 2026-07-28")
 		}},
+		{"http-call", b.httpCall(httpServer, "a tool call over Streamable HTTP")},
+		{"http-call-stateless", b.httpCall(statelessServer, "the same without sessions, as of 2026-07-28")},
+		{"ten", b.tenServers},
 		{"convert-cold", b.convertCold},
 		{"convert-cached", b.convertCached},
 		{"find-tools", b.findTools},

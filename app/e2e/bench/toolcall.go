@@ -4,9 +4,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -17,7 +15,6 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/e2e/measure"
 	"github.com/drawbridge-app/drawbridge/bridge"
-	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 	"github.com/drawbridge-app/drawbridge/store/db"
@@ -42,13 +39,15 @@ type echoArguments struct {
 	Text string `json:"text"`
 }
 
-func serveEcho() error {
+func serveEcho() error { return newEcho().Run(context.Background(), &mcp.StdioTransport{}) }
+
+func newEcho() *mcp.Server {
 	server := mcp.NewServer(&mcp.Implementation{Name: "echo", Version: "1"}, nil)
 	mcp.AddTool(server, &mcp.Tool{Name: "echo", Description: "Gives the text back."},
 		func(_ context.Context, _ *mcp.CallToolRequest, in echoArguments) (*mcp.CallToolResult, any, error) {
 			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: in.Text}}}, nil, nil
 		})
-	return server.Run(context.Background(), &mcp.StdioTransport{})
+	return server
 }
 
 // toolCall measures one call of a tool that was allowed for good, from a
@@ -69,16 +68,7 @@ func (b *bench) toolCall(ctx context.Context) (row measure.Row, err error) {
 			return 0, err
 		}
 		defer func() { err = errors.Join(err, session.Close()) }()
-		return medianCall(func() error {
-			result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: "echo", Arguments: echoArguments{text}})
-			if err != nil {
-				return err
-			}
-			if got, ok := result.Content[0].(*mcp.TextContent); !ok || result.IsError || got.Text != text {
-				return fmt.Errorf("the server gave back %+v", result)
-			}
-			return nil
-		}, nil)
+		return medianCall(bareEcho(ctx, session, text), nil)
 	}
 
 	whole, closeBridge, err := openBridge(ctx, func(h bridge.History) bridge.History { return h })
@@ -97,13 +87,7 @@ func (b *bench) toolCall(ctx context.Context) (row measure.Row, err error) {
 		if err := whole.SettleServers(ctx); err != nil {
 			return 0, err
 		}
-		return medianCall(func() error {
-			result := whole.CallTool(ctx, invocation, nil, nil)
-			if len(result.Content) != 1 || result.IsError || result.Content[0] != (store.Text{Text: text}) {
-				return fmt.Errorf("the call gave %+v", result)
-			}
-			return nil
-		}, nil)
+		return medianCall(ourEcho(ctx, whole, invocation, text), nil)
 	}
 	latency, err := measure.Compare(ctx, max(2*measure.MinPairs, b.pairs), ours, bare)
 	return latency.Row("a tool call through the bridge", callLimit), err
@@ -172,29 +156,9 @@ func openBridge(ctx context.Context, wrap func(bridge.History) bridge.History) (
 	}, nil
 }
 
-// readyEcho adds the echo server, waits until it is ready, allows its tool for
-// good, and returns a call of it from a conversation.
-func readyEcho(ctx context.Context, whole *bridge.Bridge, program, text string) (inv tools.Invocation, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	config, err := whole.AddServer(ctx, setup.Draft{Config: store.ServerConfig{
+// readyEcho is readyAt for the echo server over stdio.
+func readyEcho(ctx context.Context, whole *bridge.Bridge, program, text string) (tools.Invocation, error) {
+	return readyAt(ctx, whole, store.ServerConfig{
 		Name: "echo", Transport: store.TransportStdio, Command: program, Args: []string{echoServer},
-	}}, true)
-	if err != nil {
-		return inv, err
-	}
-	if err := whole.StartServers(ctx, config.ID); err != nil {
-		return inv, err
-	}
-	inv = tools.Invocation{Client: tools.ClientChat, CallID: "call", Ref: tools.Ref{Server: config.ID, Tool: "echo"}}
-	if err := whole.SetStandingAnswer(ctx, inv.Ref, tools.AnswerAlways); err != nil {
-		return inv, err
-	}
-	conversation, err := whole.NewConversation(ctx)
-	if err != nil {
-		return inv, err
-	}
-	inv.Conversation = conversation.ID
-	inv.Arguments, err = json.Marshal(echoArguments{text})
-	return inv, err
+	}, text)
 }
