@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +23,42 @@ type askable struct {
 	*gated
 	up      *upstream
 	service *wiretest.Service
+
+	mu     sync.Mutex                                    // protects what follows
+	sent   []m                                           // requests to the model's service
+	before func(http.ResponseWriter, *http.Request) bool // answers in the service's place
+}
+
+// requests returns what the model's service was sent since the last time.
+func (a *askable) requests() []m {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := a.sent
+	a.sent = nil
+	return out
+}
+
+func (a *askable) serveModel(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet { // it lists no models
+		http.NotFound(w, r)
+		return
+	}
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	var body m
+	if err := json.Unmarshal(raw, &body); err != nil {
+		a.t.Errorf("the model's service got no JSON: %v", err)
+	}
+	a.mu.Lock()
+	a.sent = append(a.sent, body)
+	before := a.before
+	a.mu.Unlock()
+	r.Body = io.NopCloser(bytes.NewReader(raw))
+	if before == nil || !before(w, r) {
+		a.service.ServeHTTP(w, r)
+	}
 }
 
 func openAskable(t *testing.T, change func(*store.ServerConfig)) *askable {
@@ -28,7 +66,12 @@ func openAskable(t *testing.T, change func(*store.ServerConfig)) *askable {
 	a := &askable{gated: openGated(t), up: newUpstream(t), service: wiretest.Serve(t, wiretest.Responses)}
 	a.service.Arguments = map[string]string{"files__read": `{"call":"one"}`, "files__write": `{"call":"two"}`, "weather": `{"city":"Lima"}`}
 	a.add("files", a.up.url, change)
-	if err := a.SetProvider(t.Context(), store.ProviderConfig{ID: "work", Kind: store.ProviderResponses, BaseURL: a.service.URL, Model: "m-1", NoKey: true}, nil); err != nil {
+	front := httptest.NewServer(http.HandlerFunc(a.serveModel))
+	t.Cleanup(func() {
+		front.CloseClientConnections()
+		front.Close()
+	})
+	if err := a.SetProvider(t.Context(), store.ProviderConfig{ID: "work", Kind: store.ProviderResponses, BaseURL: front.URL + "/v1", Model: "m-1", NoKey: true}, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
