@@ -73,7 +73,7 @@ e2e: deps-test build $(FIXTURES)/node_modules/.package-lock.json ## the end-to-e
 servers: deps-build $(SERVERS)/node_modules/.package-lock.json $(SERVERS)/.venv/installed ## the MCP servers of others from npm and PyPI, started for real
 	$(GO) test -tags '$(TAGS) e2e' -count=1 -timeout 10m ./app/e2e/servers
 
-bench: deps-test build ## a table of Drawbridge beside its references; fails over a limit
+bench: deps-test build $(FIXTURES)/node_modules/.package-lock.json ## a table of Drawbridge beside its references; fails over a limit
 	@$(GO) build -tags '$(TAGS)' -o '$(OUT)/bin/hello' ./app/e2e/testdata/hello
 	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
 	@'$(OUT)/bin/bench' -app '$(CURDIR)/drawbridge' -hello '$(OUT)/bin/hello' -out '$(OUT)/bench'
