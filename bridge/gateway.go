@@ -105,7 +105,7 @@ func (r behind) Call(ctx context.Context, c store.Caller, ref tools.Ref, args js
 		why = sentence
 		return answer, err
 	}
-	result := guard{r.b}.Call(ctx, inv, ask, progress)
+	result := guard(r).Call(ctx, inv, ask, progress)
 	a := gateway.Answer{Result: result, Refusal: result.Refusal}
 	switch {
 	case result.Denied == nil:
