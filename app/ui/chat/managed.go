@@ -172,7 +172,14 @@ func handed(h bridge.Handed) string {
 	case h.Held:
 		return "Its tools are not offered: what a provider found there differs from what you have seen. The Servers page shows it."
 	case h.Asks:
-		return h.Provider + " connects to it itself, and asks before each call that you have not allowed."
+		text := h.Provider + " connects to it itself, and asks before each call that you have not allowed."
+		if n := len(h.Ruled); n > 0 {
+			text += fmt.Sprintf(" %d run here, since your rules about their parameters are nothing that it keeps: %s.", n, strings.Join(h.Ruled[:min(n, 5)], ", "))
+			if n > 5 {
+				text = strings.TrimSuffix(text, ".") + " …"
+			}
+		}
+		return text
 	}
 	text := h.Provider + " connects to it itself. It cannot ask, so it gets only what you always allow"
 	if len(h.Tools) == 0 {

@@ -339,6 +339,29 @@ func TestLongResultIsCut(t *testing.T) {
 	}
 }
 
+// TestAnswersAfterContent offers what holds after content of another server, and
+// no lasting answer, which would not.
+func TestAnswersAfterContent(t *testing.T) {
+	v, w := show(t, 700, 800, Options{})
+	var got []tools.Answer
+	v.SetItems([]Item{Call{ID: "c", Server: "mail", Tool: "send", State: CallAsking, Arguments: []byte(`{}`),
+		Ask: &Ask{Reason: "After content.", After: []string{"git\u202ehub", "news"}, Answer: func(a tools.Answer) { got = append(got, a) }}}})
+	w.Canvas().Capture()
+	var labels []string
+	for _, p := range barIn(t, v).buttons {
+		labels = append(labels, p.Text)
+	}
+	if len(labels) != 3 || labels[0] != "Allow once" || !strings.HasPrefix(labels[1], "Allow after content from git") || strings.Contains(labels[1], "\u202e") || labels[2] != "Deny" {
+		t.Errorf("offers %q", labels)
+	}
+	w.Canvas().Focus(v)
+	w.Canvas().Focused().TypedRune('3') // Always, elsewhere
+	w.Canvas().Focused().TypedRune('2')
+	if len(got) != 1 || got[0] != tools.AnswerAfter {
+		t.Errorf("answered %v", got)
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	for _, c := range []struct {
 		key  rune
