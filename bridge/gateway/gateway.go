@@ -44,7 +44,7 @@ type Options struct {
 	// prompts without the prefix. They can be called by either name anyway.
 	BareNames bool
 	// Models answers what is asked below /v1/ once host, origin and key are
-	// checked; CallerFrom has the caller. Nil means that there is no such thing.
+	// checked; CallerFrom has the caller, and Forward what goes on to servers. Nil means that there is no such thing.
 	Models http.Handler
 	// Version of the program.
 	Version string

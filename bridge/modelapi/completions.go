@@ -58,6 +58,7 @@ func (h *Handler) completions(w http.ResponseWriter, r *http.Request, c store.Ca
 	out := &completionWriter{w: w, q: q, id: "chatcmpl-" + store.NewID(), created: h.o.Now().Unix(), usage: usage}
 	run := &run{h: h, q: q, out: out, view: q.view}
 	out.start()
+	defer func() { out.stream.close() }()
 	done, err := run.do(r.Context())
 	if err == nil && len(run.open) > 0 {
 		h.kept.keep(c.Key, &keptAnswer{id: "call:" + run.open[0], messages: sinceUser(run.made), open: run.open})

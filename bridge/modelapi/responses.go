@@ -79,6 +79,7 @@ func (h *Handler) responses(w http.ResponseWriter, r *http.Request, c store.Call
 	out := newResponseWriter(w, q, keep, previous, h.o.Now())
 	run := &run{h: h, q: q, out: out, view: q.view}
 	out.start()
+	defer func() { out.stream.close() }()
 	for _, e := range q.offer.entries {
 		if !e.listed {
 			out.listed(e, q.view)

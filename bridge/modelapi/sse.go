@@ -15,6 +15,7 @@ const beat = 10 * time.Second
 type sse struct {
 	w    http.ResponseWriter
 	stop chan struct{}
+	once sync.Once
 	over sync.WaitGroup
 
 	mu sync.Mutex // protects w
@@ -41,9 +42,13 @@ func (s *sse) open(w http.ResponseWriter) {
 	})
 }
 
-// close ends the beat.
+// close ends the beat: nothing is written afterwards. It may come twice, and
+// without open.
 func (s *sse) close() {
-	close(s.stop)
+	if s == nil || s.stop == nil {
+		return
+	}
+	s.once.Do(func() { close(s.stop) })
 	s.over.Wait()
 }
 
