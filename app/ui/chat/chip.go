@@ -191,6 +191,9 @@ func (r *chipRenderer) MinSize() fyne.Size {
 			w += chipIcon + chipGap
 		}
 	}
+	if r.c.text == "" {
+		w -= chipGap // nothing stands beside the icon
+	}
 	return fyne.NewSize(w, chipHeight)
 }
 

@@ -45,8 +45,9 @@ type wireParam struct {
 	Items       json.RawMessage   `json:"items"`
 }
 
-// paramsOf returns the arguments that a schema names, in its order. What it
-// does not understand is asked for as JSON.
+// paramsOf returns the arguments that a schema names: those that are required
+// first, otherwise in its order. What it does not understand is asked for as
+// JSON.
 func paramsOf(schema json.RawMessage) []param {
 	var root struct {
 		Properties json.RawMessage `json:"properties"`
@@ -64,6 +65,15 @@ func paramsOf(schema json.RawMessage) []param {
 		p.Name, p.Required = m.name, slices.Contains(root.Required, m.name)
 		out = append(out, p)
 	}
+	slices.SortStableFunc(out, func(a, b param) int {
+		switch {
+		case a.Required == b.Required:
+			return 0
+		case a.Required:
+			return -1
+		}
+		return 1
+	})
 	return out
 }
 

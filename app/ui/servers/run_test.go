@@ -43,7 +43,7 @@ func TestParamsOfASchema(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
-	if strings.Join(got, " ") != "zone count ratio deep colour paths filter must" {
+	if strings.Join(got, " ") != "zone must count ratio deep colour paths filter" {
 		t.Errorf("the order is %q", got)
 	}
 	for _, hostile := range []string{
