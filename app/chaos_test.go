@@ -3,15 +3,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +16,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/provider/wiretest"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -32,38 +30,7 @@ type chaos struct {
 
 func newChaos(t *testing.T) *chaos {
 	t.Helper()
-	cmd := exec.Command("node", filepath.Join("testdata", "npm", "node_modules", "@copilotkit", "aimock", "dist", "cli.js"),
-		"--port", "0", "--strict", "--journal-max", "1", "--fixtures", filepath.Join("testdata", "chaos", "model.json"))
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v; make test installs Node and the packages", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // it was killed
-	})
-	address := regexp.MustCompile(`listening on (http://127\.0\.0\.1:\d+)`)
-	found := make(chan string, 1)
-	go func() {
-		defer close(found)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			if m := address.FindStringSubmatch(lines.Text()); m != nil {
-				found <- m[1]
-			}
-		}
-	}()
-	select {
-	case url := <-found:
-		if url != "" {
-			return &chaos{t, url}
-		}
-	case <-time.After(30 * time.Second):
-	}
-	t.Fatal("the model server does not listen; make test installs it")
-	return nil
+	return &chaos{t, wiretest.ServeAimock(t, filepath.Join("testdata", "npm", "node_modules"), filepath.Join("testdata", "chaos", "model.json"))}
 }
 
 // set has each request fail in that way, or in none.

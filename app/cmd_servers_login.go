@@ -58,18 +58,8 @@ where --allow-origin permits that place, once and for all.`,
   drawbridge servers login work --allow-origin http://127.0.0.1:9000`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			b, err := c.bridge(ctx)
+			b, v, err := c.signsIn(ctx, "servers login", args[0])
 			if err != nil {
-				return err
-			}
-			if err := c.byPerson(b, "servers login"); err != nil {
-				return err
-			}
-			v, err := knownServer(ctx, b, args[0])
-			if err != nil {
-				return err
-			}
-			if err := c.unlock(ctx, b, true); err != nil {
 				return err
 			}
 			for _, origin := range origins {
@@ -108,6 +98,23 @@ where --allow-origin permits that place, once and for all.`,
 	return cmd
 }
 
+// signsIn returns the server whose sign-in a command is about to change, with the
+// place for secrets unlocked. Only a person may do that.
+func (c *cli) signsIn(ctx context.Context, command, name string) (*bridge.Bridge, bridge.ServerView, error) {
+	b, err := c.bridge(ctx)
+	if err != nil {
+		return nil, bridge.ServerView{}, err
+	}
+	if err := c.byPerson(b, command); err != nil {
+		return nil, bridge.ServerView{}, err
+	}
+	v, err := knownServer(ctx, b, name)
+	if err != nil {
+		return nil, bridge.ServerView{}, err
+	}
+	return b, v, c.unlock(ctx, b, true)
+}
+
 // printSignIn says how the sign-in stands.
 func (c *cli) printSignIn(ctx context.Context, b *bridge.Bridge, id string, asJSON bool) error {
 	v, err := knownServer(ctx, b, id)
@@ -142,18 +149,8 @@ forgotten here in any case. With --forget, what Drawbridge is registered as ther
 is forgotten too, so that the next sign-in begins from nothing.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			b, err := c.bridge(ctx)
+			b, v, err := c.signsIn(ctx, "servers logout", args[0])
 			if err != nil {
-				return err
-			}
-			if err := c.byPerson(b, "servers logout"); err != nil {
-				return err
-			}
-			v, err := knownServer(ctx, b, args[0])
-			if err != nil {
-				return err
-			}
-			if err := c.unlock(ctx, b, true); err != nil {
 				return err
 			}
 			if err := b.SignOut(ctx, v.Server.ID, forget); err != nil {

@@ -1,13 +1,11 @@
 package mcphost
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
@@ -22,34 +20,11 @@ const (
 // they were written. Of two equal keys the last counts, and broken UTF-8 is
 // replaced: what is pinned and what is used are both made from this.
 func canonical(raw json.RawMessage) (json.RawMessage, error) {
-	v, err := decode(raw)
+	v, err := tools.DecodeJSON(raw)
 	if err != nil {
 		return nil, err
 	}
-	return encode(v)
-}
-
-func decode(raw json.RawMessage) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is more than one value")
-	}
-	return v, nil
-}
-
-func encode(v any) (json.RawMessage, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return tools.EncodeJSON(v)
 }
 
 func hashOf(b []byte) string {
@@ -112,7 +87,7 @@ func inputSchema(raw json.RawMessage, notes *[]string) (json.RawMessage, error) 
 		*notes = append(*notes, "it has no input schema; it is taken to need no arguments")
 		return json.RawMessage(`{"type":"object"}`), nil
 	}
-	v, err := decode(raw)
+	v, err := tools.DecodeJSON(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -128,16 +103,16 @@ func inputSchema(raw json.RawMessage, notes *[]string) (json.RawMessage, error) 
 	default:
 		return nil, fmt.Errorf("its input schema describes %s where an object is needed", cut(visible(fmt.Sprint(kind)), 60))
 	}
-	return encode(visibleTree(schema))
+	return tools.EncodeJSON(visibleTree(schema))
 }
 
 func outputSchema(raw json.RawMessage, notes *[]string) json.RawMessage {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil
 	}
-	v, err := decode(raw)
+	v, err := tools.DecodeJSON(raw)
 	if schema, ok := v.(map[string]any); err == nil && ok {
-		if out, err := encode(visibleTree(schema)); err == nil {
+		if out, err := tools.EncodeJSON(visibleTree(schema)); err == nil {
 			return out
 		}
 	}

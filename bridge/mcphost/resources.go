@@ -9,6 +9,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -135,8 +136,8 @@ func (k *link) entry(raw json.RawMessage) (wireEntry, error) {
 
 // definition is an entry for other programs.
 func (k *link) definition(raw json.RawMessage) json.RawMessage {
-	if v, err := decode(raw); err == nil {
-		if out, err := encode(visibleTree(v)); err == nil {
+	if v, err := tools.DecodeJSON(raw); err == nil {
+		if out, err := tools.EncodeJSON(visibleTree(v)); err == nil {
 			return k.redactor.JSON(out)
 		}
 	}

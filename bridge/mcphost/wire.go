@@ -16,11 +16,11 @@ func cleanWire(raw json.RawMessage, r *tools.Redactor) json.RawMessage {
 	if r == nil && plainWire(raw) {
 		return raw
 	}
-	v, err := decode(raw)
+	v, err := tools.DecodeJSON(raw)
 	if err != nil {
 		return nil
 	}
-	out, err := encode(cleanTree(v, r))
+	out, err := tools.EncodeJSON(cleanTree(v, r))
 	if err != nil {
 		return nil
 	}

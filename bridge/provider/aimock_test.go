@@ -1,66 +1,24 @@
 package provider
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
+	"github.com/drawbridge-app/drawbridge/bridge/provider/wiretest"
 	"github.com/drawbridge-app/drawbridge/store"
 )
-
-// serveAimock starts a model server that is not ours, and returns its address.
-// It ends with the test.
-func serveAimock(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join("..", "..", "app", "testdata", "npm", "node_modules", "@copilotkit", "aimock", "dist", "cli.js")
-	cmd := exec.CommandContext(t.Context(), "node", program, "--port", "0", "--strict", "--journal-max", "1",
-		"--fixtures", filepath.Join("testdata", "aimock.json"))
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v; make test installs Node and the packages", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // the end of the test may have done it
-		_ = cmd.Wait()
-	})
-	address := regexp.MustCompile(`listening on (http://127\.0\.0\.1:\d+)`)
-	found := make(chan string, 1)
-	go func() {
-		defer close(found)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			if m := address.FindStringSubmatch(lines.Text()); m != nil {
-				found <- m[1]
-			}
-		}
-	}()
-	select {
-	case url := <-found:
-		if url == "" {
-			t.Fatal("the model server ended before it listened; make test installs it")
-		}
-		return url
-	case <-time.After(30 * time.Second):
-		t.Fatal("the model server does not listen")
-	}
-	return ""
-}
 
 // TestAimock asks a model server of others in each of the formats: what is whole
 // is taken as it is, and what is not is an error of the right kind.
 func TestAimock(t *testing.T) {
 	t.Parallel()
-	url := serveAimock(t)
+	url := wiretest.ServeAimock(t, filepath.Join("..", "..", "app", "testdata", "npm", "node_modules"), filepath.Join("testdata", "aimock.json"))
 	for kind, version := range map[store.ProviderKind]string{
 		store.ProviderChat: "/v1", store.ProviderResponses: "/v1", store.ProviderAnthropic: "/v1", store.ProviderGemini: "/v1beta",
 	} {

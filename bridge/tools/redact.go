@@ -3,8 +3,6 @@ package tools
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -130,7 +128,7 @@ func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage {
 		return raw
 	}
 	raw = r.since().JSON(raw)
-	v, err := decodeJSON(raw)
+	v, err := DecodeJSON(raw)
 	if err != nil {
 		return nil // it was read before, so this does not happen
 	}
@@ -138,7 +136,7 @@ func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage {
 	if !changed {
 		return raw
 	}
-	out, err := encodeJSON(clean)
+	out, err := EncodeJSON(clean)
 	if err != nil {
 		return nil
 	}
@@ -153,7 +151,7 @@ func (r *Redactor) Definition(raw json.RawMessage) json.RawMessage {
 		return raw
 	}
 	raw = r.since().Definition(raw)
-	v, err := decodeJSON(raw)
+	v, err := DecodeJSON(raw)
 	if err != nil {
 		return raw
 	}
@@ -161,7 +159,7 @@ func (r *Redactor) Definition(raw json.RawMessage) json.RawMessage {
 	if !changed {
 		return raw
 	}
-	out, err := encodeJSON(clean)
+	out, err := EncodeJSON(clean)
 	if err != nil {
 		return raw
 	}
@@ -203,29 +201,6 @@ func (r *Redactor) tree(v any, from int) (out any, changed bool) {
 		}
 	}
 	return v, changed
-}
-
-func decodeJSON(raw json.RawMessage) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is more than one value")
-	}
-	return v, nil
-}
-
-func encodeJSON(v any) (json.RawMessage, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // RedactingStream replaces secrets in a stream that arrives in pieces, however
