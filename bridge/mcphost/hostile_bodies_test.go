@@ -84,15 +84,15 @@ func httpBodyAttacks() []attack {
 			}),
 			then: fails(evil),
 		}, {
-			name: "HTTP: events without end",
+			name: "HTTP: events without end", large: true,
 			http: onCallHTTP(func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) {
 				send := stream(w)
 				for i := 0; send("id: %d\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\",\"data\":\"%s\"}}\n\n", i, strings.Repeat("n", 1000)); i++ {
 				}
 			}),
-			tune: quickCalls, then: fails("no sign of life for 1s"),
+			tune: quickCalls, then: fails("no sign of life for 2.5s"),
 		}, {
-			name: "HTTP: comments without end",
+			name: "HTTP: comments without end", large: true,
 			http: onCallHTTP(func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) {
 				send := stream(w)
 				for send(":%s\n", strings.Repeat(" still here", 1000)) {
@@ -112,7 +112,7 @@ func httpBodyAttacks() []attack {
 					return true
 				}
 			},
-			tune: quickCalls, then: fails("no sign of life for 1s"),
+			tune: quickCalls, then: fails("no sign of life for 2.5s"),
 		}, {
 			name: "HTTP: one byte of a body a second",
 			http: onCallHTTP(func(w http.ResponseWriter, r *http.Request, id json.RawMessage) {
@@ -124,7 +124,7 @@ func httpBodyAttacks() []attack {
 					time.Sleep(time.Second)
 				}
 			}),
-			tune: quickCalls, then: fails("no sign of life for 1s"),
+			tune: quickCalls, then: fails("no sign of life for 2.5s"),
 		}, {
 			name: "HTTP: a result of a million parts", large: true,
 			http: onCallHTTP(func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
@@ -197,13 +197,13 @@ func httpBodyAttacks() []attack {
 			}),
 			tune: quickCalls,
 			then: func(t *testing.T, s *scene) {
-				s.fails(t, "echo", "longer than 3s")
+				s.fails(t, "echo", "longer than 5s")
 				if n := len(s.person.questions()); n > elicitPerMin {
 					t.Errorf("the person was asked %d times", n)
 				}
 			},
 		}, {
-			name: "HTTP: changes without end on a stream",
+			name: "HTTP: changes without end on a stream", large: true,
 			http: func(s *rawHTTP) {
 				s.answer = func(w http.ResponseWriter, _ *http.Request, m asked) bool {
 					if m.Method != "get" {

@@ -276,7 +276,7 @@ func httpAttacks() []attack {
 			},
 			tune: quick, state: Failed, says: []string{"did not answer within 3s"},
 		}, {
-			name: "HTTP: headers without end",
+			name: "HTTP: headers without end", large: true,
 			http: func(s *rawHTTP) {
 				s.take = func(c net.Conn) bool {
 					go func() {
@@ -293,7 +293,7 @@ func httpAttacks() []attack {
 			},
 			tune: noRetry, state: Failed, says: []string{"failed"},
 		}, {
-			name: "HTTP: be patient, without end",
+			name: "HTTP: be patient, without end", large: true,
 			http: func(s *rawHTTP) {
 				s.take = func(c net.Conn) bool {
 					go func() {

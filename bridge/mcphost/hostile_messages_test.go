@@ -52,7 +52,7 @@ func messageAttacks() []attack {
 				}
 			},
 		}, {
-			name: "answers that nobody asked for",
+			name: "answers that nobody asked for", large: true,
 			serve: func(r *raw) {
 				r.other = func(method string, _ json.RawMessage) bool {
 					if method == "notifications/initialized" {

@@ -52,11 +52,11 @@ func streamAttacks() []attack {
 			serve: func(*raw) { forEver(os.Stdout, junk) },
 			tune:  quick, state: Failed, says: []string{"did not answer within 3s", "log"}, logs: []string{"this is no message at all"},
 		}, {
-			name:  "a flood on its output beside answers",
+			name: "a flood on its output beside answers", large: true,
 			serve: func(r *raw) { go floodLines(r, junk); r.serve() },
 			logs:  []string{"this is no message at all"},
 		}, {
-			name:  "a flood on its standard error",
+			name: "a flood on its standard error", large: true,
 			serve: func(r *raw) { go forEver(os.Stderr, "an error that repeats itself\n"); r.serve() },
 			logs:  []string{"an error that repeats itself"},
 			then: func(t *testing.T, s *scene) {
@@ -84,7 +84,7 @@ func streamAttacks() []attack {
 				forEver(os.Stdout, "x")
 			}),
 			tune: quickCalls,
-			then: func(t *testing.T, s *scene) { s.fails(t, "echo", "no sign of life for 1s") },
+			then: func(t *testing.T, s *scene) { s.fails(t, "echo", "no sign of life for 2.5s") },
 		}, {
 			name: "an answer over 16 MiB", large: true,
 			serve: onCall(func(r *raw, _, id string) {
@@ -112,7 +112,7 @@ func streamAttacks() []attack {
 			name:  "silence at a call",
 			serve: onCall(func(*raw, string, string) {}),
 			tune:  quickCalls,
-			then:  func(t *testing.T, s *scene) { s.fails(t, "echo", "no sign of life for 1s", "not known") },
+			then:  func(t *testing.T, s *scene) { s.fails(t, "echo", "no sign of life for 2.5s", "not known") },
 		}, {
 			name: "one byte a second at the start",
 			serve: func(*raw) {
@@ -123,7 +123,7 @@ func streamAttacks() []attack {
 			name:  "one byte a second in an answer",
 			serve: onCall(func(_ *raw, _, id string) { drip(`{"jsonrpc":"2.0","id":` + id + `,"result":` + toolResult + "}\n") }),
 			tune:  quickCalls,
-			then:  func(t *testing.T, s *scene) { s.fails(t, "echo", "no sign of life for 1s") },
+			then:  func(t *testing.T, s *scene) { s.fails(t, "echo", "no sign of life for 2.5s") },
 		}, {
 			name:  "its end at the start",
 			serve: func(*raw) { fmt.Fprintln(os.Stderr, "the token is missing"); os.Exit(3) },
@@ -177,7 +177,7 @@ func streamAttacks() []attack {
 				s.m.Stop(evil)
 				eventually(t, "the end of the process", func() bool { return !alive(s.status.PID) })
 				// 2.5 s are promised; the rest is for a busy machine.
-				if took := time.Since(began); took > 2500*time.Millisecond && peakFile() != "" || took > 10*time.Second {
+				if took := time.Since(began); took > 4*time.Second && peakFile() != "" || took > patience {
 					t.Errorf("it took %s to end it", took)
 				}
 			},

@@ -25,7 +25,8 @@ type attack struct {
 	serve func(*raw)
 	// http is the child over Streamable HTTP, in the place of serve.
 	http func(*rawHTTP)
-	// large says that many megabytes are sent: too many for the race detector.
+	// large says that many megabytes or messages are sent: too many for the race
+	// detector.
 	// TestHostileBounds runs these, each in a process of its own.
 	large bool
 	// tune changes what the server is run with.
@@ -124,7 +125,7 @@ func noRetry(o *Options, _ *store.ServerConfig) { o.BackoffMin, o.BackoffMax = t
 
 // quickCalls makes the limits of a call short.
 func quickCalls(o *Options, _ *store.ServerConfig) {
-	o.DiscoverTimeout, o.CallIdle, o.CallMax = 300*time.Millisecond, time.Second, 3*time.Second
+	o.DiscoverTimeout, o.CallIdle, o.CallMax = 300*time.Millisecond, 2500*time.Millisecond, 5*time.Second
 }
 
 // TestHostile starts each of the hostile servers beside one that behaves. What
@@ -166,7 +167,6 @@ func (a attack) run(t *testing.T) {
 			a.tune(o, &c)
 		}
 	})
-	// The limits are for the hostile one alone; the other has time.
 	s.m.Apply([]store.ServerConfig{child(t, good, "echo")})
 	if err := s.m.Ready(testContext(t), good); err != nil || status(t, s.m, good).State != Ready {
 		t.Fatalf("the good server is %s: %v", status(t, s.m, good).Error, err)
@@ -190,9 +190,7 @@ func (a attack) run(t *testing.T) {
 		s.works(t)
 	}
 	for _, text := range a.logs {
-		if !logHas(s.m, evil, text) {
-			t.Errorf("the log does not say %q: %q", text, tail(s.m, evil))
-		}
+		eventually(t, fmt.Sprintf("the log to say %q; it ends with %q", text, tail(s.m, evil)), func() bool { return logHas(s.m, evil, text) })
 	}
 	calls.done(t)
 }
@@ -274,7 +272,7 @@ func keepCalling(t *testing.T, m *Manager) *goodCalls {
 // goodMedian is what half of the good server's calls may take at most, when
 // nothing but one hostile server runs beside them; otherwise the machine's other
 // work counts too.
-const goodMedian = 50 * time.Millisecond
+const goodMedian = 250 * time.Millisecond
 
 // done ends the calls. All must have worked, with the process that was there at
 // first, and none may have waited for the hostile server.

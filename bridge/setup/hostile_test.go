@@ -255,6 +255,22 @@ func TestTextsWithoutEnd(t *testing.T) {
 	}
 }
 
+// TestComparingShowsNoSecret, and no name of one.
+func TestComparingShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	ref := store.ServerSecret("s", "header", "Authorization")
+	here := []store.ServerConfig{{ID: "s", Name: "s", Transport: store.TransportHTTP, URL: "https://a.example/mcp", Headers: map[string]store.Value{"Authorization": "Bearer " + store.RefTo(ref)}}}
+	drafts, _, err := setup.Parse([]byte(`{"mcpServers":{"s":{"url":"https://a.example/mcp","headers":{"X-Trace":"1"}}}}`))
+	if err != nil || len(drafts) != 1 {
+		t.Fatal(err)
+	}
+	c := setup.Compare(drafts[0], here)
+	want := []setup.Change{{What: "header Authorization", Here: "Bearer ‹secret›"}, {What: "header X-Trace", There: "1"}}
+	if c.State != setup.Differs || !slices.Equal(c.Changes, want) {
+		t.Errorf("%s, %+v", c.State, c.Changes)
+	}
+}
+
 // TestFilesThatAreNone: what another app's place leads to is read only if it is a
 // file, and not without end.
 func TestFilesThatAreNone(t *testing.T) {
