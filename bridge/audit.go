@@ -308,6 +308,9 @@ func (b *Bridge) denied(ctx context.Context, inv tools.Invocation, reason string
 func (b *Bridge) called(inv tools.Invocation, reason string, result tools.Result) {
 	r := auditOf(inv, store.AuditCall)
 	r.Decision, r.Reason, r.Elapsed, r.ResultBytes = "allow", clipAudit(reason, 500), result.Elapsed, sizeOf(result.Content)+int64(len(result.Structured))
+	if len(result.Content) == 0 && result.Wire != nil {
+		r.ResultBytes = int64(len(result.Wire))
+	}
 	if result.IsError {
 		r.Error = "The tool reported an error." // what it said may be anybody's words
 	}

@@ -64,13 +64,13 @@ func (a *asking) callTool(ctx context.Context) (mcp.Result, error) {
 	case got.Status == 0 && got.Result.Wire != nil:
 		return a.passed(got.Result.Wire)
 	}
-	return a.written(got.Result, got.Status)
+	return a.ours(got.Result, got.Status)
 }
 
 // denied answers a call of something that the caller cannot see. Whether it is
 // there for others, the answer does not say.
 func (a *asking) denied(name string) (mcp.Result, error) {
-	return a.written(tools.ErrorResult(fmt.Sprintf("Tool %s is not allowed for this key, or there is none of that name. Whoever made the key can allow it in Drawbridge.", name)), 403)
+	return a.ours(tools.ErrorResult(fmt.Sprintf("Tool %s is not allowed for this key, or there is none of that name. Whoever made the key can allow it in Drawbridge.", name)), 403)
 }
 
 // progress passes a server's reports on, if the client wants them.

@@ -3,7 +3,9 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
+	"slices"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -35,19 +37,107 @@ func (a *asking) passed(raw json.RawMessage) (mcp.Result, error) {
 	if !a.modern && len(raw) > 0 && raw[0] == '{' && !bytes.Contains(raw, []byte(memberMeta)) && !bytes.Contains(raw, []byte(memberType)) && !bytes.Contains(raw, []byte(memberTTL)) {
 		return &rawResult{body: raw}, nil // nothing of it is about an era
 	}
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &m); err != nil || m == nil {
-		return nil, internal(a.room.g, "pass on what a server answered", err)
+	m, ok := members(raw)
+	if !ok {
+		return nil, internal(a.room.g, "pass on what a server answered", errors.New("it is no object"))
 	}
 	return a.sealed(m)
+}
+
+// members takes an object apart that is known to be JSON. Its values are parts of
+// raw, which must not change any more.
+func members(raw []byte) (map[string]json.RawMessage, bool) {
+	i := 0
+	space := func() {
+		for i < len(raw) && (raw[i] == ' ' || raw[i] == '\n' || raw[i] == '\t' || raw[i] == '\r') {
+			i++
+		}
+	}
+	text := func() {
+		for i++; i < len(raw) && raw[i] != '"'; i++ {
+			if raw[i] == '\\' {
+				i++
+			}
+		}
+		i++
+	}
+	if space(); i >= len(raw) || raw[i] != '{' {
+		return nil, false
+	}
+	out := map[string]json.RawMessage{}
+	for i++; ; i++ {
+		space()
+		if i < len(raw) && raw[i] == '}' && len(out) == 0 {
+			return out, true
+		}
+		if i >= len(raw) || raw[i] != '"' {
+			return nil, false
+		}
+		from := i
+		text()
+		var name string
+		if i > len(raw) || json.Unmarshal(raw[from:i], &name) != nil {
+			return nil, false
+		}
+		if space(); i >= len(raw) || raw[i] != ':' {
+			return nil, false
+		}
+		i++
+		space()
+		from = i
+		for depth := 0; i < len(raw); i++ {
+			c := raw[i]
+			if c == '"' {
+				text()
+				i--
+				continue
+			}
+			if c == '{' || c == '[' {
+				depth++
+			}
+			if depth == 0 && (c == ',' || c == '}') {
+				break
+			}
+			if c == '}' || c == ']' {
+				depth--
+			}
+		}
+		if i >= len(raw) {
+			return nil, false
+		}
+		out[name] = bytes.TrimRight(raw[from:i], " \n\t\r")
+		if raw[i] == '}' {
+			return out, true
+		}
+	}
+}
+
+// written writes an object.
+func written(m map[string]json.RawMessage) (json.RawMessage, error) {
+	size := 2
+	for k, v := range m {
+		size += len(k) + len(v) + 6
+	}
+	out := append(make([]byte, 0, size), '{')
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		name, err := json.Marshal(k)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(append(out, name...), ':'), m[k]...)
+	}
+	return append(out, '}'), nil
 }
 
 // sealed completes a result for the era of the client.
 func (a *asking) sealed(m map[string]json.RawMessage) (mcp.Result, error) {
 	meta := map[string]json.RawMessage{}
 	if raw, ok := m[memberMeta]; ok {
-		if err := json.Unmarshal(raw, &meta); err != nil {
-			meta = map[string]json.RawMessage{}
+		if known, ok := members(raw); ok {
+			meta = known
 		}
 		delete(meta, mcp.MetaKeyServerInfo)
 	}
@@ -66,13 +156,13 @@ func (a *asking) sealed(m map[string]json.RawMessage) (mcp.Result, error) {
 	}
 	delete(m, memberMeta)
 	if len(meta) > 0 {
-		raw, err := json.Marshal(meta)
+		raw, err := written(meta)
 		if err != nil {
 			return nil, err
 		}
 		m[memberMeta] = raw
 	}
-	body, err := json.Marshal(m)
+	body, err := written(m)
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +201,8 @@ func (a *asking) list(member string, all []listed, cursor string) (mcp.Result, e
 	return a.sealed(m)
 }
 
-// written writes a result of ours, as a server would have.
-func (a *asking) written(r tools.Result, status int) (mcp.Result, error) {
+// ours writes a result of ours, as a server would have.
+func (a *asking) ours(r tools.Result, status int) (mcp.Result, error) {
 	content := []map[string]any{}
 	for _, p := range r.Content {
 		switch p := p.(type) {

@@ -274,12 +274,13 @@ func (k *link) call(ctx context.Context, o Options, tool string, args json.RawMe
 	if fail != nil {
 		return fail()
 	}
-	result, err := newResult(raw, k.redactor)
+	read := newResult
+	if tools.ExchangeFrom(ctx) != nil {
+		read = newWireResult
+	}
+	result, err := read(raw, k.redactor)
 	if err != nil {
 		return tools.Result{}, fmt.Errorf("the server %q answered, but %w", k.name, err)
-	}
-	if tools.ExchangeFrom(ctx) != nil {
-		result.Wire = cleanWire(raw, k.redactor)
 	}
 	return result, nil
 }

@@ -1,8 +1,11 @@
 package mcphost
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"unicode/utf8"
 
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
@@ -25,6 +28,39 @@ func cleanWire(raw json.RawMessage, r *tools.Redactor) json.RawMessage {
 		return nil
 	}
 	return r.JSON(out)
+}
+
+// newWireResult takes a result for another program: it is passed on as it was
+// sent, so that no more of it is read here than what is asked about it.
+func newWireResult(raw json.RawMessage, r *tools.Redactor) (tools.Result, error) {
+	out := tools.Result{Wire: cleanWire(raw, r)}
+	var w struct {
+		Structured json.RawMessage `json:"structuredContent"`
+		IsError    bool            `json:"isError"`
+	}
+	if out.Wire == nil {
+		return out, errors.New("its result is no JSON")
+	}
+	if err := json.Unmarshal(out.Wire, &w); err != nil {
+		return out, fmt.Errorf("its result is not what the protocol asks for: %w", err)
+	}
+	out.IsError = w.IsError
+	if len(w.Structured) > 0 && string(w.Structured) != "null" {
+		out.Structured = w.Structured
+	}
+	return out, nil
+}
+
+// asksFirst reports whether a result is none yet, but says what the server
+// wants to know first.
+func asksFirst(wire json.RawMessage) bool {
+	if !bytes.Contains(wire, []byte("input_required")) {
+		return false
+	}
+	var w struct {
+		Type string `json:"resultType"`
+	}
+	return json.Unmarshal(wire, &w) == nil && w.Type == "input_required"
 }
 
 // plainWire reports whether nothing in the text needs cleaning: no escape that

@@ -145,7 +145,7 @@ type Result struct {
 	Elapsed    time.Duration
 	// Wire is the whole result as the server sent it, with secrets redacted and
 	// what cannot be seen written out. It is there only if the request carried an
-	// Exchange, and nil for results that are ours.
+	// Exchange; then Content is empty. It is nil for results that are ours.
 	Wire json.RawMessage `json:"-"`
 	// Refusal is the error of the protocol with which the server answered a
 	// request that carried an Exchange; nil for all else.

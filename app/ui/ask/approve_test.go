@@ -19,12 +19,12 @@ import (
 )
 
 // approved shows a call of another app; the test is the goroutine of the window.
-func approved(t *testing.T, a bridge.GatewayApproval, click string) (tools.Answer, error, string) {
+func approved(t *testing.T, a bridge.GatewayApproval, click string) (answer tools.Answer, told string, err error) {
 	t.Helper()
 	w := uitest.Window(t, theme.Light, fyne.NewSize(900, 800))
 	w.SetContent(form.Label(""))
 	window := make(chan func(), 8)
-	told := ""
+	told = ""
 	desk := ask.New(ask.Options{Window: w, Do: func(f func()) { window <- f }, Waiting: func(what string) func() {
 		told = what
 		return func() { told += " over" }
@@ -61,7 +61,7 @@ func approved(t *testing.T, a bridge.GatewayApproval, click string) (tools.Answe
 			if strings.Contains(uitest.Texts(w), "An app asks") {
 				t.Error("the sheet is still shown")
 			}
-			return r.answer, r.err, told
+			return r.answer, told, r.err
 		case <-time.After(patience):
 			t.Fatal("the call still waits")
 		}
@@ -83,7 +83,7 @@ func TestApproveGateway(t *testing.T) {
 		{call, "Deny", tools.AnswerDeny}, {call, "Allow once", tools.AnswerOnce}, {call, "Always allow read", tools.AnswerAlways},
 		{after, "Allow after this content", tools.AnswerAfter},
 	} {
-		got, err, told := approved(t, c.call, c.click)
+		got, told, err := approved(t, c.call, c.click)
 		if got != c.want || err != nil {
 			t.Errorf("%s gave %q, %v", c.click, got, err)
 		}
@@ -91,7 +91,7 @@ func TestApproveGateway(t *testing.T) {
 			t.Errorf("the notification is %q", told)
 		}
 	}
-	if _, err, _ := approved(t, call, ""); !errors.Is(err, context.Canceled) {
+	if _, _, err := approved(t, call, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("a call that was given up: %v", err)
 	}
 }
