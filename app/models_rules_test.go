@@ -315,11 +315,9 @@ func TestModelsRefuse(t *testing.T) {
 			}
 			return body
 		}())
-		message := s.errorText()
-		if r.status == 401 {
-			message, _ = s.body["error"].(m)["message"].(string)
-		}
-		if s.status != r.status || len(message) < 20 {
+		e, _ := s.body["error"].(m)
+		kind, _ := e["type"].(string)
+		if _, param := e["param"]; s.status != r.status || len(s.errorText()) < 20 || kind == "" || !param {
 			t.Errorf("%s: %s", what, s)
 		}
 	}
@@ -334,6 +332,15 @@ func TestModelsRefuse(t *testing.T) {
 	}
 	if s := a.ask(key, "/v1/embeddings", m{}); s.status != 404 {
 		t.Errorf("another address: %s", s)
+	}
+	if err := a.Raise(t.Context(), "test"); err != nil {
+		t.Fatal(err)
+	}
+	if s := a.respond(key, nil); s.status != 403 || !strings.Contains(s.errorText(), "raised") {
+		t.Errorf("while the bridge is raised: %s", s)
+	}
+	if err := a.Lower(t.Context(), "test"); err != nil {
+		t.Fatal(err)
 	}
 	if sent := a.requests(); len(sent) != 0 || a.called("one") || a.called("two") {
 		t.Errorf("a model or a server was asked: %v", sent)

@@ -227,8 +227,16 @@ func TestModelsRunTheTools(t *testing.T) {
 	if !a.called("one") || !a.called("two") {
 		t.Error("the server was not called")
 	}
+	// Credentials of the program go to their server.
+	a.respond(key, m{"tools": []m{mcpTool(m{"headers": m{"x-mcp-files-x-token": "mine"}, "allowed_tools": []string{"read"}})}})
+	if got := a.up.headers("one").Get("X-Token"); got != "mine" {
+		t.Errorf("the program's credential came as %q", got)
+	}
+	if got := a.up.headers("two").Get("X-Token"); got != "" {
+		t.Errorf("a call without it came with %q", got)
+	}
 	records, err := a.Audit(t.Context(), store.AuditQuery{Client: "models", Server: "files", Kind: store.AuditCall})
-	if err != nil || len(records) != 14 {
+	if err != nil || len(records) != 15 {
 		t.Fatalf("the audit has %d calls: %v", len(records), err)
 	}
 	conversations, err := a.Conversations(t.Context())

@@ -130,7 +130,11 @@ type askedRun struct {
 func (r *askedRuns) begin(c store.Conversation, t modelapi.Turn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.runs[c.ID] = &askedRun{conv: c, messages: slices.Clone(t.Messages), turn: t}
+	run := &askedRun{conv: c, messages: slices.Clone(t.Messages), turn: t}
+	for i := range run.messages {
+		run.messages[i].ConversationID = c.ID // they may be of an earlier run
+	}
+	r.runs[c.ID] = run
 }
 
 func (r *askedRuns) end(id string) {

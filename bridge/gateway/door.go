@@ -56,7 +56,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.turnAway(w, r, http.StatusServiceUnavailable, "The key could not be looked up; the log of Drawbridge says why.")
 		return
 	}
-	if g.o.Models != nil && strings.HasPrefix(r.URL.Path, "/v1/") {
+	if g.forModels(r) {
 		r = r.WithContext(context.WithValue(r.Context(), modelsKey{}, &modelsVisit{g, caller}))
 		r.Header = withoutKeys(r.Header)
 		g.o.Models.ServeHTTP(w, r)
@@ -113,6 +113,10 @@ func (g *Gateway) turnAway(w http.ResponseWriter, r *http.Request, status int, s
 	w.WriteHeader(status)
 	text, err := json.Marshal(sentence)
 	if err != nil {
+		return
+	}
+	if g.forModels(r) {
+		fmt.Fprint(w, modelsError(status, text))
 		return
 	}
 	fmt.Fprintf(w, `{"jsonrpc":"2.0","id":null,"error":{"code":%d,"message":%s}}`, -32000-(status-400), text)

@@ -2,11 +2,30 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/drawbridge-app/drawbridge/store"
 )
+
+// forModels reports whether a request is one to Options.Models.
+func (g *Gateway) forModels(r *http.Request) bool {
+	return g.o.Models != nil && strings.HasPrefix(r.URL.Path, "/v1/")
+}
+
+// modelsError is a refusal in the shape of OpenAI's errors. The sentence is JSON.
+func modelsError(status int, sentence []byte) string {
+	kind, code := "server_error", "server_error"
+	switch status {
+	case http.StatusUnauthorized:
+		kind, code = "authentication_error", "invalid_api_key"
+	case http.StatusForbidden:
+		kind, code = "permission_error", "permission_denied"
+	}
+	return fmt.Sprintf(`{"error":{"message":%s,"type":%q,"param":null,"code":%q}}`, sentence, kind, code)
+}
 
 type modelsKey struct{}
 
