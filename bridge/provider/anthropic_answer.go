@@ -130,12 +130,8 @@ func (a *anthropicAnswer) end() ([]model.Delta, bool) { return nil, false }
 func (a *anthropicAnswer) event(data []byte) ([]model.Delta, bool, error) {
 	a.out = a.out[:0]
 	var ev anthropicEvent
-	var mistyped *json.UnmarshalTypeError
-	if err := json.Unmarshal(data, &ev); err != nil && !errors.As(err, &mistyped) {
-		if strings.TrimSpace(string(data)) == "[DONE]" {
-			return nil, false, model.ErrCut // some gateways end with it; message_stop came before or never
-		}
-		return nil, false, errFormat
+	if err := readEvent(data, &ev); err != nil {
+		return nil, false, err
 	}
 	final, err := a.handle(&ev, data)
 	if a.size > a.e.maxAnswer {

@@ -163,12 +163,8 @@ func (a *responsesAnswer) slot(index int) (*responsesSlot, error) {
 func (a *responsesAnswer) event(data []byte) ([]model.Delta, bool, error) {
 	a.out = a.out[:0]
 	var ev responsesEvent
-	var mistyped *json.UnmarshalTypeError
-	if err := json.Unmarshal(data, &ev); err != nil && !errors.As(err, &mistyped) {
-		if strings.TrimSpace(string(data)) == "[DONE]" {
-			return nil, false, model.ErrCut // some services end with it; ours came before or never
-		}
-		return nil, false, errFormat
+	if err := readEvent(data, &ev); err != nil {
+		return nil, false, err
 	}
 	final, err := a.handle(&ev, data)
 	if a.size > a.e.maxAnswer {

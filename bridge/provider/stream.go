@@ -155,6 +155,18 @@ func (e *endpoint) stream(ctx context.Context, req model.Request, x exchange, yi
 	}
 }
 
+// readEvent takes what it can of an event of a format that names its own end.
+func readEvent(data []byte, ev any) error {
+	var mistyped *json.UnmarshalTypeError
+	if err := json.Unmarshal(data, ev); err != nil && !errors.As(err, &mistyped) {
+		if strings.TrimSpace(string(data)) == "[DONE]" {
+			return model.ErrCut // some services and gateways send it too; the end came before, or never
+		}
+		return errFormat
+	}
+	return nil
+}
+
 // streamError maps what ended a stream too early. The error wraps
 // model.ErrCut unless it is the context's.
 func (e *endpoint) streamError(ctx context.Context, err error, secrets []string) error {
