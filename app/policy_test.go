@@ -91,6 +91,20 @@ func TestAuditOfCalls(t *testing.T) {
 	if _, err := m.b.Authenticate(ctx, value); !errors.Is(err, store.ErrDenied) {
 		t.Errorf("a revoked key: %v", err)
 	}
+	for range 100 { // of a flood, some
+		if _, err := m.b.Authenticate(ctx, store.NewKeyValue()); !errors.Is(err, store.ErrDenied) {
+			t.Errorf("an unknown key: %v", err)
+		}
+	}
+	if list := records(store.AuditQuery{Text: "a key was shown", Limit: 1000}); len(list) < 60 || len(list) > 99 {
+		t.Errorf("of 101 wrong keys %d are kept", len(list))
+	}
+	if err := m.b.SetStandingAnswer(ctx, tools.Ref{Server: "docs", Tool: "order"}, tools.AnswerAlways); err != nil {
+		t.Fatal(err)
+	}
+	if list := records(store.AuditQuery{Kind: store.AuditApproval}); list[0].Decision != "always" || list[0].Tool != "order" || !strings.Contains(list[len(list)-1].Reason, "configuration was approved") {
+		t.Errorf("kept %+v", list)
+	}
 	var export strings.Builder
 	if err := m.b.ExportAudit(ctx, &export, store.AuditQuery{}); err != nil {
 		t.Fatal(err)
@@ -102,7 +116,7 @@ func TestAuditOfCalls(t *testing.T) {
 			t.Errorf("exported %s (%v)", line, err)
 		}
 	}
-	if len(lines) != len(records(store.AuditQuery{})) || strings.Contains(export.String(), "canary") || strings.Contains(export.String(), value.Reveal()) {
+	if len(lines) != len(records(store.AuditQuery{Limit: 1000})) || strings.Contains(export.String(), "canary") || strings.Contains(export.String(), value.Reveal()) {
 		t.Errorf("exported %s", export.String())
 	}
 

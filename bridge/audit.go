@@ -294,6 +294,17 @@ func auditOf(inv tools.Invocation, kind store.AuditKind) store.AuditRecord {
 	return r
 }
 
+// approving has the audit keep what a person approves, before it holds.
+func (b *Bridge) approving(ctx context.Context, server, tool, decision, what string) error {
+	err := b.audit.record(ctx, store.AuditRecord{
+		Kind: store.AuditApproval, Client: "person", Server: server, Tool: clipAudit(tool, 200), Decision: decision, Reason: what,
+	}, nil)
+	if err != nil {
+		return fmt.Errorf("it could not be written to the audit, so it does not hold: %w", err)
+	}
+	return nil
+}
+
 // denied keeps that a call was refused, before the answer is given.
 func (b *Bridge) denied(ctx context.Context, inv tools.Invocation, reason string) {
 	r := auditOf(inv, store.AuditDecision)

@@ -167,5 +167,12 @@ func (b *Bridge) StandingAnswers(ctx context.Context) ([]store.ToolAnswer, error
 // SetStandingAnswer changes a lasting answer; an empty one is forgotten, so
 // that the next call asks.
 func (b *Bridge) SetStandingAnswer(ctx context.Context, ref tools.Ref, answer tools.Answer) error {
+	decision := string(answer)
+	if decision == "" {
+		decision = "none"
+	}
+	if err := b.approving(ctx, ref.Server, ref.Tool, decision, "The lasting answer for the tool was set."); err != nil {
+		return err
+	}
 	return b.policy.SetStanding(ctx, ref, answer)
 }

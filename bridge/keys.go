@@ -38,6 +38,9 @@ type keyring struct {
 	callers map[[sha256.Size]byte]store.Caller
 	used    map[string]time.Time // that the store does not have yet
 	kept    time.Time            // when it was last given them
+	// wrong counts the wrong keys since wrongSince.
+	wrong      int
+	wrongSince time.Time
 }
 
 // keysUsedDelay is how long it may take until it is kept that a key was used.
@@ -47,7 +50,30 @@ const keysUsedDelay = 30 * time.Second
 // store.ErrDenied for a key that is unknown, revoked or expired, and does not
 // tell which; otherwise it is the store's, and then nobody is let in either.
 func (b *Bridge) Authenticate(ctx context.Context, presented store.Secret) (store.Caller, error) {
-	return b.keyring.authenticate(ctx, presented)
+	c, err := b.keyring.authenticate(ctx, presented)
+	if err != nil && b.keyring.tell() {
+		r := store.AuditRecord{Kind: store.AuditDecision, Client: "gateway", Decision: "deny", Reason: "A key was shown that is not known, or does not hold any more."}
+		if err := b.audit.record(ctx, r, nil); err != nil && ctx.Err() == nil {
+			b.o.Logger.Error("a refusal is not in the audit yet", "error", err)
+		}
+	}
+	return c, err
+}
+
+// wrongKeys is how many wrong keys a minute the audit is told of, so that they
+// do not push everything else out of it.
+const wrongKeys = 60
+
+// tell reports whether the audit is to be told of one more wrong key.
+func (r *keyring) tell() bool {
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Sub(r.wrongSince) >= time.Minute {
+		r.wrongSince, r.wrong = now, 0
+	}
+	r.wrong++
+	return r.wrong <= wrongKeys
 }
 
 var errKey = fmt.Errorf("the key is not known, or does not hold any more (%w)", store.ErrDenied)

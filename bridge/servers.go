@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
@@ -251,6 +252,9 @@ func (b *Bridge) keepAll(ctx context.Context, drafts []setup.Draft, approve bool
 		for _, d := range drafts {
 			was, known := before[d.Config.ID]
 			approved := known && b.policy.MayStart(ctx, was) == nil
+			if err := b.approving(ctx, d.Config.ID, "", "allow", "The server's configuration was approved."); err != nil {
+				return err
+			}
 			if err := b.policy.ApproveServer(ctx, d.Config); err != nil {
 				return fmt.Errorf("keep your approval of server %q: %w", d.Config.Name, err)
 			}
@@ -321,6 +325,9 @@ func (b *Bridge) ApproveServer(ctx context.Context, id, hash string) error {
 		if c.Hash() != hash {
 			return fmt.Errorf("the configuration of %q has changed since you looked; look again (%w)", c.Name, store.ErrHeld)
 		}
+		if err := b.approving(ctx, id, "", "allow", "The server's configuration was approved."); err != nil {
+			return err
+		}
 		if err := b.policy.ApproveServer(ctx, c); err != nil {
 			return err
 		}
@@ -334,6 +341,11 @@ func (b *Bridge) ApproveServer(ctx context.Context, id, hash string) error {
 // seen: by Held.Name, the Held.NewHash that was shown. One that is another by
 // now stays held, and the error wraps store.ErrHeld.
 func (b *Bridge) ApproveTools(ctx context.Context, id string, seen map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		if err := b.approving(ctx, id, name, "allow", "A definition that is new or changed was looked at."); err != nil {
+			return err
+		}
+	}
 	err := b.policy.ApproveDefinitions(ctx, id, seen)
 	b.catalogue.again()
 	return err
