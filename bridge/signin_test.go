@@ -57,6 +57,7 @@ func TestPermittedOriginKeepsTheApproval(t *testing.T) {
 		b := &Bridge{o: Options{Settings: files, Secrets: noSecrets{}}}
 		b.policy = policy.New(policy.Options{Ledger: ledger})
 		b.host = newHost(t, b.policy)
+		b.audit = newAuditor(nil, nil, nil, nil)
 		if err := b.PermitOrigin(t.Context(), "s", "https://login.corp"); err != nil {
 			t.Fatal(err)
 		}
