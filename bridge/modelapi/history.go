@@ -16,7 +16,6 @@ type history struct {
 	prior []store.Message // of an answer that was kept
 	open  []string        // calls of functions in prior that wait for their output
 	steps []*step
-	bytes int
 }
 
 // step is a message of the person, or an answer with the results of its calls.
