@@ -211,13 +211,12 @@ func (c *counters) today(ctx context.Context, now time.Time) error {
 func (c *counters) keep(ctx context.Context) error {
 	c.mu.Lock()
 	day, dirty := c.day, c.dirty
-	if len(dirty) > 0 {
-		c.dirty = map[string]int64{}
-	}
-	c.mu.Unlock()
 	if len(dirty) == 0 {
+		c.mu.Unlock()
 		return nil
 	}
+	c.dirty = map[string]int64{}
+	c.mu.Unlock()
 	err := c.ledger.AddUsage(ctx, day, dirty)
 	if err != nil {
 		c.mu.Lock()
