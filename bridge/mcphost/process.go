@@ -19,6 +19,10 @@ const (
 	drainAfter    = 200 * time.Millisecond // for what it had written
 )
 
+// exitAfter is how long a server that closed its output before it was ready is
+// given to end, so that it can be said how it ended.
+const exitAfter = 2 * time.Second
+
 // processSpec is what is to run. It is complete: nothing is inherited.
 type processSpec struct {
 	path string // of the program

@@ -226,9 +226,11 @@ func (k *link) startError(ctx context.Context, err error, o Options) error {
 	if why := k.inside.Load(); why != nil {
 		return sentence(k.redactor.Text(upper((*why).Error())), *why)
 	}
-	if k.process != nil && !errors.Is(cause, errNoAnswer) && (k.lines == nil || k.lines.ended.Load()) && k.process.endsWithin(drainAfter) {
+	if k.process != nil && !errors.Is(cause, errNoAnswer) && k.lines != nil && k.lines.ended.Load() {
+		k.process.endsWithin(exitAfter)
+		how := k.process.ending()
 		k.end() // so that its last lines are in the log
-		return sentence(fmt.Sprintf("It %s before it was ready. Its log says more.", k.process.ending()), err)
+		return sentence(fmt.Sprintf("It %s before it was ready. Its log says more.", how), err)
 	}
 	if errors.Is(cause, errNoAnswer) {
 		return sentence(fmt.Sprintf("It runs, but did not answer within %s. Perhaps it is no MCP server, or it waits for something; its log may say more.", o.StartTimeout), err)
