@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -102,13 +103,12 @@ func httpBodyAttacks() []attack {
 		}, {
 			name: "HTTP: a stream that ends and resumes for ever",
 			http: func(s *rawHTTP) {
-				n := 0
+				var n atomic.Int64
 				s.answer = func(w http.ResponseWriter, _ *http.Request, m asked) bool {
 					if m.Method != "tools/call" && m.Method != "get" {
 						return false
 					}
-					n++
-					stream(w)("retry: 1\nid: %d\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n\n", n)
+					stream(w)("retry: 1\nid: %d\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n\n", n.Add(1))
 					return true
 				}
 			},

@@ -192,9 +192,10 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 	if originOf(req.URL) != h.origin {
 		return nil, &redirectError{to: req.URL}
 	}
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(req.Context()))
+	caller := req.Context()
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(caller))
 	stop := context.AfterFunc(h.life, func() { cancel(errStopped) })
-	over := context.AfterFunc(req.Context(), func() {
+	over := context.AfterFunc(caller, func() {
 		if answer != nil && answer.came() {
 			// The connection is used again only if the end of the answer is read.
 			t := time.NewTimer(endWithin)
@@ -204,7 +205,7 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 			case <-ctx.Done():
 			}
 		}
-		cancel(context.Cause(req.Context()))
+		cancel(context.Cause(caller))
 	})
 	done := func() { stop(); over(); cancel(nil) }
 	if req.Header.Get("Mcp-Method") == "subscriptions/listen" {
