@@ -264,6 +264,9 @@ func httpAttacks() []attack {
 				s.take = func(c net.Conn) bool {
 					go func() {
 						defer c.Close()
+						if _, err := c.Read(make([]byte, 1)); err != nil {
+							return // it was not asked anything
+						}
 						for _, b := range []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n") {
 							if _, err := c.Write([]byte{b}); err != nil {
 								return

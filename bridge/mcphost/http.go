@@ -225,10 +225,10 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 	h.tapRequest(body)
 	resp, err := h.base.RoundTrip(req)
 	if err != nil {
-		done()
-		if cause := context.Cause(ctx); cause != nil && req.Context().Err() != nil {
+		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("%w: %w", err, cause)
 		}
+		done()
 		h.remember(httpAnswer{err: err})
 		return nil, err
 	}
