@@ -99,16 +99,7 @@ func (b *bench) httpCall(how, name string) func(context.Context) (measure.Row, e
 		if err != nil {
 			return row, err
 		}
-		ours := func(ctx context.Context) (time.Duration, error) {
-			if err := whole.RestartServer(invocation.Ref.Server); err != nil {
-				return 0, err
-			}
-			if err := whole.SettleServers(ctx); err != nil {
-				return 0, err
-			}
-			return medianCall(ourEcho(ctx, whole, invocation, text), nil)
-		}
-		latency, err := measure.Compare(ctx, max(2*measure.MinPairs, b.pairs), ours, bare)
+		latency, err := measure.Compare(ctx, max(2*measure.MinPairs, b.pairs), anew(whole, invocation, text), bare)
 		return latency.Row(name, callLimit), err
 	}
 }

@@ -80,7 +80,14 @@ func (b *bench) toolCall(ctx context.Context) (row measure.Row, err error) {
 	if err != nil {
 		return row, err
 	}
-	ours := func(ctx context.Context) (time.Duration, error) {
+	latency, err := measure.Compare(ctx, max(2*measure.MinPairs, b.pairs), anew(whole, invocation, text), bare)
+	return latency.Row("a tool call through the bridge", callLimit), err
+}
+
+// anew returns a sample of our calls, at a server that is started or connected
+// for it, as the bare client's is.
+func anew(whole *bridge.Bridge, invocation tools.Invocation, text string) func(context.Context) (time.Duration, error) {
+	return func(ctx context.Context) (time.Duration, error) {
 		if err := whole.RestartServer(invocation.Ref.Server); err != nil {
 			return 0, err
 		}
@@ -89,8 +96,6 @@ func (b *bench) toolCall(ctx context.Context) (row measure.Row, err error) {
 		}
 		return medianCall(ourEcho(ctx, whole, invocation, text), nil)
 	}
-	latency, err := measure.Compare(ctx, max(2*measure.MinPairs, b.pairs), ours, bare)
-	return latency.Row("a tool call through the bridge", callLimit), err
 }
 
 // medianCall returns what a call takes, once it is warm.
