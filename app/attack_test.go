@@ -20,11 +20,18 @@ import (
 	"github.com/drawbridge-app/drawbridge/internal/bounds"
 )
 
-// attackMemory is what the whole program may take at most, in kB.
-const attackMemory = 300 << 10
+// attackMemory is what the whole program may take at most, in kB: half as much
+// again as the worst of these takes, since how soon garbage is collected differs
+// from machine to machine.
+const attackMemory = 400 << 10
 
-// measured runs a command and returns how much memory it took at most, in kB.
-func (p *place) measured(args ...string) (e ended, most int) {
+// attackTime is for how long the whole program may keep processors busy, some
+// ten times what it needs.
+const attackTime = 15 * time.Second
+
+// measured runs a command and returns how much memory it took at most, in kB, and
+// for how long it kept processors busy.
+func (p *place) measured(args ...string) (e ended, most int, busy time.Duration) {
 	p.t.Helper()
 	cmd := p.command(args...)
 	var stdout, stderr strings.Builder
@@ -58,7 +65,8 @@ func (p *place) measured(args ...string) (e ended, most int) {
 	if err != nil && !errors.As(err, &exit) {
 		p.t.Error(err)
 	}
-	return ended{strings.Join(args, " "), stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}, <-looked
+	busy = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return ended{strings.Join(args, " "), stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}, <-looked, busy
 }
 
 // titleRequest reports whether a service is asked for a title.
@@ -155,10 +163,8 @@ func TestHostileAnswerBounds(t *testing.T) {
 			})
 			p.provide("evil", model.URL+"/v1")
 			p.must("", "servers", "add", "echo", "--", "echo-mcp")
-			started := time.Now()
-			e, size := p.measured("ask", "--provider", "evil", "--approve", "always", "hello")
-			took := time.Since(started)
-			t.Logf("%v, %d MB at most", took.Round(time.Millisecond), size>>10)
+			e, size, busy := p.measured("ask", "--provider", "evil", "--approve", "always", "hello")
+			t.Logf("busy for %v, %d MB at most", busy, size>>10)
 			if name == "calls without end" {
 				c.code = e.code // it may end as told or not; that it ends counts
 				if n := len(model.all()); n < 25 || n > 30 {
@@ -171,19 +177,21 @@ func TestHostileAnswerBounds(t *testing.T) {
 			if size > attackMemory && !bounds.Race {
 				t.Errorf("it took %d MB", size>>10)
 			}
-			if took > 30*time.Second {
-				t.Errorf("it took %v", took)
+			if busy > attackTime && !bounds.Race {
+				t.Errorf("it was busy for %v", busy)
 			}
 			quiet.Store(true)
 			conv := strings.TrimSpace(p.query("SELECT id FROM conversations"))
-			started = time.Now()
-			e, size = p.measured("ask", "--provider", "evil", "--conversation", conv, "again")
-			t.Logf("the next turn: %v, %d MB at most", time.Since(started).Round(time.Millisecond), size>>10)
+			e, size, busy = p.measured("ask", "--provider", "evil", "--conversation", conv, "again")
+			t.Logf("the next turn: busy for %v, %d MB at most", busy, size>>10)
 			if e.code != exitOK || e.stdout != "Quiet.\n" {
 				t.Errorf("the next turn: exit code %d, %.300q %.300q", e.code, e.stdout, e.stderr)
 			}
 			if size > attackMemory && !bounds.Race {
 				t.Errorf("the next turn took %d MB", size>>10)
+			}
+			if busy > attackTime && !bounds.Race {
+				t.Errorf("the next turn was busy for %v", busy)
 			}
 		})
 	}

@@ -23,7 +23,7 @@ import (
 
 // commandLimit is how long a command of a test may take. What takes longer
 // hangs.
-const commandLimit = 60 * time.Second
+const commandLimit = 3 * time.Minute
 
 // place is a home of its own, and runs the program on it as a person would.
 type place struct {

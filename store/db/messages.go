@@ -92,7 +92,7 @@ func messageRow(m store.Message) ([]any, error) {
 	if m.ID == "" || m.ConversationID == "" || m.ParentID == m.ID || m.Role == "" || m.Status == "" {
 		return nil, fmt.Errorf("it needs an id, a conversation, a role and a status (%w)", store.ErrInvalid)
 	}
-	parts, err := json.Marshal(m.Parts)
+	parts, err := m.Parts.MarshalJSON() // json.Marshal would copy all of it twice more
 	if err != nil {
 		return nil, fmt.Errorf("the message %s cannot be encoded (%w): %w", m.ID, store.ErrInvalid, err)
 	}
