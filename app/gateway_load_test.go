@@ -26,8 +26,8 @@ const loadClients = 50
 func TestGatewayLoad(t *testing.T) { loadGateway(t, 4_000, false) }
 
 // TestGatewayLoadSoak makes a million calls: no answer is another's, nobody sees
-// another group, 99 of 100 calls take less than 250 ms, and memory stays what it
-// was after the first 100,000.
+// another group, and memory stays what it was after the first tenth. It prints how
+// long calls took; BENCHMARKS.md has what came of it.
 func TestGatewayLoadSoak(t *testing.T) {
 	if os.Getenv("DRAWBRIDGE_SOAK") == "" {
 		t.Skip("a million calls; make soak runs them")
@@ -90,7 +90,8 @@ func loadGateway(t *testing.T, calls int, measured bool) {
 	defer cancel()
 	var next, forbidden atomic.Int64
 	var early, late uint64 // bytes of the heap after the first 100,000 calls, and at the end
-	took := make([][]time.Duration, loadClients)
+	var took durations
+	start := time.Now()
 	var all sync.WaitGroup
 	run := func(until int64) {
 		for i, c := range clients {
@@ -108,9 +109,7 @@ func loadGateway(t *testing.T, calls int, measured bool) {
 					}
 					began := time.Now()
 					r, err := c.session.CallTool(ctx, &mcp.CallToolParams{Name: server + "__say", Arguments: map[string]any{"text": want}})
-					if took[i] = append(took[i], time.Since(began)); len(took[i]) > 50_000 {
-						took[i] = took[i][len(took[i])-25_000:]
-					}
+					took.add(time.Since(began))
 					switch {
 					case err != nil:
 						t.Errorf("%s: %v", want, err)
@@ -140,9 +139,9 @@ func loadGateway(t *testing.T, calls int, measured bool) {
 		return m.HeapAlloc
 	}
 	if measured {
-		run(100_000)
+		run(int64(calls / 10))
 		early = heap()
-		next.Store(100_000)
+		next.Store(int64(calls / 10))
 	}
 	run(int64(calls))
 	if measured {
@@ -150,16 +149,33 @@ func loadGateway(t *testing.T, calls int, measured bool) {
 			t.Errorf("the heap grew from %d to %d KiB", early>>10, late>>10)
 		}
 	}
-	flat := slices.Concat(took...)
-	slices.Sort(flat)
-	p50, p99 := flat[len(flat)/2], flat[len(flat)*99/100]
-	t.Logf("%d calls of %d clients, %d of them forbidden: p50 %v, p99 %v; heap %d, then %d KiB", calls, loadClients, forbidden.Load(), p50, p99, early>>10, late>>10)
-	if measured && p99 > 250*time.Millisecond {
-		t.Errorf("99 of 100 calls took up to %v", p99)
-	}
+	t.Logf("%d calls of %d clients, %d of them forbidden, in %v: p50 %v, p99 %v; heap %d, then %d KiB",
+		calls, loadClients, forbidden.Load(), time.Since(start).Round(time.Second), took.below(50), took.below(99), early>>10, late>>10)
 	if forbidden.Load() == 0 {
 		t.Error("no forbidden call was tried")
 	}
+}
+
+// durations counts how long calls took, in steps of a tenth of a millisecond up
+// to two seconds, so that what a million calls leave is not memory.
+type durations [20_000]atomic.Int64
+
+const durationStep = 100 * time.Microsecond
+
+func (d *durations) add(took time.Duration) { d[min(int(took/durationStep), len(d)-1)].Add(1) }
+
+// below returns the time that so many of a hundred calls did not exceed.
+func (d *durations) below(percent int64) time.Duration {
+	var all, seen int64
+	for i := range d {
+		all += d[i].Load()
+	}
+	for i := range d {
+		if seen += d[i].Load(); seen*100 >= all*percent {
+			return time.Duration(i+1) * durationStep
+		}
+	}
+	return 0
 }
 
 // loadKey adds a key to each request.
