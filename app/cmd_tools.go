@@ -22,11 +22,6 @@ func (c *cli) tools() *cobra.Command {
 	return group("tools", "List tools, call one by hand, and say which may run unasked", c.toolsList(), c.toolsCall(), c.toolsAllow())
 }
 
-// formats are the dialects of --format, as the services' own addresses get them.
-var formats = map[string]tools.Dialect{
-	"openai": tools.Chat, "responses": tools.Responses, "anthropic": tools.Anthropic, "gemini": tools.Gemini,
-}
-
 func (c *cli) toolsList() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
@@ -41,12 +36,9 @@ the value of "tools" as it is sent: openai to Chat Completions, responses to
 OpenAI's Responses, anthropic to Anthropic's Messages, gemini to Gemini.
 Tools that cannot be sent are named on stderr, with the reason.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dialect, ok := formats[format]
-			if !ok && format != "" && format != "mcp" {
+			dialect, ok := bridge.Format(format).Dialect()
+			if !ok && format != "" && format != string(bridge.FormatMCP) {
 				return usagef("--format is mcp, openai, responses, anthropic or gemini, not %q", format)
-			}
-			if !ok {
-				dialect = tools.OpenAI
 			}
 			b, err := c.started(cmd.Context())
 			if err != nil {
@@ -65,7 +57,7 @@ Tools that cannot be sent are named on stderr, with the reason.`,
 				}
 			}
 			c.printLeftOut(b)
-			if format == "mcp" {
+			if format == string(bridge.FormatMCP) {
 				return c.printJSON(mcpList(list))
 			}
 			table := tools.NewTable(list, dialect)
