@@ -55,6 +55,12 @@ type History interface {
 	Conversation(ctx context.Context, id string) (store.Conversation, error)
 	Conversations(ctx context.Context) ([]store.Conversation, error)
 	DeleteConversation(ctx context.Context, id string) error
+	// Search finds what was said; see store/db.
+	Search(ctx context.Context, query string, limit int) (store.Found, error)
+	// SetUnsent keeps what was typed and not sent, and Unsent returns it by
+	// conversation.
+	SetUnsent(ctx context.Context, conversation, text string) error
+	Unsent(ctx context.Context) (map[string]string, error)
 }
 
 // Ledger keeps what a person approved. store/db implements it.

@@ -55,6 +55,43 @@ func (b *Bridge) DeleteConversation(ctx context.Context, id string) error {
 	return b.switchboard.remove(ctx, id)
 }
 
+// PinConversation keeps a conversation above the others, or no longer. One that
+// was archived comes back for it.
+func (b *Bridge) PinConversation(ctx context.Context, id string, on bool) error {
+	return b.change(ctx, id, func(c *store.Conversation) {
+		c.Pinned = on
+		c.Archived = c.Archived && !on
+	})
+}
+
+// ArchiveConversation puts a conversation aside, or brings it back. It is no
+// longer pinned then.
+func (b *Bridge) ArchiveConversation(ctx context.Context, id string, on bool) error {
+	return b.change(ctx, id, func(c *store.Conversation) {
+		c.Archived = on
+		c.Pinned = c.Pinned && !on
+	})
+}
+
+// Search finds what was said in all conversations, on any branch, the best
+// first: at most limit messages. The beginnings of words will do; what stands
+// between double quotes must be there as it is.
+func (b *Bridge) Search(ctx context.Context, query string, limit int) (store.Found, error) {
+	return b.o.History.Search(ctx, query, limit)
+}
+
+// SetUnsent keeps what was typed in a conversation and not sent, over the end of
+// the program; an empty text forgets it. The conversation that is not begun yet
+// has the empty id.
+func (b *Bridge) SetUnsent(ctx context.Context, conversation, text string) error {
+	return b.o.History.SetUnsent(ctx, conversation, text)
+}
+
+// Unsent returns what was typed and not sent, by conversation.
+func (b *Bridge) Unsent(ctx context.Context) (map[string]string, error) {
+	return b.o.History.Unsent(ctx)
+}
+
 // SetSwitches says which tools the conversation uses from the next step on.
 func (b *Bridge) SetSwitches(ctx context.Context, id string, s store.Switches) error {
 	return b.change(ctx, id, func(c *store.Conversation) { c.Switches = s.Clone() })

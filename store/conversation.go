@@ -20,6 +20,8 @@ type Conversation struct {
 	Metadata map[string]string
 	// Named says that a person gave the title, so that it is not made anew.
 	Named bool
+	// Pinned keeps it above the others, and Archived apart from them.
+	Pinned, Archived bool
 	// Aside is what was used beside the messages, such as for the title.
 	Aside     []Used
 	CreatedAt time.Time

@@ -11,7 +11,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-const conversationColumns = "id, title, head, provider, model, system, switches, metadata, named, aside, created_at, updated_at"
+const conversationColumns = "id, title, head, provider, model, system, switches, metadata, named, aside, pinned, archived, created_at, updated_at"
 
 type scanner interface{ Scan(...any) error }
 
@@ -22,7 +22,7 @@ func scanConversation(row scanner) (store.Conversation, error) {
 		metadata, aside  []byte
 		created, updated int64
 	)
-	err := row.Scan(&c.ID, &c.Title, &c.Head, &c.Model.Provider, &c.Model.Model, &c.System, &switches, &metadata, &c.Named, &aside, &created, &updated)
+	err := row.Scan(&c.ID, &c.Title, &c.Head, &c.Model.Provider, &c.Model.Model, &c.System, &switches, &metadata, &c.Named, &aside, &c.Pinned, &c.Archived, &created, &updated)
 	if err != nil {
 		return c, err
 	}
@@ -57,8 +57,8 @@ func (d *DB) CreateConversation(ctx context.Context, c store.Conversation) error
 	}
 	return d.update(ctx, "begin a conversation", func(ctx context.Context, tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx,
-			"INSERT INTO conversations ("+conversationColumns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING",
-			c.ID, c.Title, "", c.Model.Provider, c.Model.Model, c.System, switches, metadata, c.Named, aside, toNanos(c.CreatedAt), toNanos(c.UpdatedAt))
+			"INSERT INTO conversations ("+conversationColumns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING",
+			c.ID, c.Title, "", c.Model.Provider, c.Model.Model, c.System, switches, metadata, c.Named, aside, c.Pinned, c.Archived, toNanos(c.CreatedAt), toNanos(c.UpdatedAt))
 		return oneRow(res, err, fmt.Errorf("the conversation %s: %w", c.ID, store.ErrExists))
 	})
 }
@@ -119,8 +119,8 @@ func (d *DB) UpdateConversation(ctx context.Context, id string, change func(*sto
 			return err
 		}
 		_, err = tx.ExecContext(ctx,
-			"UPDATE conversations SET title = ?, provider = ?, model = ?, system = ?, switches = ?, metadata = ?, named = ?, aside = ?, updated_at = ? WHERE id = ?",
-			now.Title, now.Model.Provider, now.Model.Model, now.System, switches, metadata, now.Named, aside, toNanos(now.UpdatedAt), id)
+			"UPDATE conversations SET title = ?, provider = ?, model = ?, system = ?, switches = ?, metadata = ?, named = ?, aside = ?, pinned = ?, archived = ?, updated_at = ? WHERE id = ?",
+			now.Title, now.Model.Provider, now.Model.Model, now.System, switches, metadata, now.Named, aside, now.Pinned, now.Archived, toNanos(now.UpdatedAt), id)
 		return err
 	})
 	if err != nil {
@@ -146,7 +146,7 @@ func (d *DB) Conversations(ctx context.Context) ([]store.Conversation, error) {
 // of the calls before it.
 func (d *DB) Unfinished(ctx context.Context) ([]store.Conversation, error) {
 	return d.conversations(ctx, `
-		SELECT c.id, c.title, c.head, c.provider, c.model, c.system, c.switches, c.metadata, c.named, c.aside, c.created_at, c.updated_at
+		SELECT c.id, c.title, c.head, c.provider, c.model, c.system, c.switches, c.metadata, c.named, c.aside, c.pinned, c.archived, c.created_at, c.updated_at
 		FROM conversations c
 		JOIN messages m ON m.id = c.head
 		LEFT JOIN messages p ON p.id = m.parent
@@ -174,11 +174,15 @@ func (d *DB) conversations(ctx context.Context, query string) ([]store.Conversat
 	return out, d.explain(what, rows.Err())
 }
 
-// DeleteConversation removes a conversation with its messages and with the
-// answers that held in it. The error wraps store.ErrNotFound.
+// DeleteConversation removes a conversation with its messages, with what was
+// typed there and not sent, and with the answers that held in it. The error
+// wraps store.ErrNotFound.
 func (d *DB) DeleteConversation(ctx context.Context, id string) error {
 	return d.update(ctx, "delete the conversation", func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM tool_answers WHERE conversation = ? AND conversation <> ''", id); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM drafts WHERE conversation = ?", id); err != nil {
 			return err
 		}
 		res, err := tx.ExecContext(ctx, "DELETE FROM conversations WHERE id = ?", id)

@@ -15,7 +15,9 @@ import (
 // Messages have a number of their own beside their id, so that an index for
 // search can refer to rows by number. calls and results count what
 // asks to be answered in the next message and what answers, so that what a
-// crash left open is found without reading parts.
+// crash left open is found without reading parts. The index itself, said, holds
+// no text, only which words are in which message and, so that a search begins
+// with the first letter, which beginnings of words; triggers keep it in step.
 //
 // A commit writes each page that changed and waits for the disk, twice a step
 // of each conversation. So there are few indexes on what Append touches, and
@@ -189,6 +191,46 @@ CREATE INDEX audit_key ON audit (key) WHERE key <> '';
 CREATE INDEX audit_decision ON audit (decision) WHERE decision <> 'allow';
 CREATE INDEX audit_kind ON audit (kind) WHERE kind <> 'call';
 `,
+	`
+ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversations ADD COLUMN archived INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE drafts (
+	conversation TEXT PRIMARY KEY,
+	text         TEXT NOT NULL,
+	at           INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE VIRTUAL TABLE said USING fts5 (
+	text, content = '', contentless_delete = 1, detail = 'none', prefix = '1 2 3',
+	tokenize = "unicode61 remove_diacritics 2"
+);
+CREATE TRIGGER said_new AFTER INSERT ON messages WHEN ` + searchable("NEW") + ` BEGIN
+	INSERT INTO said (rowid, text) VALUES (NEW.seq, ` + saidIn("NEW.parts") + `);
+END;
+CREATE TRIGGER said_again AFTER UPDATE OF role, status, parts ON messages WHEN ` + searchable("OLD") + ` OR ` + searchable("NEW") + ` BEGIN
+	DELETE FROM said WHERE rowid = OLD.seq;
+	INSERT INTO said (rowid, text) SELECT NEW.seq, ` + saidIn("NEW.parts") + ` WHERE ` + searchable("NEW") + `;
+END;
+CREATE TRIGGER said_no_more AFTER DELETE ON messages WHEN ` + searchable("OLD") + ` BEGIN
+	DELETE FROM said WHERE rowid = OLD.seq;
+END;
+INSERT INTO said (rowid, text) SELECT seq, ` + saidIn("parts") + ` FROM messages AS m WHERE ` + searchable("m") + `;
+`,
+}
+
+// searchable is the condition for a row of messages to be in the index of what
+// was said: somebody said it in words, and it does not grow any more. A step
+// that only calls tools so costs nothing, nor does the checkpoint of an answer
+// that is being written. It is part of a migration.
+func searchable(row string) string {
+	return "(" + row + ".role IN ('user', 'assistant') AND " + row + ".status <> 'streaming' AND instr(" + row + `.parts, '{"type":"text"') > 0)`
+}
+
+// saidIn is the text of a message from its parts, as far as it can be searched. It
+// is part of a migration.
+func saidIn(parts string) string {
+	return "(SELECT substr(group_concat(t.value ->> 'text', char(10)), 1, 262144) FROM json_each(" + parts + ") AS t WHERE t.value ->> 'type' = 'text')"
 }
 
 // migrate brings the schema to the newest version, all of it or nothing.
