@@ -77,6 +77,7 @@ func (e *engine) build(ctx context.Context) (*bridge.Bridge, error) {
 		Cache:       history,
 		Audit:       history,
 		Keys:        history,
+		Desk:        history,
 		Problems:    history.Problems(),
 		Places:      places(),
 		Version:     version(),

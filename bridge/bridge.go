@@ -55,7 +55,12 @@ type History interface {
 	Conversation(ctx context.Context, id string) (store.Conversation, error)
 	Conversations(ctx context.Context) ([]store.Conversation, error)
 	DeleteConversation(ctx context.Context, id string) error
-	// Search finds what was said; see store/db.
+}
+
+// Desk is what the person who writes in the conversations needs beside them.
+// store/db implements it.
+type Desk interface {
+	// Search finds what was said.
 	Search(ctx context.Context, query string, limit int) (store.Found, error)
 	// SetUnsent keeps what was typed and not sent, and Unsent returns it by
 	// conversation.
@@ -113,6 +118,9 @@ type Options struct {
 	// Audit keeps what was decided and called; nil keeps nothing. store/db
 	// implements it.
 	Audit AuditLog
+	// Desk searches the history and keeps what was typed; nil finds and keeps
+	// nothing. store/db implements it.
+	Desk Desk
 	// Keys keeps the keys of other apps; nil has none. store/db implements it.
 	Keys KeyStore
 	// Places says where other apps keep their files; the zero value finds none.

@@ -77,19 +77,28 @@ func (b *Bridge) ArchiveConversation(ctx context.Context, id string, on bool) er
 // first: at most limit messages. The beginnings of words will do; what stands
 // between double quotes must be there as it is.
 func (b *Bridge) Search(ctx context.Context, query string, limit int) (store.Found, error) {
-	return b.o.History.Search(ctx, query, limit)
+	if b.o.Desk == nil {
+		return store.Found{}, nil
+	}
+	return b.o.Desk.Search(ctx, query, limit)
 }
 
 // SetUnsent keeps what was typed in a conversation and not sent, over the end of
 // the program; an empty text forgets it. The conversation that is not begun yet
 // has the empty id.
 func (b *Bridge) SetUnsent(ctx context.Context, conversation, text string) error {
-	return b.o.History.SetUnsent(ctx, conversation, text)
+	if b.o.Desk == nil {
+		return nil
+	}
+	return b.o.Desk.SetUnsent(ctx, conversation, text)
 }
 
 // Unsent returns what was typed and not sent, by conversation.
 func (b *Bridge) Unsent(ctx context.Context) (map[string]string, error) {
-	return b.o.History.Unsent(ctx)
+	if b.o.Desk == nil {
+		return nil, nil
+	}
+	return b.o.Desk.Unsent(ctx)
 }
 
 // SetSwitches says which tools the conversation uses from the next step on.
