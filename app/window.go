@@ -38,6 +38,10 @@ func runWindow(ctx context.Context, session *control.Session) int {
 	defer trimAfterStart(h.logger).Stop()
 	e := newEngine(h, startAll)
 	defer e.close(session.Stderr)
+	program, err := os.Executable()
+	if err != nil {
+		h.logger.Warn("apps that start programs cannot be connected, since it is not known where this one is", "error", err)
+	}
 	var b *bridge.Bridge
 	window, err := shell.New(shell.Options{
 		Open: func() (_ shell.Engine, err error) {
@@ -69,6 +73,7 @@ func runWindow(ctx context.Context, session *control.Session) int {
 		},
 		Version:    version(),
 		Home:       h.dir,
+		Program:    program,
 		Logger:     h.logger,
 		DumpSocket: os.Getenv("DRAWBRIDGE_DUMP"),
 	})

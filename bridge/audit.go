@@ -48,6 +48,7 @@ type auditor struct {
 	closed  bool
 
 	some, hurry chan struct{} // something is pending; it is to be written now
+	written     *signal       // records were written
 	redactor    *tools.Redactor
 	redactorAt  time.Time
 }
@@ -61,7 +62,7 @@ type auditEntry struct {
 func newAuditor(log AuditLog, settings func() store.Settings, logger *slog.Logger, now func() time.Time) *auditor {
 	return &auditor{
 		log: log, settings: settings, logger: logger, now: now,
-		some: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
+		some: make(chan struct{}, 1), hurry: make(chan struct{}, 1), written: newSignal(),
 	}
 }
 
@@ -212,7 +213,11 @@ func (a *auditor) write(ctx context.Context, batch []auditEntry) error {
 	if limit <= 0 {
 		limit = auditMB
 	}
-	return a.log.AddAudit(ctx, records, limit<<20)
+	err := a.log.AddAudit(ctx, records, limit<<20)
+	if err == nil {
+		a.written.fire()
+	}
+	return err
 }
 
 // known returns what removes the secrets.

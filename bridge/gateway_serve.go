@@ -63,7 +63,7 @@ func (b *Bridge) Gateway() GatewayState {
 }
 
 // WhenGatewayChanges returns a channel that is closed when the gateway opens or
-// closes.
+// closes, or an app comes or goes.
 func (b *Bridge) WhenGatewayChanges() <-chan struct{} { return b.gate.shown.wait() }
 
 // newGateway returns a gateway in front of this bridge.
@@ -75,6 +75,7 @@ func (b *Bridge) newGateway(s store.GatewaySettings) *gateway.Gateway {
 	return gateway.New(gateway.Options{
 		Runner: behind{b}, Keys: behind{b}, Hosts: hosts, CredentialHeader: s.CredentialHeader, BareNames: s.BareNames,
 		Models: b.asked.handler, Version: b.o.Version, Logger: b.o.Logger, Now: b.o.Now,
+		OnClients: b.gate.shown.fire,
 	})
 }
 

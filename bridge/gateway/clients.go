@@ -62,6 +62,7 @@ func (g *Gateway) met(s *mcp.ServerSession, c store.Caller, r *room) {
 		g.recent = slices.DeleteFunc(g.recent, func(o *Client) bool { return now.Sub(o.Used) > recentlyUsed })
 		if len(g.recent) < clientsMax {
 			g.recent = append(g.recent, one)
+			g.o.OnClients()
 		}
 		return
 	}
@@ -69,11 +70,13 @@ func (g *Gateway) met(s *mcp.ServerSession, c store.Caller, r *room) {
 		g.retire()
 	}
 	g.clients[s] = one
+	g.o.OnClients()
 	g.busy.Go(func() {
 		s.Wait()
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		delete(g.clients, s)
+		g.o.OnClients()
 	})
 }
 

@@ -37,6 +37,9 @@ type Options struct {
 	// Hosts are names and addresses, without a port, that a request may name as
 	// its host beside those of this computer.
 	Hosts []string
+	// OnClients is called when an app came or went. It must not wait and not call
+	// back; nil is fine.
+	OnClients func()
 	// CredentialHeader is what clients call the header with their credential for
 	// all servers; empty means x-mcp-auth.
 	CredentialHeader string
@@ -84,6 +87,9 @@ func New(o Options) *Gateway {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.OnClients == nil {
+		o.OnClients = func() {}
 	}
 	if o.CredentialHeader == "" {
 		o.CredentialHeader = "x-mcp-auth"

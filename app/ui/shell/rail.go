@@ -2,6 +2,7 @@ package shell
 
 import (
 	"image/color"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -15,15 +16,16 @@ import (
 // railWidth is the width of the strip at the left.
 const railWidth float32 = 72
 
-// rail is the strip at the left that switches between the pages: the last
-// entry stands at the bottom.
+// rail is the strip at the left that switches between the pages; some entries
+// stand at the bottom.
 type rail struct {
 	widget.BaseWidget
 	items []*railItem
+	low   int // how many of them stand at the bottom
 }
 
-func newRail(items ...*railItem) *rail {
-	r := &rail{items: items}
+func newRail(top, bottom []*railItem) *rail {
+	r := &rail{items: slices.Concat(top, bottom), low: len(bottom)}
 	r.ExtendBaseWidget(r)
 	return r
 }
@@ -59,10 +61,14 @@ func (r *railRenderer) Layout(size fyne.Size) {
 	r.edge.Resize(fyne.NewSize(1, size.Height))
 	const side, gap float32 = 6, 4
 	y := float32(10)
+	below := float32(10) - gap // how high those at the bottom are
+	for _, item := range r.rail.items[len(r.rail.items)-r.rail.low:] {
+		below += item.MinSize().Height + gap
+	}
 	for i, item := range r.rail.items {
 		h := item.MinSize().Height
-		if i == len(r.rail.items)-1 {
-			y = max(y, size.Height-h-10)
+		if i == len(r.rail.items)-r.rail.low {
+			y = max(y, size.Height-below)
 		}
 		item.Move(fyne.NewPos(side, y))
 		item.Resize(fyne.NewSize(size.Width-2*side-1, h))
@@ -99,10 +105,12 @@ func (r *railRenderer) Destroy() {}
 type railItem struct {
 	widget.BaseWidget
 	caption string
+	name    string // where it says more than the caption
 	icon    fyne.Resource
 	tapped  func()
 	chosen  bool
 	alert   bool // a dot says that something there wants to be looked at
+	alarm   bool // it stands out, since it says that something unusual holds
 	hovered bool
 	focused bool
 }
@@ -123,6 +131,14 @@ func newRailItem(caption string, icon fyne.Resource, tapped func()) *railItem {
 func (i *railItem) set(chosen, alert bool) {
 	if i.chosen != chosen || i.alert != alert {
 		i.chosen, i.alert = chosen, alert
+		i.Refresh()
+	}
+}
+
+// sound has the entry stand out, or not, under that caption.
+func (i *railItem) sound(alarm bool, caption string) {
+	if i.alarm != alarm || i.caption != caption {
+		i.alarm, i.caption = alarm, caption
 		i.Refresh()
 	}
 }
@@ -157,7 +173,12 @@ func (i *railItem) TypedKey(e *fyne.KeyEvent) {
 }
 
 // AccessibilityLabel names the page.
-func (i *railItem) AccessibilityLabel() string { return i.caption }
+func (i *railItem) AccessibilityLabel() string {
+	if i.name != "" {
+		return i.name
+	}
+	return i.caption
+}
 
 // AccessibilityRole says that the entry acts.
 func (i *railItem) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
@@ -196,7 +217,13 @@ func (r *railItemRenderer) paint() {
 	r.text.Color = th.Color(theme.ColorNamePlaceHolder, v)
 	r.text.TextSize = th.Size(theme.SizeNameCaptionText)
 	r.text.TextStyle.Bold = r.item.chosen
+	r.text.Text = r.item.caption
 	switch {
+	case r.item.alarm:
+		r.back.FillColor = th.Color(theme.ColorNameError, v)
+		r.text.Color = th.Color(theme.ColorNameForegroundOnError, v)
+		r.text.TextStyle.Bold = true
+		r.icon.SetResource(theme.NewColoredResource(r.item.icon, theme.ColorNameForegroundOnError))
 	case r.item.chosen:
 		r.back.FillColor = form.Faded(primary, 0.16)
 		r.text.Color = th.Color(theme.ColorNameForeground, v)

@@ -34,6 +34,7 @@ func (s *Shell) started() {
 	s.wake()
 	s.running.Go(func() { s.tray.run(s.ctx) })
 	s.running.Go(s.pump)
+	s.running.Go(s.raise.follow)
 	s.running.Go(func() { s.notes.run(s.ctx) })
 	if s.o.DumpSocket != "" {
 		s.running.Go(func() {
@@ -225,6 +226,9 @@ func (s *Shell) shortcuts() {
 	add(fyne.KeyComma, ctrl, func() { s.open(placeSettings) })
 	add(fyne.Key1, ctrl, func() { s.open(placeChat) })
 	add(fyne.Key2, ctrl, func() { s.open(placeServers) })
-	add(fyne.Key3, ctrl, func() { s.open(placeSettings) })
+	add(fyne.Key3, ctrl, func() { s.open(placeGateway) })
+	add(fyne.Key5, ctrl, func() { s.open(placeSettings) })
 	add(fyne.KeyQ, ctrl, s.app.Quit)
+	// Everything can be stopped whatever else is asked at the time.
+	s.window.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyB, Modifier: ctrl | fyne.KeyModifierShift}, func(fyne.Shortcut) { s.raise.up() })
 }

@@ -17,6 +17,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
@@ -24,6 +25,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/gateway"
 	"github.com/drawbridge-app/drawbridge/app/ui/servers"
 	"github.com/drawbridge-app/drawbridge/app/ui/settings"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
@@ -41,8 +43,10 @@ const title = "Drawbridge"
 // Engine is what the window and the pages made here need of package bridge.
 type Engine interface {
 	servers.Engine
+	gateway.Engine
 	settings.Engine
 	welcomeEngine
+	raiseEngine
 	WatchServers(ctx context.Context) iter.Seq[[]bridge.ServerView]
 	Settings() store.Settings
 	UpdateSettings(change func(*store.Settings) error) error
@@ -104,6 +108,9 @@ type Options struct {
 	// Version and Home are shown to the person.
 	Version string
 	Home    string
+	// Program is the full path of the program, for apps that start it; empty where
+	// it is not known.
+	Program string
 	// Logger takes what no person waits for; nil discards it.
 	Logger *slog.Logger
 	// DumpSocket is the path of a Unix socket on which each connection gets one
@@ -127,6 +134,7 @@ type Shell struct {
 
 	// The rest belongs to the goroutine of the window.
 	rail    *rail
+	raise   *raise
 	body    *fyne.Container
 	places  map[place]*spot
 	current place
@@ -148,6 +156,7 @@ type place int
 const (
 	placeChat place = iota
 	placeServers
+	placeGateway
 	placeSettings
 )
 
@@ -211,6 +220,7 @@ func newShell(o Options, post func(func()), spawn func(func(context.Context))) (
 		open:    s.Show,
 		newChat: func() { s.do(s.newChat) },
 		servers: func() { s.do(func() { s.show(); s.open(placeServers) }) },
+		raise:   func() { s.do(s.raise.turn) },
 		quit:    s.Quit,
 		lost:    func() { s.do(s.trayLost) },
 	}, o.Logger)
@@ -275,6 +285,12 @@ func (s *Shell) build(remembered store.WindowSettings) {
 				OpenSettings: host.OpenSettings,
 			})
 		}},
+		placeGateway: {make: func() Page {
+			return gateway.New(gateway.Options{
+				Engine: s.o.Engine, Window: s.window, Runner: s.runner(), Clipboard: s.app.Clipboard(),
+				Now: time.Now, Program: s.o.Program,
+			})
+		}},
 		placeSettings: {make: func() Page {
 			return settings.New(settings.Options{
 				Engine: s.o.Engine, Window: s.window, Runner: s.runner(),
@@ -284,11 +300,15 @@ func (s *Shell) build(remembered store.WindowSettings) {
 	}
 	s.places[placeChat].item = newRailItem("Chat", theme.Icon(theme.IconChat), func() { s.open(placeChat) })
 	s.places[placeServers].item = newRailItem("Servers", theme.Icon(theme.IconServer), func() { s.open(placeServers) })
+	s.places[placeGateway].item = newRailItem("Gateway", theme.Icon(theme.IconLink), func() { s.open(placeGateway) })
 	s.places[placeSettings].item = newRailItem("Settings", theme.Icon(theme.IconSettings), func() { s.open(placeSettings) })
-	s.rail = newRail(s.places[placeChat].item, s.places[placeServers].item, s.places[placeSettings].item)
+	s.raise = newRaise(s)
+	s.rail = newRail(
+		[]*railItem{s.places[placeChat].item, s.places[placeServers].item, s.places[placeGateway].item},
+		[]*railItem{s.raise.item, s.places[placeSettings].item})
 	s.body = container.NewStack()
 	s.current = -1
-	s.window.SetContent(container.New(&frame{railWidth, func(size fyne.Size) { s.size = size }}, s.rail, s.body))
+	s.window.SetContent(container.New(&frame{railWidth, func(size fyne.Size) { s.size = size }}, s.rail, s.raise.bar, s.body))
 	s.window.Resize(startSize(remembered))
 	s.open(placeChat)
 	s.window.SetCloseIntercept(s.closing)
@@ -310,7 +330,7 @@ func startSize(w store.WindowSettings) fyne.Size {
 	return fyne.NewSize(w.Width, w.Height).Max(leastSize)
 }
 
-// frame lays out the rail and the page, and tells the size of the whole.
+// frame lays out the rail, the bar above the page and the page, and tells the size of the whole.
 type frame struct {
 	rail    float32
 	resized func(fyne.Size)
@@ -320,12 +340,24 @@ func (f *frame) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	f.resized(size)
 	objects[0].Move(fyne.Position{})
 	objects[0].Resize(fyne.NewSize(f.rail, size.Height))
-	objects[1].Move(fyne.NewPos(f.rail, 0))
-	objects[1].Resize(fyne.NewSize(size.Width-f.rail, size.Height))
+	top := float32(0)
+	bar, page := objects[1], objects[2]
+	if bar.Visible() {
+		// What is wrapped is as high as its width has it.
+		bar.Move(fyne.NewPos(f.rail, 0))
+		bar.Resize(fyne.NewSize(size.Width-f.rail, bar.MinSize().Height))
+		top = bar.MinSize().Height
+		bar.Resize(fyne.NewSize(size.Width-f.rail, top))
+	}
+	page.Move(fyne.NewPos(f.rail, top))
+	page.Resize(fyne.NewSize(size.Width-f.rail, size.Height-top))
 }
 
 func (f *frame) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	rail, page := objects[0].MinSize(), objects[1].MinSize()
+	rail, page := objects[0].MinSize(), objects[2].MinSize()
+	if bar := objects[1]; bar.Visible() {
+		page = fyne.NewSize(max(page.Width, bar.MinSize().Width), page.Height+bar.MinSize().Height)
+	}
 	return fyne.NewSize(f.rail+page.Width, max(rail.Height, page.Height))
 }
 

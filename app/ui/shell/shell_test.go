@@ -242,7 +242,7 @@ func TestTrayLabels(t *testing.T) {
 	if got := trayLabels(make([]bridge.ServerView, 30)); len(got) != trayMax+1 || got[trayMax] != "6 more…" {
 		t.Errorf("30 servers give %d labels, the last %q", len(got), got[len(got)-1])
 	}
-	l := make(latest, 1)
+	l := make(latest[[]string], 1)
 	l.put([]string{"old"})
 	l.put([]string{"new"})
 	if got := <-l; got[0] != "new" {

@@ -14,7 +14,9 @@ type trayActions struct {
 	open    func()
 	newChat func()
 	servers func()
-	quit    func()
+	// raise raises the bridge, or lowers it where it is raised.
+	raise func()
+	quit  func()
 	// lost is called when the tray went away and does not come back, so that a
 	// hidden window can be reached again.
 	lost func()
@@ -25,6 +27,8 @@ const (
 	trayOpen    = "Open Drawbridge"
 	trayNewChat = "New chat"
 	trayServers = "Servers"
+	trayRaise   = "Raise the bridge"
+	trayLower   = "Lower the bridge"
 	trayQuit    = "Quit"
 )
 
@@ -44,10 +48,18 @@ func trayLabels(views []bridge.ServerView) []string {
 	return labels
 }
 
-// latest hands the newest value to one reader and forgets those before it.
-type latest chan []string
+// raiseLabel is the entry of the switch.
+func raiseLabel(raised bool) string {
+	if raised {
+		return trayLower
+	}
+	return trayRaise
+}
 
-func (l latest) put(v []string) {
+// latest hands the newest value to one reader and forgets those before it.
+type latest[T any] chan T
+
+func (l latest[T]) put(v T) {
 	for {
 		select {
 		case l <- v:

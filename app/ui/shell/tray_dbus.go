@@ -40,17 +40,20 @@ type tray struct {
 	icon    []byte // PNG
 	logger  *slog.Logger
 	owned   atomic.Bool
-	labels  latest
+	labels  latest[[]string]
+	bridge  latest[bool] // whether it is raised
 
 	// Of the goroutine in run alone.
 	end   func()
 	group *systray.MenuItem
 	items []*systray.MenuItem
 	shown []string
+	raise *systray.MenuItem
+	up    bool
 }
 
 func newTray(_ fyne.App, icon []byte, actions trayActions, logger *slog.Logger) *tray {
-	return &tray{actions: actions, icon: icon, logger: logger, labels: make(latest, 1)}
+	return &tray{actions: actions, icon: icon, logger: logger, labels: make(latest[[]string], 1), bridge: make(latest[bool], 1)}
 }
 
 // available reports whether the icon can be seen now.
@@ -58,6 +61,9 @@ func (t *tray) available() bool { return t.owned.Load() }
 
 // servers shows how the servers are. It does not wait.
 func (t *tray) servers(labels []string) { t.labels.put(labels) }
+
+// raised shows whether the bridge is raised. It does not wait.
+func (t *tray) raised(up bool) { t.bridge.put(up) }
 
 // run keeps the tray until the context ends. It must not run before the first
 // frame, since it asks the bus.
@@ -128,6 +134,10 @@ func (t *tray) follow(ctx context.Context) error {
 		case l := <-labels:
 			t.show(l)
 			labels, pause = nil, time.After(trayPause)
+		case t.up = <-t.bridge:
+			if t.raise != nil {
+				t.raise.SetTitle(raiseLabel(t.up))
+			}
 		case <-pause:
 			labels, pause = t.labels, nil
 		}
@@ -161,6 +171,8 @@ func (t *tray) start() {
 	systray.AddSeparator()
 	t.group = systray.AddMenuItem(trayServers, "")
 	on(t.group, t.actions.servers)
+	t.raise = systray.AddMenuItem(raiseLabel(t.up), "")
+	on(t.raise, t.actions.raise)
 	systray.AddSeparator()
 	on(systray.AddMenuItem(trayQuit, ""), t.actions.quit)
 	shown := t.shown

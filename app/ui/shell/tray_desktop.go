@@ -18,17 +18,20 @@ type tray struct {
 	menu    *fyne.Menu
 	group   *fyne.MenuItem
 	owned   atomic.Bool // whether there is a tray
-	labels  latest
+	labels  latest[[]string]
+	raise   *fyne.MenuItem
+	bridge  latest[bool] // whether it is raised
 }
 
 func newTray(app fyne.App, icon []byte, actions trayActions, _ *slog.Logger) *tray {
-	t := &tray{actions: actions, labels: make(latest, 1)}
+	t := &tray{actions: actions, labels: make(latest[[]string], 1), bridge: make(latest[bool], 1)}
 	d, ok := app.(desktop.App)
 	if !ok {
 		return t
 	}
 	t.owned.Store(true)
 	t.group = fyne.NewMenuItem(trayServers, actions.servers)
+	t.raise = fyne.NewMenuItem(trayRaise, actions.raise)
 	quit := fyne.NewMenuItem(trayQuit, actions.quit)
 	quit.IsQuit = true
 	t.menu = fyne.NewMenu("Drawbridge",
@@ -36,6 +39,7 @@ func newTray(app fyne.App, icon []byte, actions trayActions, _ *slog.Logger) *tr
 		fyne.NewMenuItem(trayNewChat, actions.newChat),
 		fyne.NewMenuItemSeparator(),
 		t.group,
+		t.raise,
 		fyne.NewMenuItemSeparator(),
 		quit)
 	d.SetSystemTrayMenu(t.menu)
@@ -49,6 +53,9 @@ func (t *tray) available() bool { return t.owned.Load() }
 // servers shows how the servers are. It does not wait.
 func (t *tray) servers(labels []string) { t.labels.put(labels) }
 
+// raised shows whether the bridge is raised. It does not wait.
+func (t *tray) raised(up bool) { t.bridge.put(up) }
+
 // run updates the menu until the context ends.
 func (t *tray) run(ctx context.Context) {
 	var shown []string
@@ -56,6 +63,13 @@ func (t *tray) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case up := <-t.bridge:
+			if t.owned.Load() {
+				fyne.Do(func() {
+					t.raise.Label = raiseLabel(up)
+					t.menu.Refresh()
+				})
+			}
 		case labels := <-t.labels:
 			if t.owned.Load() && changedLabels(shown, labels) {
 				shown = labels

@@ -21,6 +21,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
+	"github.com/drawbridge-app/drawbridge/bridge/gateway"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/policy"
@@ -76,6 +77,15 @@ type Engine struct {
 	Err error
 	// Handed is what HandedOver returns.
 	Handed []bridge.Handed
+	// Door is what WatchGateway yields, and Trial what TestConnected finds.
+	Door  bridge.GatewayView
+	Trial gateway.Trial
+	// Records are those of the audit, the newest first, and Up whether the bridge
+	// is raised.
+	Records []store.AuditRecord
+	Up      bool
+	// Ruled are the rules that were set, by server.
+	Ruled map[string]store.Rules
 	// Calls are the changes that were asked for, in words.
 	Calls []string
 

@@ -162,6 +162,8 @@ func Texts(w fyne.Window) string {
 			b.WriteString(o.DumpText())
 		case *widget.Check:
 			b.WriteString(o.Text + "\n")
+		case *form.Check:
+			b.WriteString(o.Text + "\n")
 		case *canvas.Text:
 			b.WriteString(o.Text + "\n")
 		}

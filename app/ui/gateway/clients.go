@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+
+	"fyne.io/fyne/v2"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	apps "github.com/drawbridge-app/drawbridge/bridge/gateway"
+)
+
+// clients lists who is connected.
+type clients struct {
+	box  *fyne.Container
+	page *Page
+	list *rows
+	more *form.Note
+}
+
+// clientsMost is how many are listed.
+const clientsMost = 30
+
+func newClients(p *Page) *clients {
+	c := &clients{page: p, list: newRows("No app is connected. One stands here from its first request on."), more: form.Muted("")}
+	c.more.Hide()
+	c.box = section("Connected apps", "", form.Column(c.list.box, c.more))
+	return c
+}
+
+func (c *clients) show() {
+	all := c.page.view.Clients
+	shown := all[:min(len(all), clientsMost)]
+	// An app has no id that is told; where two are alike, the order tells them apart.
+	seen := map[string]int{}
+	ids := make([]string, len(shown))
+	for i, one := range shown {
+		id := fmt.Sprint(one.Key, "\x00", one.Name, "\x00", one.Since.UnixNano(), "\x00", one.Namespace)
+		seen[id]++
+		ids[i] = fmt.Sprint(id, seen[id])
+	}
+	now := c.page.o.Now()
+	c.list.set(ids, func(string) *row { return newRow() }, func(i int, r *row) {
+		one := shown[i]
+		r.set(clientName(one), "used "+ago(now, one.Used), clientWords(one))
+	})
+	show(c.more, len(all) > len(shown))
+	c.more.SetText(fmt.Sprintf("And %d more.", len(all)-len(shown)))
+	c.box.Refresh()
+}
+
+// clientName is what an app calls itself.
+func clientName(c apps.Client) string {
+	name := strings.TrimSpace(c.Name + " " + c.Version)
+	if name == "" {
+		return "An app that does not name itself"
+	}
+	return form.Visible(name, false)
+}
+
+func clientWords(c apps.Client) string {
+	words := "key " + form.Visible(c.KeyName, false)
+	if len(c.Namespace) > 0 {
+		words += " · " + names(c.Namespace) + " alone"
+	}
+	if c.Protocol != "" {
+		words += " · MCP " + form.Visible(c.Protocol, false)
+	}
+	if c.Session {
+		words += " · connected since " + c.Since.Local().Format("15:04")
+	}
+	return "K" + words[1:]
+}

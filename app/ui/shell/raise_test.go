@@ -1,0 +1,84 @@
+package shell
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
+)
+
+func TestTheBridgeIsRaisedAndLowered(t *testing.T) {
+	e := uitest.NewEngine()
+	s, _ := start(t, e)
+	uitest.ShowsNot(t, s.window, raisedTitle)
+	// Without a question, from any page.
+	s.open(placeSettings)
+	test.Tap(s.raise.item)
+	if !e.Up || !slices.Contains(e.Did(), "raise by window") {
+		t.Fatalf("the engine did %v", e.Did())
+	}
+	uitest.Shows(t, s.window, raisedTitle, "2 running calls were stopped.", "No tool runs", raisedWords)
+	if up := <-s.tray.bridge; !up {
+		t.Error("the tray was told that it is lowered")
+	}
+	page := s.body.Position().Y
+	if page < s.raise.bar.Size().Height || page == 0 {
+		t.Errorf("the bar covers the page: it is %g high, the page begins at %g", s.raise.bar.Size().Height, page)
+	}
+	// It stays over pages.
+	s.open(placeChat)
+	uitest.Shows(t, s.window, raisedTitle)
+	uitest.Tap(t, s.window, lowerWords)
+	if e.Up {
+		t.Error("it is still raised")
+	}
+	uitest.ShowsNot(t, s.window, raisedTitle, raisedWords)
+	if s.body.Position().Y != 0 {
+		t.Error("the room of the bar stays empty")
+	}
+}
+
+func TestRaiseElsewhereAndErrors(t *testing.T) {
+	e := uitest.NewEngine()
+	s, _ := start(t, e)
+	// By the command line: how many it stopped is not known here.
+	e.Up = true
+	s.raise.follow()
+	uitest.Shows(t, s.window, raisedTitle, "No tool runs")
+	uitest.ShowsNot(t, s.window, "were stopped")
+	e.Err = errors.New("the disk is full")
+	uitest.Tap(t, s.window, lowerWords)
+	uitest.Shows(t, s.window, raisedTitle, "The disk is full.")
+	uitest.Tap(t, s.window, lowerWords)
+	uitest.ShowsNot(t, s.window, raisedTitle, "The disk is full.")
+	// What could not be kept holds all the same.
+	e.Err = errors.New("it could not be kept")
+	s.raise.item.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	uitest.Shows(t, s.window, raisedTitle, "It could not be kept.")
+	if got := s.raise.item.AccessibilityLabel(); got != trayLower {
+		t.Errorf("the switch is called %q", got)
+	}
+}
+
+func TestGalleryRaised(t *testing.T) {
+	uitest.Pictures(t, uitest.Picture{Name: "raised", Size: fyne.NewSize(1100, 720), Build: func(w fyne.Window) {
+		e := uitest.NewEngine()
+		s, _ := start(t, e)
+		test.Tap(s.raise.item)
+		s.open(placeGateway)
+		content := s.window.Content()
+		w.SetContent(content)
+	}}, uitest.Picture{Name: "raised-narrow", Size: fyne.NewSize(640, 480), Build: func(w fyne.Window) {
+		e := uitest.NewEngine()
+		e.Keep.Window.Theme = "dark"
+		s, _ := start(t, e)
+		test.Tap(s.raise.item)
+		s.open(placeServers)
+		s.setServers(e.Views)
+		w.SetContent(s.window.Content())
+	}})
+}
