@@ -20,7 +20,7 @@ import (
 
 func (c *cli) servers() *cobra.Command {
 	return group("servers", "List, add, remove and test MCP servers",
-		c.serversList(), c.serversAdd(), c.serversRemove(), c.serversTest(), c.serversMode(), c.serversRules(), c.serversSandbox(), c.serversImport(), c.serversApprove(),
+		c.serversList(), c.serversAdd(), c.serversRemove(), c.serversTest(), c.serversMode(), c.serversRules(), c.serversSandbox(), c.serversImport(), c.serversExport(), c.serversApprove(),
 		c.serversLogin(), c.serversLogout())
 }
 

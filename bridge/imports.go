@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
@@ -87,10 +88,14 @@ func (b *Bridge) ImportServers(ctx context.Context, chosen []setup.Compared, app
 	replaced := map[string]store.ServerConfig{}
 	taken := map[string]bool{}
 	for _, e := range chosen {
-		d := e.Draft
-		switch e.State {
-		case setup.Same:
+		if e.State == setup.Same {
 			continue
+		}
+		d, err := b.withDocument(ctx, e.Draft)
+		if err != nil {
+			return nil, err
+		}
+		switch e.State {
 		case setup.Differs:
 			if e.Server.ID == Workbench {
 				return nil, fmt.Errorf("%q is the name of what is built in; choose another name (%w)", d.Config.Name, store.ErrExists)
@@ -98,9 +103,7 @@ func (b *Bridge) ImportServers(ctx context.Context, chosen []setup.Compared, app
 			d = d.For(e.Server.ID, e.Server.Name)
 			d.Config.Managed = e.Server.Managed && onlyHere(d.Config) == ""
 			d.Config.Serial, d.Config.Disabled = e.Server.Serial, e.Server.Disabled
-			if d.Config.Rules.Zero() { // what is taken over loosens nothing
-				d.Config.Rules = e.Server.Rules.Clone()
-			}
+			d.Config.Rules = setup.MergeRules(e.Server.Rules, d.Config.Rules)
 			replaced[d.Config.ID] = d.Config
 		default:
 			if d.Config.ID == "" {
@@ -144,6 +147,43 @@ func (b *Bridge) ImportServers(ctx context.Context, chosen []setup.Compared, app
 	for i, d := range drafts {
 		out[i] = d.Config
 	}
+	return out, nil
+}
+
+// ExportLiteLLM writes the servers of these ids or names (all, if none is named)
+// as LiteLLM's proxy takes them. No secret is read. The error wraps
+// store.ErrNotFound.
+func (b *Bridge) ExportLiteLLM(names ...string) (setup.LiteLLM, error) {
+	servers := b.o.Settings.Servers()
+	for _, name := range names {
+		if !slices.ContainsFunc(servers, func(c store.ServerConfig) bool { return c.ID == name || c.Name == name }) {
+			return setup.LiteLLM{}, fmt.Errorf("there is no server %q to export (%w)", name, store.ErrNotFound)
+		}
+	}
+	if len(names) > 0 {
+		servers = slices.DeleteFunc(servers, func(c store.ServerConfig) bool {
+			return !slices.Contains(names, c.ID) && !slices.Contains(names, c.Name)
+		})
+	}
+	return setup.ExportLiteLLM(servers, b.o.Settings.Settings().Gateway.CredentialHeader)
+}
+
+// withDocument reads the OpenAPI document of a draft that names one and has not
+// read it yet.
+func (b *Bridge) withDocument(ctx context.Context, d setup.Draft) (setup.Draft, error) {
+	if d.Config.OpenAPI == nil || d.Config.OpenAPI.Digest != "" || len(d.Fields) > 0 {
+		return d, nil
+	}
+	api, err := b.ReadAPI(ctx, d.Config.OpenAPI.Document, "")
+	if err != nil {
+		return setup.Draft{}, fmt.Errorf("server %q: %w", d.Config.Name, err)
+	}
+	out, _, err := api.Draft(ctx, d.Config)
+	if err != nil {
+		return setup.Draft{}, err
+	}
+	maps.Copy(out.Secrets, d.Secrets)
+	out.Notes, out.Warnings = append(slices.Clone(d.Notes), out.Notes...), d.Warnings
 	return out, nil
 }
 

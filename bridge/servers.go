@@ -146,6 +146,10 @@ func (b *Bridge) AddServer(ctx context.Context, d setup.Draft, approve bool) (st
 	if d.Config.ID == "" {
 		d.Config.ID = d.Config.Name
 	}
+	d, err := b.withDocument(ctx, d)
+	if err != nil {
+		return store.ServerConfig{}, err
+	}
 	c := d.Config.Clone()
 	if err := b.acceptable(c); err != nil {
 		return store.ServerConfig{}, err
@@ -153,7 +157,7 @@ func (b *Bridge) AddServer(ctx context.Context, d setup.Draft, approve bool) (st
 	if err := b.free(c, ""); err != nil {
 		return store.ServerConfig{}, err
 	}
-	err := b.keep(ctx, d, approve, func(all []store.ServerConfig) ([]store.ServerConfig, error) {
+	err = b.keep(ctx, d, approve, func(all []store.ServerConfig) ([]store.ServerConfig, error) {
 		return append(all, c), nil
 	})
 	return c, err

@@ -111,6 +111,11 @@ func OpenToolbox(ctx context.Context, o ToolboxOptions) (_ *Toolbox, err error) 
 	if err != nil {
 		return nil, err
 	}
+	for i, d := range drafts {
+		if drafts[i], err = t.b.withDocument(ctx, d); err != nil {
+			return nil, err
+		}
+	}
 	err = t.b.keepAll(ctx, drafts, true, func(all []store.ServerConfig) ([]store.ServerConfig, error) {
 		for _, d := range drafts {
 			all = append(all, d.Config)
@@ -174,7 +179,7 @@ func (o ToolboxOptions) drafts() ([]setup.Draft, error) {
 		if d.Config.Transport == store.TransportBuiltin {
 			return nil, fmt.Errorf("what is built in cannot be added (%w)", store.ErrInvalid)
 		}
-		if err := d.Config.Validate(); err != nil {
+		if err := d.Validate(); err != nil {
 			return nil, err
 		}
 	}

@@ -230,7 +230,7 @@ func (b *Bundle) Draft(p Places, home string) (Draft, error) {
 	if err := checkMarks(*c, d.Fields); err != nil {
 		return Draft{}, err
 	}
-	if err := d.validate(); err != nil {
+	if err := d.Validate(); err != nil {
 		return Draft{}, err
 	}
 	return d, nil

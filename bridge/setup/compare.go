@@ -86,6 +86,13 @@ func changes(here store.ServerConfig, d Draft) []Change {
 	add("folder", here.Dir, there.Dir)
 	add("address", here.URL, there.URL)
 	add("sign-in", signIn(here.Auth), signIn(there.Auth))
+	if here.OpenAPI != nil && there.OpenAPI != nil {
+		add("document", here.OpenAPI.Document, there.OpenAPI.Document)
+		add("authentication", string(here.OpenAPI.Auth.Kind), string(there.OpenAPI.Auth.Kind))
+	}
+	if !there.Rules.Zero() {
+		add("rules", sayRules(here.Rules), sayRules(MergeRules(here.Rules, there.Rules)))
+	}
 	for _, kind := range []struct {
 		word        string
 		here, there map[string]store.Value

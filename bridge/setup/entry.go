@@ -182,6 +182,7 @@ func (n named) draft(inputs map[string]input, places Places) (Draft, error) {
 	if odd {
 		d.Warnings = append(d.Warnings, "Its name has characters that cannot be seen or that change how text reads; they were left out.")
 	}
+	liteLLM := n.shape.app == "litellm"
 	kind := strings.ToLower(strings.ReplaceAll(cmp.Or(e.raw("type"), e.raw("transport")), "_", "-"))
 	if bundled, _ := e.flag("bundled"); bundled || n.shape.app == "goose" && (kind == "builtin" || kind == "platform") {
 		return Draft{}, errSkipped
@@ -193,8 +194,11 @@ func (n named) draft(inputs map[string]input, places Places) (Draft, error) {
 	switch {
 	case e.err != nil:
 		return Draft{}, e.err
-	case m.get("spec_path") != nil && command == "":
-		return bad("it is made of an OpenAPI document, which cannot be imported here")
+	case m.get("spec_path") != nil && string(m.get("spec_path")) != "null" && command == "":
+		if !liteLLM {
+			return bad("it is made of an OpenAPI document, which is read from LiteLLM's config.yaml alone; add it with servers add --openapi")
+		}
+		e.api(&d, address)
 	case command != "" && address != "":
 		return bad("it has both a command and a URL; keep one of them")
 	case command != "":
@@ -205,14 +209,16 @@ func (n named) draft(inputs map[string]input, places Places) (Draft, error) {
 			break
 		}
 		c.Env = e.values("env", "envs")
-		for _, k := range e.list("env_vars") { // Codex hands these on
-			set(&c.Env, k, store.Value("${env:"+k+"}"))
+		if !liteLLM { // where it is something else
+			for _, k := range e.list("env_vars") { // Codex hands these on
+				set(&c.Env, k, store.Value("${env:"+k+"}"))
+			}
 		}
 		for _, k := range e.list("env_keys") { // goose keeps these in its own keychain
 			set(&c.Env, k, store.Value(e.holes.ask(Field{Key: k, Title: k, Description: "The other app keeps this value where only it can read it.", Secret: true, Required: true})))
 		}
 	case address != "":
-		sse := kind == "sse" || kind == "" && (strings.HasSuffix(strings.TrimRight(pathOf(address), "/"), "/sse") || n.shape.urlIsSSE && m.get("httpUrl") == nil)
+		sse := kind == "sse" || kind == "" && !liteLLM && (strings.HasSuffix(strings.TrimRight(pathOf(address), "/"), "/sse") || n.shape.urlIsSSE && m.get("httpUrl") == nil)
 		if sse {
 			c.Transport = store.TransportSSE
 		} else {
@@ -225,6 +231,9 @@ func (n named) draft(inputs map[string]input, places Places) (Draft, error) {
 		return bad("an extension of Zed starts it; there is no command to take over")
 	default:
 		return bad("it has neither a command nor a URL")
+	}
+	if liteLLM {
+		e.liteLLM(&d, n.was)
 	}
 	if e.err != nil {
 		return Draft{}, e.err
@@ -245,6 +254,12 @@ func (n named) draft(inputs map[string]input, places Places) (Draft, error) {
 	if n.from != "" {
 		d.Notes = append(d.Notes, n.from)
 	}
+	d.Notes = append(d.Notes, n.notes...)
+	if liteLLM {
+		m = slices.DeleteFunc(slices.Clone(m), func(x member) bool {
+			return slices.Contains(liteLLMRules, x.key) || slices.Contains(liteLLMKnown, x.key)
+		})
+	}
 	d.note(m)
 	for _, m := range []map[string]store.Value{c.Env, c.Headers} {
 		for k, v := range m {
@@ -259,15 +274,16 @@ func (n named) draft(inputs map[string]input, places Places) (Draft, error) {
 	if err := checkMarks(*c, d.Fields); err != nil {
 		return Draft{}, err
 	}
-	if err := d.validate(); err != nil {
+	if err := d.Validate(); err != nil {
 		return Draft{}, err
 	}
 	return d, nil
 }
 
-// validate checks the configuration as it would be with something in each
-// place that is still to be filled.
-func (d Draft) validate() error {
+// Validate says what cannot work about the draft, as it would be with something
+// in each place that is still to be filled, and with its OpenAPI document, which
+// may not have been read yet. The error wraps store.ErrInvalid.
+func (d Draft) Validate() error {
 	c := d.Config.Clone()
 	c.Command = askMark.ReplaceAllString(c.Command, "x")
 	if strings.HasPrefix(c.URL, "${ask:") {
@@ -276,6 +292,15 @@ func (d Draft) validate() error {
 	c.URL = askMark.ReplaceAllString(c.URL, "x")
 	if askMark.MatchString(string(c.Auth.Secret)) {
 		c.Auth.Secret = store.RefTo(store.ServerSecret(c.ID, "auth", "secret"))
+	}
+	return validate(c)
+}
+
+// validate checks a configuration, also of a document that is still to be read.
+func validate(c store.ServerConfig) error {
+	if c.OpenAPI != nil && c.OpenAPI.Digest == "" {
+		c = c.Clone()
+		c.OpenAPI.Digest = strings.Repeat("0", 64)
 	}
 	return c.Validate()
 }
@@ -354,6 +379,8 @@ func (e *entry) headers() map[string]store.Value {
 		set(&out, "Authorization", store.Value("Basic "+v))
 	case "authorization":
 		set(&out, "Authorization", store.Value(v))
+	case "token":
+		set(&out, "Authorization", store.Value("token "+v))
 	default:
 		set(&out, "Authorization", store.Value("Bearer "+v))
 	}
@@ -368,8 +395,14 @@ func (e *entry) signIn(d *Draft) {
 		return
 	}
 	a.Kind = store.AuthOAuth
-	if a.AuthorizationURL == "" && a.TokenURL != "" {
+	if flow := e.raw("oauth2_flow"); flow == "client_credentials" || flow == "" && a.AuthorizationURL == "" && a.TokenURL != "" {
 		a.Kind = store.AuthClient
+	}
+	switch e.raw("token_endpoint_auth_method") {
+	case "client_secret_basic":
+		a.TokenAuth = store.TokenAuthBasic
+	case "client_secret_post":
+		a.TokenAuth = store.TokenAuthPost
 	}
 	if secret != "" {
 		if len(store.EnvRefs(secret)) > 0 || askMark.MatchString(secret) {

@@ -222,7 +222,7 @@ func (d Draft) Fill(values map[string][]string) (Draft, error) {
 	if wrong != nil {
 		return Draft{}, wrong
 	}
-	if err := c.Validate(); err != nil {
+	if err := validate(*c); err != nil {
 		return Draft{}, err
 	}
 	return out, nil

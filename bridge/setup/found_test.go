@@ -1,6 +1,7 @@
 package setup_test
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
@@ -43,6 +44,13 @@ func told(drafts []setup.Draft, problems []string) string {
 		}
 		if !c.Auth.Zero() {
 			fmt.Fprintf(&b, "    signs in %s client=%q at %q and %q for %q with %q\n", c.Auth.Kind, c.Auth.ClientID, c.Auth.AuthorizationURL, c.Auth.TokenURL, c.Auth.Scopes, c.Auth.Secret)
+		}
+		if a := c.OpenAPI; a != nil {
+			fmt.Fprintf(&b, "    document %q with %q %q %q\n", a.Document, a.Auth.Kind, a.Auth.User, a.Auth.Value)
+		}
+		if !c.Rules.Zero() {
+			rules, err := json.Marshal(c.Rules)
+			fmt.Fprintf(&b, "    rules %s %v\n", rules, err)
 		}
 		for _, f := range d.Fields {
 			fmt.Fprintf(&b, "    asks %s %q kind=%q options=%q required=%t secret=%t multiple=%t default=%q\n", f.Key, f.Title, f.Kind, f.Options, f.Required, f.Secret, f.Multiple, f.Default)

@@ -293,7 +293,7 @@ func FuzzParse(f *testing.F) {
 					}
 					continue
 				}
-				if err := full.Config.Validate(); err != nil {
+				if err := full.Validate(); err != nil {
 					t.Errorf("a draft does not hold its own rules: %v", err)
 				}
 			}

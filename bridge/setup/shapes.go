@@ -36,6 +36,8 @@ type named struct {
 	from  string // a note about where it stood, if that matters
 	dir   string // where it runs if it does not say
 	shape shape
+	was   string // what it is called there, where it gets another name
+	notes []string
 }
 
 // input is what VS Code asks for: {type, id, description, password, default,
@@ -102,6 +104,7 @@ func gather(root members, s shape) (batch, error) {
 		found = b.addProjects(raw) || found
 	}
 	if found {
+		b.liteLLM(root)
 		return b, nil
 	}
 	return b, b.addBare(root, s)
@@ -155,7 +158,7 @@ func (b *batch) addAll(key string, raw json.RawMessage, s shape, from, dir strin
 	}
 	if err == nil {
 		for _, m := range list {
-			b.entries = append(b.entries, named{m.key, m.value, from, dir, s})
+			b.entries = append(b.entries, named{name: m.key, raw: m.value, from: from, dir: dir, shape: s})
 		}
 		return nil
 	}
@@ -169,7 +172,7 @@ func (b *batch) addAll(key string, raw json.RawMessage, s shape, from, dir strin
 			b.problems = append(b.problems, fmt.Sprintf("An entry of %q is no server.", key))
 			continue
 		}
-		b.entries = append(b.entries, named{guessName(entry), raw, from, dir, s})
+		b.entries = append(b.entries, named{name: guessName(entry), raw: raw, from: from, dir: dir, shape: s})
 	}
 	return nil
 }
