@@ -32,7 +32,7 @@ func TestOpenerGetsPlainArguments(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []byte
-		for until := time.Now().Add(20 * time.Second); time.Now().Before(until) && got == nil; time.Sleep(5 * time.Millisecond) {
+		for until := time.Now().Add(time.Minute); time.Now().Before(until) && got == nil; time.Sleep(5 * time.Millisecond) {
 			got, _ = os.ReadFile(seen)
 		}
 		if strings.TrimSuffix(string(got), "\n") != address {

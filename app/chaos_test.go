@@ -128,7 +128,7 @@ func (c *chaos) turn(t *testing.T, b *bridge.Bridge, ref store.ModelRef, text, f
 	if err := b.SetConversationModel(t.Context(), conv.ID, ref); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c.set(fault)
 	defer c.set("")

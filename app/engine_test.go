@@ -88,7 +88,7 @@ func openBridge(t *testing.T) *bridge.Bridge {
 
 func settle(t *testing.T, b *bridge.Bridge, id string) bridge.ServerView {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := b.SettleServers(ctx, id); err != nil {
 		t.Fatal(err)
@@ -336,7 +336,7 @@ func TestHandEditsAppear(t *testing.T) {
 	if err := os.WriteFile(file, []byte(fmt.Sprintf(`{"mcpServers": {"hand": {"command": %q}}}`, program(t, "echo-mcp"))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for views := range b.WatchServers(ctx) {
 		i := slices.IndexFunc(views, func(v bridge.ServerView) bool { return v.Server.ID == "hand" })

@@ -303,7 +303,7 @@ func TestFaultNoDescriptors(t *testing.T) {
 		started := time.Now()
 		e := p.run("", "ask", "--approve", "always", "echo__say text=hello")
 		p.wrap = nil
-		if took := time.Since(started); took > 40*time.Second {
+		if took := time.Since(started); took > 2*time.Minute {
 			t.Errorf("with %d descriptors it took %v", n, took)
 		}
 		if e.code == 0 {
@@ -485,14 +485,14 @@ func TestFaultOwnerKilled(t *testing.T) {
 	}
 	select {
 	case <-asked:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the owner asks nobody")
 	}
 	client := make(chan ended, 1)
 	go func() { client <- p.run("", "ask", "--provider", "afar", "hello from a client") }()
 	select {
 	case <-asked:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the client asks nobody")
 	}
 	if err := owner.Process.Kill(); err != nil {

@@ -127,7 +127,7 @@ func (h withHeaders) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (g *gated) dial(path string, h withHeaders) (*mcp.ClientSession, error) {
 	g.t.Helper()
-	ctx, cancel := context.WithTimeout(g.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(g.t.Context(), time.Minute)
 	defer cancel()
 	c := mcp.NewClient(&mcp.Implementation{Name: "tester", Version: "1"}, nil)
 	s, err := c.Connect(ctx, &mcp.StreamableClientTransport{
@@ -464,7 +464,7 @@ func TestGatewayAsks(t *testing.T) {
 	s := g.mustDial("/mcp", g.key("my editor", "", store.Limits{}))
 	began := time.Now()
 	got, status := say(t, s, "web__read", map[string]any{"call": "1"})
-	if status != 403.0 || !strings.Contains(got, "no window open") || !strings.Contains(got, "drawbridge tools allow web__read") || time.Since(began) > 20*time.Second {
+	if status != 403.0 || !strings.Contains(got, "no window open") || !strings.Contains(got, "drawbridge tools allow web__read") || time.Since(began) > time.Minute {
 		t.Errorf("without a window: %q, %v", got, status)
 	}
 	who := &approver{answer: tools.AnswerOnce}
@@ -509,7 +509,7 @@ func TestGatewayAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, k := range keys {
-		eventually(t, "the records of "+k.Name, 10*time.Second, func() bool {
+		eventually(t, "the records of "+k.Name, time.Minute, func() bool {
 			list, err := g.Audit(t.Context(), store.AuditQuery{Key: k.ID, Client: "gateway"})
 			if err != nil {
 				t.Fatal(err)

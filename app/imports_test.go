@@ -25,7 +25,7 @@ func TestImportIsAllOrNothing(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(b.Home(), "mcp.json"), []byte(`{"mcpServers": {"bad": {"command": 5}}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the file to be read", 10*time.Second, func() bool { return strings.Contains(strings.Join(b.Problems(), " "), `"bad"`) })
+	eventually(t, "the file to be read", time.Minute, func() bool { return strings.Contains(strings.Join(b.Problems(), " "), `"bad"`) })
 	found, err := b.ReadImport([]byte(fmt.Sprintf(`{"mcpServers": {
 		"good": {"command": %q, "env": {"API_TOKEN": "canary-4711"}},
 		"bad": {"command": "x", "env": {"API_TOKEN": "canary-4712"}}}}`, program(t, "echo-mcp"))), "")
@@ -111,7 +111,7 @@ func TestImportThatFailsReplacesNothing(t *testing.T) {
 	if err := os.WriteFile(path, []byte(broken), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the file to be read", 10*time.Second, func() bool { return strings.Contains(strings.Join(b.Problems(), " "), `"bad"`) })
+	eventually(t, "the file to be read", time.Minute, func() bool { return strings.Contains(strings.Join(b.Problems(), " "), `"bad"`) })
 	archive := filepath.Join(t.TempDir(), "b.mcpb")
 	writeBundle(t, archive, map[string]string{"manifest.json": `{"manifest_version": "0.3", "name": "bundled", "version": "1", "server": {"type": "binary", "entry_point": "run", "mcp_config": {"command": "${__dirname}/run"}}}`, "run": "x"})
 	bundled, err := b.OpenBundle(t.Context(), archive)

@@ -75,7 +75,7 @@ func (p *place) withKeychain() {
 	}
 	p.t.Cleanup(func() { _ = conn.Close() })
 	keychain := conn.Object("org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login")
-	eventually(p.t, "an unlocked keychain", 20*time.Second, func() bool {
+	eventually(p.t, "an unlocked keychain", time.Minute, func() bool {
 		v, err := keychain.GetProperty("org.freedesktop.Secret.Collection.Locked")
 		return err == nil && v.Value() == false
 	})
@@ -129,7 +129,7 @@ func (y *typist) answer(question, line string) {
 	from := y.shown.Len()
 	b := make([]byte, 4096)
 	for !strings.Contains(y.shown.String()[from:], question) {
-		if err := y.screen.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		if err := y.screen.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			y.t.Fatal(err)
 		}
 		n, err := y.screen.Read(b)

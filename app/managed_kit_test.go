@@ -292,7 +292,7 @@ func newManagedBench(t *testing.T, kind store.ProviderKind, path string) *manage
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := errors.Join(m.b.Close(ctx), history.Close()); err != nil {
 			t.Error(err)
@@ -344,7 +344,7 @@ func (p *managedPerson) Continue(context.Context, chat.Pause) (bool, error) { re
 
 func (m *managedBench) send(text string, p *managedPerson) error {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
 	defer cancel()
 	for _, err := range m.b.Send(ctx, m.conv.ID, text, p) {
 		if err != nil {

@@ -129,7 +129,7 @@ func TestManagedResponses(t *testing.T) {
 	if err := m.send("once more", &managedPerson{}); !errors.As(err, &failed) || failed.Kind != model.ErrorManaged || failed.Server != "docs" {
 		t.Fatalf("the service's failure ended the turn with %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := m.b.RunClientSide(ctx, "docs"); err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func TestManagedResponses(t *testing.T) {
 // managedHold waits until the server is held from providers, or is not.
 func managedHold(t *testing.T, b *bridge.Bridge, held bool) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for views := range b.WatchServers(ctx) {
 		for _, v := range views {

@@ -337,7 +337,7 @@ func TestMatrixSearch(t *testing.T) {
 
 // TestMatrixNotices proves that the services find what is wrong.
 func TestMatrixNotices(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for format, bodies := range wiretest.Broken {
 		for _, body := range bodies {

@@ -118,7 +118,7 @@ func TestModelsOpenAINode(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), "node", script)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "KEY=" + key, "BASE_URL=" + strings.TrimSuffix(a.address, "mcp") + "v1"}
-	cmd.WaitDelay = 5 * time.Second
+	cmd.WaitDelay = time.Minute
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	raw, err := cmd.Output()

@@ -45,7 +45,7 @@ func TestAuditOfCalls(t *testing.T) {
 	if r := call(typed, nil); r.IsError || r.Denied != nil {
 		t.Fatalf("%+v", r)
 	}
-	until(t, 10*time.Second, "the call is in the audit", func() bool { return len(records(store.AuditQuery{Kind: store.AuditCall})) == 1 })
+	until(t, time.Minute, "the call is in the audit", func() bool { return len(records(store.AuditQuery{Kind: store.AuditCall})) == 1 })
 	r := records(store.AuditQuery{})[0]
 	if r.Client != "command" || r.Server != "docs" || r.Tool != "search" || r.Decision != "allow" || string(r.ArgumentShape) != `{"q":"string"}` ||
 		r.Arguments != nil || r.ResultBytes != int64(len("search of a canary")) || r.Elapsed <= 0 || r.Error != "" || r.At.IsZero() {
@@ -188,12 +188,12 @@ func TestRaiseStopsEverything(t *testing.T) {
 	turn := make(chan error, 1)
 	go func() { turn <- m.send("look", &managedPerson{}) }()
 	<-begun
-	until(t, 20*time.Second, "the call runs", func() bool { return m.b.Running() == 2 })
+	until(t, time.Minute, "the call runs", func() bool { return m.b.Running() == 2 })
 
 	if err := m.b.Raise(ctx, "test"); err != nil {
 		t.Fatal(err)
 	}
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	select {
 	case r := <-calls:
 		if !r.IsError || !strings.Contains(r.Content.Text(), "The bridge is raised") {

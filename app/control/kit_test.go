@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds every wait of the tests.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // The environment variable that makes the test binary another program.
 const roleEnv = "CONTROL_TEST_ROLE"

@@ -22,7 +22,7 @@ func TestTray(t *testing.T) {
 	s := newStage(t, whole)
 	s.open()
 	s.welcome()
-	s.must(desk.Until(s.ctx, 30*time.Second, "the icon in the tray", func(ctx context.Context) error {
+	s.must(desk.Until(s.ctx, time.Minute, "the icon in the tray", func(ctx context.Context) error {
 		items, err := s.desk.TrayItems(ctx)
 		if err == nil && len(items) != 1 {
 			err = errors.New("there is no icon, or more than one")
@@ -71,7 +71,7 @@ func (s *stage) startAgain() {
 	cmd.Env = append(s.desk.Environ(), "DRAWBRIDGE_HOME="+s.home)
 	again, err := s.desk.Run("second", cmd)
 	s.must(err)
-	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
 	defer cancel()
 	s.must(again.Wait(ctx))
 }
@@ -79,7 +79,7 @@ func (s *stage) startAgain() {
 // ended waits for the end of the program, which must be a good one.
 func (s *stage) ended() {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
 	defer cancel()
 	s.must(s.app.Program.Wait(ctx))
 }

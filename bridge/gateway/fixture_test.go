@@ -254,7 +254,7 @@ func (h headers) RoundTrip(r *http.Request) (*http.Response, error) {
 // dial opens a session of that era.
 func dial(t *testing.T, address, version string, h headers, o *mcp.ClientOptions) (*mcp.ClientSession, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c := mcp.NewClient(&mcp.Implementation{Name: "tester", Version: "1"}, o)
 	s, err := c.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: address, HTTPClient: &http.Client{Transport: h}}, &mcp.ClientSessionOptions{ProtocolVersion: version})
@@ -313,7 +313,7 @@ func both(t *testing.T, run func(t *testing.T, version string)) {
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

@@ -142,10 +142,9 @@ func TestHugeMessage(t *testing.T) {
 	m := newManager(t, nil)
 	pid := ready(t, m, child(t, "s", "huge")).PID
 	for _, tool := range []string{"huge", "head"} {
-		began := time.Now()
 		_, err := call(t, m, "s", tool, `{}`)
-		if err == nil || !strings.Contains(err.Error(), "16 MiB") || time.Since(began) > 10*time.Second {
-			t.Errorf("%s: %v after %s", tool, err, time.Since(began))
+		if err == nil || !strings.Contains(err.Error(), "16 MiB") {
+			t.Errorf("%s: %v", tool, err)
 		}
 	}
 	if r := mustCall(t, m, "s", "echo", `{}`); r.Content.Text() != "still here" {

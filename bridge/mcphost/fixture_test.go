@@ -164,7 +164,7 @@ func (r *raw) serve() {
 
 // fixture is the child process.
 func fixture(mode string) {
-	time.AfterFunc(2*time.Minute, func() { os.Exit(99) }) // whatever happens to the tests
+	time.AfterFunc(5*time.Minute, func() { os.Exit(99) }) // whatever happens to the tests
 	mode, argument, _ := strings.Cut(mode, ":")
 	switch mode {
 	case hostileMode:

@@ -163,7 +163,7 @@ func messageAttacks() []attack {
 				r.say(`{"id":%s,"result":%s}`, id, greeting(""))
 				r.say("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>")
 			}),
-			tune: quick, state: Failed, says: []string{"did not answer within 3s"}, logs: []string{`"jsonrpc":"1.0"`},
+			tune: quick, state: Failed, says: []string{"did not answer within 8s"}, logs: []string{`"jsonrpc":"1.0"`},
 		}, {
 			name: "an error of 10 MB", large: true,
 			serve: onCall(func(r *raw, _, id string) {

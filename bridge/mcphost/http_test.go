@@ -168,7 +168,10 @@ func TestHTTPErrors(t *testing.T) {
 				address = s.URL + "/x"
 			}
 			m := newManager(t, func(o *Options) {
-				o.StartTimeout, o.DiscoverTimeout, o.BackoffMin, o.BackoffMax = time.Second, 200*time.Millisecond, time.Hour, time.Hour
+				o.DiscoverTimeout, o.BackoffMin, o.BackoffMax = 200*time.Millisecond, time.Hour, time.Hour
+				if c.name == "silence" {
+					o.StartTimeout = time.Second
+				}
 			})
 			s := started(t, m, overHTTP(address))
 			if s.State != Failed {

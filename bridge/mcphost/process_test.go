@@ -41,8 +41,9 @@ func TestStopStubborn(t *testing.T) {
 	began := time.Now()
 	m.Stop("s")
 	eventually(t, "its end", func() bool { return !alive(s.PID) })
-	if took := time.Since(began); took > 2500*time.Millisecond || took < stopAfterEOF {
-		t.Errorf("it took %s", took)
+	promised(t, began, 2500*time.Millisecond)
+	if took := time.Since(began); took < stopAfterEOF {
+		t.Errorf("it took %s only", took)
 	}
 	eventually(t, "its being forgotten", func() bool { return len(m.Processes()) == 0 })
 }
@@ -63,9 +64,7 @@ func TestGrandchildEndsToo(t *testing.T) {
 			began := time.Now()
 			m.Stop("s")
 			eventually(t, "both to end", func() bool { return !alive(s.PID) && gone(pid) })
-			if took := time.Since(began); took > 2500*time.Millisecond {
-				t.Errorf("it took %s", took)
-			}
+			promised(t, began, 2500*time.Millisecond)
 		})
 	}
 }
@@ -183,9 +182,7 @@ func TestCloseEndsAll(t *testing.T) {
 	if err := m.Close(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > 2500*time.Millisecond {
-		t.Errorf("it took %s", took)
-	}
+	promised(t, began, 2500*time.Millisecond)
 	for _, pid := range pids {
 		if alive(pid) {
 			t.Errorf("process %d is still there", pid)
@@ -265,9 +262,9 @@ func TestShellsPath(t *testing.T) {
 		{"plain", `export PATH=/from/shell:$PATH`, "/from/shell"},
 		{"noisy", `export PATH=/from/shell:$PATH; i=0; while [ $i -lt 3000 ]; do echo "noise $i noise noise noise noise noise noise noise noise noise noise"; echo err >&2; i=$((i+1)); done`, "/from/shell"},
 		{"reads its input", `read answer; export PATH=/from/shell:$PATH`, "/from/shell"},
-		{"keeps the descriptor open", `export PATH=/from/shell:$PATH; (sleep 30 &)`, "/from/shell"},
+		{"keeps the descriptor open", `export PATH=/from/shell:$PATH; (sleep 100 &)`, "/from/shell"},
 		{"fails", `exit 1`, "/own"},
-		{"hangs", `sleep 30`, "/own"},
+		{"hangs", `sleep 100`, "/own"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -287,9 +284,7 @@ func TestShellsPath(t *testing.T) {
 			p := newSearchPath(func() []string { return []string{"HOME=" + home, "SHELL=" + shell, "PATH=/own:/usr/bin:/bin"} })
 			began := time.Now()
 			list := strings.Join(p.list(), ":")
-			if took := time.Since(began); took > loginLimit+3*time.Second {
-				t.Errorf("it took %s", took)
-			}
+			promised(t, began, loginLimit+3*time.Second)
 			if !strings.HasPrefix(list, c.want+":") {
 				t.Errorf("%s", list)
 			}

@@ -232,7 +232,10 @@ func TestHostileSSE(t *testing.T) {
 			t.Parallel()
 			s := oldAnswers(t, c.begins, nil)
 			m := newManager(t, func(o *Options) {
-				o.StartTimeout, o.BackoffMin, o.BackoffMax = 700*time.Millisecond, time.Hour, time.Hour
+				o.BackoffMin, o.BackoffMax = time.Hour, time.Hour
+				if c.says == "did not answer within" {
+					o.StartTimeout = 700 * time.Millisecond
+				}
 			})
 			got := started(t, m, overSSE(s.URL))
 			if got.State != Failed || !strings.Contains(got.Error, c.says) {

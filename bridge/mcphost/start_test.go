@@ -276,9 +276,10 @@ func TestTest(t *testing.T) {
 	time.AfterFunc(50*time.Millisecond, cancel)
 	began := time.Now()
 	s = m.Test(ctx, child(t, "s", "silent"))
-	if s.State != Failed || time.Since(began) > 4*time.Second {
-		t.Errorf("a test that was stopped: %+v after %s", s, time.Since(began))
+	if s.State != Failed {
+		t.Errorf("a test that was stopped: %+v", s)
 	}
+	promised(t, began, 4*time.Second)
 }
 
 func TestEnvironment(t *testing.T) {

@@ -16,9 +16,6 @@ import (
 	"github.com/drawbridge-app/drawbridge/internal/bounds"
 )
 
-// soak says whether the long versions of tests are wanted.
-var soak = os.Getenv("DRAWBRIDGE_SOAK") == "1"
-
 // treeIsGoneWithin is what is promised after a stop or the program's death.
 const treeIsGoneWithin = 5 * time.Second
 
@@ -47,7 +44,11 @@ func marked(t testing.TB, text string) (out []int) {
 func allGone(t testing.TB, what, text string) {
 	t.Helper()
 	var left []int
-	for until := time.Now().Add(treeIsGoneWithin); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+	within := patience
+	if soak {
+		within = treeIsGoneWithin
+	}
+	for until := time.Now().Add(within); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
 		if left = marked(t, text); len(left) == 0 {
 			return
 		}
@@ -101,9 +102,7 @@ func testStopsTree(t *testing.T, times int) {
 				m.Stop("s")
 				allGone(t, "after stop", dir)
 				eventually(t, "the shim's end", func() bool { return !alive(watcher) })
-				if took := time.Since(began); took > treeIsGoneWithin {
-					t.Fatalf("it took %s", took)
-				}
+				promised(t, began, treeIsGoneWithin)
 			}
 		})
 	}
@@ -151,9 +150,7 @@ func killHost(t *testing.T, mode, kind string, n int) {
 	host.Wait()
 	allGone(t, "after the program was killed", dir)
 	eventually(t, "the shim's end", func() bool { return !alive(watcher) })
-	if took := time.Since(began); took > treeIsGoneWithin {
-		t.Errorf("it took %s", took)
-	}
+	promised(t, began, treeIsGoneWithin)
 }
 
 func testKillsHost(t *testing.T, times int) {
@@ -296,7 +293,7 @@ func TestWithoutShim(t *testing.T) {
 	t.Parallel()
 	var gone sync.WaitGroup
 	for name, spec := range map[string]processSpec{
-		"runs":   {path: "/bin/sh", args: []string{"sh", "-c", "trap '' TERM; sleep 60 & read line"}, dir: "/"},
+		"runs":   {path: "/bin/sh", args: []string{"sh", "-c", "trap '' TERM; sleep 100 & read line"}, dir: "/"},
 		"absent": {path: "/nowhere/at/all", args: []string{"x"}, dir: "/"},
 	} {
 		for _, tree := range []func() tree{newGroup, func() tree { s, _ := newTree(nil, boxed{}); return s }} {
@@ -310,9 +307,7 @@ func TestWithoutShim(t *testing.T) {
 			gone.Go(func() {
 				began := time.Now()
 				p.stop()
-				if took := time.Since(began); took > 2500*time.Millisecond {
-					t.Errorf("it took %s", took)
-				}
+				promised(t, began, 2500*time.Millisecond)
 				eventually(t, "the group's end", func() bool { return !signalGroup(p.pid(), 0) })
 			})
 		}

@@ -90,7 +90,7 @@ func connect(t testing.TB, o Options) *mcp.ClientSession {
 		cancel()
 		select {
 		case <-done:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("Serve does not end")
 		}
 	})
@@ -99,7 +99,7 @@ func connect(t testing.TB, o Options) *mcp.ClientSession {
 
 func call(t testing.TB, session *mcp.ClientSession, name, args string) *mcp.CallToolResult {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r, err := session.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: json.RawMessage(args)})
 	if err != nil {

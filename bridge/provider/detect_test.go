@@ -97,7 +97,7 @@ func TestDetectIsBounded(t *testing.T) {
 	if got := Detect(t.Context(), nil, at(host, host, host)...); len(got) != 0 {
 		t.Errorf("got %+v", got)
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("it took %v", took)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -132,7 +132,7 @@ func TestSpecialFiles(t *testing.T) {
 		}
 	}
 	b.ok("search_files", args("text", "zzz"))
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %s", took)
 	}
 	if runtime.GOOS == "linux" {

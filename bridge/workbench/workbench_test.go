@@ -71,7 +71,7 @@ func newBench(t *testing.T, folders ...string) *bench {
 		cancel()
 		select {
 		case <-done:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("Serve does not end")
 		}
 	})
@@ -92,7 +92,7 @@ func (b *bench) write(p, text string) {
 
 func (b *bench) call(tool string, args map[string]any) (text string, failed bool) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r, err := b.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: args})
 	if err != nil {

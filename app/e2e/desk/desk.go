@@ -41,7 +41,7 @@ type Desktop struct {
 }
 
 // startLimit bounds the start of each program of the desktop.
-const startLimit = 30 * time.Second
+const startLimit = 90 * time.Second
 
 // tokenName is the environment variable that marks a desktop's processes.
 const tokenName = "DRAWBRIDGE_E2E_DESKTOP"

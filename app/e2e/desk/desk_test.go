@@ -155,12 +155,12 @@ func TestInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := screen.WaitPainted(t.Context(), 10*time.Second, before); err != nil {
+	if _, err := screen.WaitPainted(t.Context(), time.Minute, before); err != nil {
 		t.Fatal(err)
 	}
 	taps := func(n int) {
 		t.Helper()
-		if err := desk.Until(t.Context(), 10*time.Second, "the taps", func(context.Context) error {
+		if err := desk.Until(t.Context(), time.Minute, "the taps", func(context.Context) error {
 			if got := strings.Count(printed.String(), "tapped\n"); got != n {
 				return fmt.Errorf("%d taps, want %d", got, n)
 			}
@@ -185,7 +185,7 @@ func TestInput(t *testing.T) {
 	if err := d.Press(t.Context(), "alt+F4"); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := program.Wait(ctx); err != nil {
 		t.Error(err)
@@ -215,7 +215,7 @@ func TestFirstChord(t *testing.T) {
 		if err := d.Press(t.Context(), "alt+F4"); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		err = program.Wait(ctx)
 		cancel()
 		if err != nil {
@@ -239,7 +239,7 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := 0
-	if err := desk.Until(t.Context(), 5*time.Second, "the runaway", func(context.Context) error {
+	if err := desk.Until(t.Context(), time.Minute, "the runaway", func(context.Context) error {
 		running, err := d.Processes()
 		for _, p := range running {
 			if p.Command == "sleep 9753" {

@@ -20,7 +20,7 @@ type Window int
 const Root Window = 0
 
 // inputLimit bounds each use of the mouse or keyboard, typing apart.
-const inputLimit = 20 * time.Second
+const inputLimit = time.Minute
 
 // typingPause is the time between two typed letters.
 const typingPause = 8 * time.Millisecond

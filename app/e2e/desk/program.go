@@ -28,7 +28,7 @@ type Program struct {
 }
 
 // stopLimit is how long a program has to obey TERM before it is killed.
-const stopLimit = 5 * time.Second
+const stopLimit = time.Minute
 
 // Run starts a program on the desktop. Where the command has no output of its
 // own, it goes to NAME.log in the folder of logs, after what is there already.
@@ -111,7 +111,7 @@ func (p *Program) Stop() error {
 	for _, attempt := range []struct {
 		signal syscall.Signal
 		limit  time.Duration
-	}{{syscall.SIGTERM, stopLimit}, {syscall.SIGQUIT, time.Second}} {
+	}{{syscall.SIGTERM, stopLimit}, {syscall.SIGQUIT, 10 * time.Second}} {
 		select {
 		case <-p.ended:
 			return nil

@@ -37,7 +37,7 @@ type App struct {
 
 // waitLimit bounds each wait for something on the screen. Nothing that is
 // waited for takes a tenth of it on a machine that is not overloaded.
-const waitLimit = 30 * time.Second
+const waitLimit = 90 * time.Second
 
 // errNotThere is in the error of a wait for something that never showed.
 var errNotThere = errors.New("it is not there")

@@ -137,7 +137,7 @@ func (m Match) Last() Match {
 }
 
 // dumpLimit bounds one look at the program.
-const dumpLimit = 10 * time.Second
+const dumpLimit = time.Minute
 
 // read takes one dump from the socket.
 func read(ctx context.Context, socket string) (Dump, error) {

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 const (
 	settleLimit = 120 * time.Second // to start a server and list its tools
 	callLimit   = 90 * time.Second
-	goneLimit   = 10 * time.Second // for all processes to be gone after the end
+	goneLimit   = time.Minute // for all processes to be gone after the end
 )
 
 // mark is a variable that a server and all that it starts have, whoever their
@@ -103,7 +103,7 @@ func newPlace(t testing.TB, path ...string) *place {
 	}
 	p.bridge.AskWith(nobody{})
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := p.bridge.Close(ctx); err != nil {
 			t.Errorf("close: %v", err)

@@ -19,7 +19,7 @@ import (
 )
 
 // modelStart bounds the start of the model server.
-const modelStart = 30 * time.Second
+const modelStart = time.Minute
 
 // ModelOptions say how the model server answers.
 type ModelOptions struct {

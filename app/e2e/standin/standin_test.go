@@ -150,7 +150,7 @@ func TestProxyStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer proxy.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, proxy.URL(), nil)
 	if err != nil {
@@ -187,7 +187,7 @@ func TestServersFromNpm(t *testing.T) {
 		{"filesystem", []string{node.Filesystem(), folder}, "read_text_file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 			session, err := client.Connect(ctx, &mcp.CommandTransport{

@@ -19,7 +19,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 type result struct {
 	answer bridge.ElicitAnswer

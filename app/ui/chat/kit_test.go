@@ -491,7 +491,7 @@ func (b *bench) drain() {
 // until runs the page until the condition holds.
 func (b *bench) until(what string, holds func() bool) {
 	b.t.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		b.drain()
 		if holds() {

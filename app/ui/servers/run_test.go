@@ -202,7 +202,7 @@ func TestThePolicyAsksInTheSheet(t *testing.T) {
 			select {
 			case f := <-queue:
 				f()
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatal("nothing happens")
 			}
 		}

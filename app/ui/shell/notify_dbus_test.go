@@ -85,7 +85,7 @@ func TestNotificationsOnTheSessionBus(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan struct{})
 	go func() { n.run(ctx); close(over) }()
-	patience := time.After(30 * time.Second)
+	patience := time.After(time.Minute)
 	next := func(what string, c any) {
 		t.Helper()
 		switch c := c.(type) {

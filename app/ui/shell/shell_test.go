@@ -148,7 +148,7 @@ func TestThePumpBringsEachState(t *testing.T) {
 	s.running.Go(s.pump)
 	wait := func(want int) {
 		t.Helper()
-		for deadline := time.After(5 * time.Second); len(chat.views) != want; {
+		for deadline := time.After(time.Minute); len(chat.views) != want; {
 			select {
 			case f := <-queue:
 				f()
@@ -165,7 +165,7 @@ func TestThePumpBringsEachState(t *testing.T) {
 	select {
 	case f := <-queue:
 		f()
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the pump stopped")
 	}
 	if len(chat.views) != 2 || len(s.views) != 1 {
@@ -388,7 +388,7 @@ func readDump(t *testing.T, s *Shell) dumpDoc {
 		served <- serveDump(ctx, path, func(f func()) { f() }, func() []fyne.Window { return []fyne.Window{s.window} }, slog.New(slog.DiscardHandler))
 	}()
 	var conn net.Conn
-	for deadline := time.Now().Add(5 * time.Second); conn == nil; {
+	for deadline := time.Now().Add(time.Minute); conn == nil; {
 		if conn, err = net.Dial("unix", path); err != nil && time.Now().After(deadline) {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func ServeAimock(t testing.TB, modules, fixtures string) string {
 			t.Fatal("the model server ended before it listened; make test installs it")
 		}
 		return url
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the model server does not listen")
 	}
 	return ""

@@ -225,7 +225,7 @@ func TestHugeAndSlow(t *testing.T) {
 			if err == nil || name == "huge" && !strings.Contains(err.Error(), "more than") {
 				t.Errorf("%v", err)
 			}
-			if took := time.Since(began); took > 20*time.Second {
+			if took := time.Since(began); took > time.Minute {
 				t.Errorf("it took %s", took)
 			}
 			w.untouchedNoToken()

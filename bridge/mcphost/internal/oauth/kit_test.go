@@ -15,7 +15,7 @@ import (
 )
 
 // patience bounds every wait of these tests.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func testContext(t testing.TB) context.Context {
 	t.Helper()
@@ -86,7 +86,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, a: a, r: r, vault: &memory{}}
 	w.open, w.opened = oauthtest.Browser(t)
 	w.target = Target{Server: r.Address(), Auth: store.Auth{Origins: []string{a.URL}}}
-	w.o = Options{Vault: w.vault, SignInLimit: patience, RequestLimit: 5 * time.Second}
+	w.o = Options{Vault: w.vault, SignInLimit: patience, RequestLimit: 30 * time.Second}
 	return w
 }
 

@@ -420,7 +420,7 @@ func Browser(t testing.TB) (open func(ctx context.Context, address string) error
 	var list []string
 	var wg sync.WaitGroup
 	t.Cleanup(wg.Wait)
-	c := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 	open = func(_ context.Context, address string) error {
 		mu.Lock()
 		list = append(list, address)
