@@ -90,6 +90,7 @@ their shape, and their values only if audit_arguments is true in settings.json.
 	f.StringVar(&q.Server, "server", "", "the id of a server")
 	f.StringVar(&q.Tool, "tool", "", "a tool's own name")
 	f.StringVar(&q.Decision, "decision", "", "allow, deny or an answer of yours")
+	f.BoolVar(&q.Failed, "failed", false, "those with an error alone")
 	f.StringVar(&since, "since", "", "from then on: 24h, 7d, 2027-01-31 or 2027-01-31T12:00:00Z")
 	f.StringVar(&until, "until", "", "before then")
 	f.Int64Var(&q.Before, "before", 0, "older than the record of this id, for the next page")

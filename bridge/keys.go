@@ -244,6 +244,16 @@ func (b *Bridge) Keys(ctx context.Context) ([]store.Key, error) {
 	return out, nil
 }
 
+// KeyNames returns what the keys are called, by id, revoked ones too.
+func (b *Bridge) KeyNames(ctx context.Context) (map[string]string, error) {
+	list, err := b.Keys(ctx)
+	out := make(map[string]string, len(list))
+	for _, k := range list {
+		out[k.ID] = k.Name
+	}
+	return out, err
+}
+
 // RevokeKey ends a key for good, by its id or the name of one that holds. The
 // error wraps store.ErrNotFound.
 func (b *Bridge) RevokeKey(ctx context.Context, idOrName string) error {

@@ -51,7 +51,9 @@ type AuditQuery struct {
 	// The others have to be equal.
 	Kind                                AuditKind
 	Client, Key, Server, Tool, Decision string
-	Since, Until                        time.Time // from Since on, before Until
+	// Failed chooses those with an error alone.
+	Failed       bool
+	Since, Until time.Time // from Since on, before Until
 	// Before is the ID of the last record of the page before; 0 begins with the
 	// newest.
 	Before int64

@@ -155,6 +155,9 @@ func (d *DB) Audit(ctx context.Context, q store.AuditQuery) ([]store.AuditRecord
 		add(`(tool LIKE ? ESCAPE '\' OR server LIKE ? ESCAPE '\' OR reason LIKE ? ESCAPE '\' OR error LIKE ? ESCAPE '\' OR shape LIKE ? ESCAPE '\')`,
 			like, like, like, like, like)
 	}
+	if q.Failed {
+		add("error <> ''")
+	}
 	if !q.Since.IsZero() {
 		add("at >= ?", toNanos(q.Since))
 	}

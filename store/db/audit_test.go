@@ -93,6 +93,24 @@ func TestAuditIsFound(t *testing.T) {
 	}
 }
 
+// TestAuditFindsWhatFailed: an error chooses, whatever the decision was.
+func TestAuditFindsWhatFailed(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	list := []store.AuditRecord{auditRecord(1), auditRecord(2), auditRecord(3)}
+	for i := range list {
+		list[i].Error = ""
+	}
+	list[1].Error = "The tool reported an error."
+	if err := d.AddAudit(t.Context(), list, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Audit(t.Context(), store.AuditQuery{Failed: true})
+	if err != nil || len(got) != 1 || got[0].Error != list[1].Error {
+		t.Errorf("found %+v (%v)", got, err)
+	}
+}
+
 func TestAuditIsBounded(t *testing.T) {
 	t.Parallel()
 	d := fresh(t)

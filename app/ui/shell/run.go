@@ -227,6 +227,7 @@ func (s *Shell) shortcuts() {
 	add(fyne.Key1, ctrl, func() { s.open(placeChat) })
 	add(fyne.Key2, ctrl, func() { s.open(placeServers) })
 	add(fyne.Key3, ctrl, func() { s.open(placeGateway) })
+	add(fyne.Key4, ctrl, func() { s.open(placeAudit) })
 	add(fyne.Key5, ctrl, func() { s.open(placeSettings) })
 	add(fyne.KeyQ, ctrl, s.app.Quit)
 	// Everything can be stopped whatever else is asked at the time.

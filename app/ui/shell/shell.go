@@ -16,6 +16,7 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	fynetheme "fyne.io/fyne/v2/theme"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/audit"
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/gateway"
 	"github.com/drawbridge-app/drawbridge/app/ui/servers"
@@ -44,6 +46,7 @@ const title = "Drawbridge"
 type Engine interface {
 	servers.Engine
 	gateway.Engine
+	audit.Engine
 	settings.Engine
 	welcomeEngine
 	raiseEngine
@@ -157,6 +160,7 @@ const (
 	placeChat place = iota
 	placeServers
 	placeGateway
+	placeAudit
 	placeSettings
 )
 
@@ -227,6 +231,15 @@ func newShell(o Options, post func(func()), spawn func(func(context.Context))) (
 	return s, nil
 }
 
+// userHome is the person's own folder; empty where it is not known.
+func userHome() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return home
+}
+
 // opened is what Options.Open returned.
 type opened struct {
 	engine Engine
@@ -291,6 +304,12 @@ func (s *Shell) build(remembered store.WindowSettings) {
 				Now: time.Now, Program: s.o.Program,
 			})
 		}},
+		placeAudit: {make: func() Page {
+			return audit.New(audit.Options{
+				Engine: s.o.Engine, Window: s.window, Runner: s.runner(), Clipboard: s.app.Clipboard(),
+				Now: time.Now, Home: userHome(),
+			})
+		}},
 		placeSettings: {make: func() Page {
 			return settings.New(settings.Options{
 				Engine: s.o.Engine, Window: s.window, Runner: s.runner(),
@@ -301,10 +320,11 @@ func (s *Shell) build(remembered store.WindowSettings) {
 	s.places[placeChat].item = newRailItem("Chat", theme.Icon(theme.IconChat), func() { s.open(placeChat) })
 	s.places[placeServers].item = newRailItem("Servers", theme.Icon(theme.IconServer), func() { s.open(placeServers) })
 	s.places[placeGateway].item = newRailItem("Gateway", theme.Icon(theme.IconLink), func() { s.open(placeGateway) })
+	s.places[placeAudit].item = newRailItem("Audit", theme.Icon(theme.IconHistory), func() { s.open(placeAudit) })
 	s.places[placeSettings].item = newRailItem("Settings", theme.Icon(theme.IconSettings), func() { s.open(placeSettings) })
 	s.raise = newRaise(s)
 	s.rail = newRail(
-		[]*railItem{s.places[placeChat].item, s.places[placeServers].item, s.places[placeGateway].item},
+		[]*railItem{s.places[placeChat].item, s.places[placeServers].item, s.places[placeGateway].item, s.places[placeAudit].item},
 		[]*railItem{s.raise.item, s.places[placeSettings].item})
 	s.body = container.NewStack()
 	s.current = -1

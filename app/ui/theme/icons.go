@@ -30,6 +30,7 @@ const (
 	IconFile         IconName = "file"
 	IconFolder       IconName = "folder"
 	IconHeld         IconName = "held"
+	IconHistory      IconName = "history"
 	IconImage        IconName = "image"
 	IconInfo         IconName = "info"
 	IconKey          IconName = "key"

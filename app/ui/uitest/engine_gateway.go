@@ -107,7 +107,7 @@ func (e *Engine) TestConnected(_ context.Context, c bridge.Connected, _ []string
 
 // Audit returns those of Records that a query chooses.
 func (e *Engine) Audit(_ context.Context, q store.AuditQuery) ([]store.AuditRecord, error) {
-	if err := e.did("audit %q client=%s server=%s tool=%s decision=%s before=%d", q.Text, q.Client, q.Server, q.Tool, q.Decision, q.Before); err != nil {
+	if err := e.did("audit %q client=%s server=%s tool=%s decision=%s failed=%t before=%d", q.Text, q.Client, q.Server, q.Tool, q.Decision, q.Failed, q.Before); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
@@ -117,12 +117,23 @@ func (e *Engine) Audit(_ context.Context, q store.AuditQuery) ([]store.AuditReco
 		is := func(want, have string) bool { return want == "" || want == have }
 		text := strings.ToLower(r.Tool + r.Reason + r.Error + string(r.ArgumentShape))
 		if is(q.Client, r.Client) && is(q.Key, r.Key) && is(q.Server, r.Server) && is(q.Tool, r.Tool) && is(q.Decision, r.Decision) && is(string(q.Kind), string(r.Kind)) &&
-			strings.Contains(text, strings.ToLower(q.Text)) && (q.Before == 0 || r.ID < q.Before) && !r.At.Before(q.Since) {
+			strings.Contains(text, strings.ToLower(q.Text)) && (q.Before == 0 || r.ID < q.Before) && !r.At.Before(q.Since) && (!q.Failed || r.Error != "") {
 			out = append(out, r)
 		}
 	}
 	if limit := max(q.Limit, 1); len(out) > limit {
 		out = out[:limit]
+	}
+	return out, nil
+}
+
+// KeyNames returns those of Door.
+func (e *Engine) KeyNames(context.Context) (map[string]string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := map[string]string{}
+	for _, k := range e.Door.Keys {
+		out[k.ID] = k.Name
 	}
 	return out, nil
 }
