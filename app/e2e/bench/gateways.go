@@ -194,6 +194,7 @@ func cross(ctx context.Context, whole *bridge.Bridge, w way) (string, error) {
 type processes struct {
 	out   string
 	ended []func() error
+	last  int // id of the one that listen started last
 }
 
 // start starts a program and waits until it prints what matches, whose first
@@ -266,6 +267,7 @@ func (p *processes) listen(ctx context.Context, name string, environ []string, c
 	if err := cmd.Start(); err != nil {
 		return "", errors.Join(err, log.Close())
 	}
+	p.last = cmd.Process.Pid
 	ended := make(chan struct{})
 	go func() {
 		_ = cmd.Wait() // how it ended stands in its log

@@ -39,6 +39,9 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == modelServer {
 		os.Exit(exit(serveModel()))
 	}
+	if len(os.Args) == 3 && os.Args[1] == ourGateway {
+		os.Exit(exit(serveGateway(context.Background(), os.Args[2])))
+	}
 	if len(os.Args) > 1 && (os.Args[1] == bareLoopProgram || os.Args[1] == ourLoopProgram) {
 		os.Exit(exit(serveLoop(context.Background(), os.Args[1], os.Args[2:])))
 	}
@@ -50,13 +53,13 @@ func main() {
 	peers := flag.String("peers", "", "go through the gateways and beside the loops of others instead; the folder app/testdata/peers")
 	fixtures := flag.String("fixtures", "app/testdata/npm", "the folder with the stand-in model server of those peers")
 	python := flag.String("python", "app/testdata/peers/.venv/bin/python", "the Python of those peers")
-	only := flag.String("only", "", "the names of the benchmarks to run, with commas; all by default")
+	only := flag.String("only", "", "the names of the benchmarks to run, with commas; all by default. With -peers: gateways, litellm, loops")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if *peers != "" {
-		os.Exit(exit(b.peers(ctx, *peers, *fixtures, *python)))
+		os.Exit(exit(b.peers(ctx, *peers, *fixtures, *python, *only)))
 	}
 	os.Exit(exit(b.run(ctx, *only)))
 }
@@ -78,8 +81,8 @@ type bench struct {
 	pairs           int
 }
 
-// peers prints both tables of make peers, and keeps them.
-func (b *bench) peers(ctx context.Context, folder, fixtures, python string) (err error) {
+// peers prints the tables of make peers, and keeps them.
+func (b *bench) peers(ctx context.Context, folder, fixtures, python, only string) (err error) {
 	for _, path := range []*string{&folder, &fixtures, &python, &b.out} {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return err
@@ -94,11 +97,23 @@ func (b *bench) peers(ctx context.Context, folder, fixtures, python string) (err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	w := io.MultiWriter(os.Stdout, file)
-	if err := crossGateways(ctx, fixtures, folder, python, b.out, w); err != nil {
-		return err
+	for _, table := range []struct {
+		name string
+		run  func() error
+	}{
+		{"gateways", func() error { return crossGateways(ctx, fixtures, folder, python, b.out, w) }},
+		{"litellm", func() error { return compareGateways(ctx, python, b.out, w) }},
+		{"loops", func() error { return compareLoops(ctx, folder, python, w) }},
+	} {
+		if only != "" && !slices.Contains(strings.Split(only, ","), table.name) {
+			continue
+		}
+		if err := table.run(); err != nil {
+			return fmt.Errorf("%s: %w", table.name, err)
+		}
+		fmt.Fprintln(w)
 	}
-	fmt.Fprintln(w)
-	return compareLoops(ctx, folder, python, w)
+	return nil
 }
 
 // all are the benchmarks by name, in the order of the table.
