@@ -35,6 +35,13 @@ type block struct {
 	chars int
 	kids  []*block
 
+	// entry is what the block is of; from and ord tell it from the others there,
+	// even after it was made anew: where its part of the text begins, and the
+	// place among the blocks of that part.
+	entry     *entry
+	from, ord int
+
+	counted      float32 // height that the sums of the view have
 	guessed      float32 // height while it was never laid out
 	guessedWidth float32 // that it was guessed for
 
@@ -90,9 +97,7 @@ func (b *block) layout(m *measurer, width float32) {
 		b.layoutKids(m, width)
 		return
 	}
-	if b.later != nil {
-		b.spans, b.later = b.later(), nil
-	}
+	b.wake()
 	b.lines, b.shapes = b.lines[:0], b.shapes[:0]
 	y := b.gap
 	inner := max(width-b.left-b.right, 24)
@@ -125,16 +130,25 @@ func (b *block) layout(m *measurer, width float32) {
 
 func (b *block) layoutKids(m *measurer, width float32) {
 	if b.kids == nil {
-		b.kids = b.lazy()
-		if len(b.kids) > 0 && b.gap > 0 {
-			b.kids[0].gap = b.gap
-		}
+		b.kids = b.hatch()
 	}
 	b.height = 0
 	for _, k := range b.kids {
 		k.layout(m, width)
 		b.height += k.height
 	}
+}
+
+// hatch makes the blocks that a lazy one stands for.
+func (b *block) hatch() []*block {
+	kids := b.lazy()
+	for i, k := range kids {
+		k.entry, k.from, k.ord = b.entry, b.from, i
+	}
+	if len(kids) > 0 && b.gap > 0 {
+		kids[0].gap = b.gap
+	}
+	return kids
 }
 
 func (b *block) text(m *measurer, y, inner float32) float32 {

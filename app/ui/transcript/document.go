@@ -37,6 +37,9 @@ type fence struct {
 const (
 	maxChunk = 8 << 10 // that the parser gets at once
 	maxLines = 40      // of code in a block
+	// leastChunk is what parts of a text come to at the least, where there is
+	// enough of it.
+	leastChunk = 2 << 10
 	maxInfo  = 200     // bytes after a fence that can be its language
 	maxCode  = 4 << 10 // bytes of code in a block
 )
@@ -70,6 +73,14 @@ func (d *document) all() []*block {
 	return append(d.blocks[:len(d.blocks):len(d.blocks)], d.tail...)
 }
 
+// placed tells blocks where in the text their part begins.
+func (d *document) placed(blocks []*block) []*block {
+	for i, b := range blocks {
+		b.from, b.ord = d.done, i
+	}
+	return blocks
+}
+
 // step makes the next blocks for good and reports whether there may be more. If
 // not, the rest is in tail.
 func (d *document) step() bool {
@@ -91,15 +102,25 @@ func (d *document) step() bool {
 		return true
 	}
 	n, sure := chunk(rest)
+	for sure && n < leastChunk { // what is there already makes few large parts
+		if f, _ := openFence(rest[n:], true); f != nil {
+			break
+		}
+		more, sureToo := chunk(rest[n:])
+		if !sureToo && !d.ended || n+more > maxChunk {
+			break
+		}
+		n, sure = n+more, sureToo
+	}
 	head := d.head
 	if !sure && !d.ended {
-		d.tail = d.set.joined(head, rest[:n], d.defs)
+		d.tail = d.placed(d.set.joined(head, rest[:n], d.defs))
 		return false
 	}
 	// What is for good is parsed when somebody looks at it.
 	set, part, defs := d.set, rest[:n:n], d.defs
 	if len(bytes.TrimSpace(part)) > 0 {
-		d.blocks = append(d.blocks, &block{chars: n, lazy: func() []*block { return set.joined(head, part, defs) }})
+		d.blocks = append(d.blocks, &block{from: d.done, chars: n, lazy: func() []*block { return set.joined(head, part, defs) }})
 	}
 	d.head = tableHead(head, part, firstLine(rest[n:min(len(rest), n+maxChunk)]))
 	d.done += n
@@ -141,7 +162,7 @@ func (d *document) stepFence(rest []byte) bool {
 		}
 		if (whole || d.ended && at+len(line) == len(rest)) && f.closes(line) {
 			f.code.to = d.done + at
-			d.blocks = append(d.blocks, d.set.code(f.code, string(rest[:at]), f.first, true)...)
+			d.blocks = append(d.blocks, d.placed(d.set.code(f.code, string(rest[:at]), f.first, true))...)
 			d.done += at + len(line)
 			if whole {
 				d.done++
@@ -155,7 +176,7 @@ func (d *document) stepFence(rest []byte) bool {
 		}
 		at += n + 1
 		if lines++; lines == maxLines || at >= maxCode {
-			d.blocks = append(d.blocks, d.set.code(f.code, string(rest[:at]), f.first, false)...)
+			d.blocks = append(d.blocks, d.placed(d.set.code(f.code, string(rest[:at]), f.first, false))...)
 			d.done += at
 			f.first = false
 			return true
@@ -163,12 +184,12 @@ func (d *document) stepFence(rest []byte) bool {
 	}
 	if at > 2*maxCode { // a line without an end
 		n := cut(rest, maxCode)
-		d.blocks = append(d.blocks, d.set.code(f.code, string(rest[:n]), f.first, false)...)
+		d.blocks = append(d.blocks, d.placed(d.set.code(f.code, string(rest[:n]), f.first, false))...)
 		d.done += n
 		f.first = false
 		return true
 	}
-	d.tail = d.set.code(f.code, string(rest), f.first, true)
+	d.tail = d.placed(d.set.code(f.code, string(rest), f.first, true))
 	if d.ended {
 		f.code.to = len(d.src)
 		d.done = len(d.src)

@@ -15,6 +15,7 @@ type entry struct {
 	item   Item
 	blocks []*block
 	same   int // blocks at the beginning that the last change left as they were
+	index  int // among the entries of the view
 	first  int // index of the first block in the view
 	placed int // blocks that stand in the view
 
@@ -51,6 +52,17 @@ func (e *entry) set(item Item) {
 		e.notice(item)
 		if item.Foot {
 			e.blocks = append(e.blocks, e.footBlock(false))
+		}
+	}
+}
+
+// adopt has the blocks from that one on belong to the entry.
+func (e *entry) adopt(from int) {
+	for i := max(from-1, 0); i < len(e.blocks); i++ {
+		b := e.blocks[i]
+		b.entry = e
+		if e.doc == nil {
+			b.from, b.ord = i, 0
 		}
 	}
 }
@@ -166,7 +178,7 @@ func (e *entry) assistant(was Item, a Assistant) {
 // were there.
 func (e *entry) fromDocument(same int) {
 	e.same = min(same, e.placed)
-	e.blocks = e.doc.all()
+	e.blocks = append(append(e.blocks[:e.same], e.doc.blocks[e.same:]...), e.doc.tail...)
 	if len(e.blocks) > 0 {
 		e.blocks[0].gap = gapItemTop - 4
 		return

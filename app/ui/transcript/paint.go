@@ -41,8 +41,12 @@ func (v *View) settle(height float32) {
 		return
 	}
 	lay := func(i int) float32 {
-		v.blocks[i].layout(v.measure, v.column)
-		return v.blocks[i].height
+		b := v.blocks[i]
+		if b.width != v.column {
+			b.layout(v.measure, v.column)
+		}
+		v.count(b)
+		return b.height
 	}
 	if v.follow {
 		v.fromEnd(height, lay)
@@ -88,38 +92,6 @@ func (v *View) fromEnd(height float32, lay func(int) float32) {
 	if v.anchor == 0 && v.above < -padTop {
 		v.above = -padTop
 	}
-}
-
-// extent estimates the height of all blocks, and of those above the view.
-func (v *View) extent() (above, total float32) {
-	for i, b := range v.blocks {
-		if i == v.anchor {
-			above = total + v.above
-		}
-		total += b.guess(v.column)
-	}
-	return above + padTop, total + padTop + padEnd
-}
-
-// jump shows the place at a part of the whole height.
-func (v *View) jump(part float32) {
-	_, total := v.extent()
-	room := total - v.Size().Height
-	if room <= 0 {
-		return
-	}
-	at := part*room - padTop
-	v.follow = part >= 0.999
-	v.anchor, v.above = 0, at
-	for i, b := range v.blocks {
-		h := b.guess(v.column)
-		if at < h || i == len(v.blocks)-1 {
-			v.anchor, v.above = i, at
-			break
-		}
-		at -= h
-	}
-	v.sync()
 }
 
 // CreateRenderer links the thread to what is drawn.
@@ -186,11 +158,7 @@ func (r *viewRenderer) look() looks {
 // renew forgets all that was laid out and drawn.
 func (r *viewRenderer) renew() {
 	r.v.measure = newMeasurer()
-	for _, e := range r.v.entries {
-		e.same = 0
-		e.restyle()
-		r.v.replace(e)
-	}
+	r.v.renewBlocks()
 	for b := range r.on {
 		r.drop(b, true)
 	}
@@ -209,7 +177,9 @@ func (r *viewRenderer) sync() {
 	if size.Width < 1 || size.Height < 1 {
 		return
 	}
-	v.column = min(max(size.Width-2*margin, 100), maxColumn)
+	if v.column = min(max(size.Width-2*margin, 100), maxColumn); v.column != v.extents.width {
+		v.recount()
+	}
 	v.settle(size.Height)
 	left := v.left()
 

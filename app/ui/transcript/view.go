@@ -67,6 +67,7 @@ type View struct {
 
 	held    int     // batches that are open
 	column  float32 // width of the text
+	extents extents
 	bar     *scrollBar
 	toEnd   *floating
 	tip     *tip
@@ -103,13 +104,38 @@ func (v *View) SetItems(items []Item) {
 	for _, item := range items {
 		v.put(item)
 	}
-	v.blocks = v.blocks[:0]
-	for _, e := range v.entries {
-		v.attach(e)
-	}
+	v.placeAll()
 	v.follow = true
 	v.anchor, v.above = 0, 0
 	v.sync()
+}
+
+// placeAll places the blocks of all entries.
+func (v *View) placeAll() {
+	v.blocks, v.extents = v.blocks[:0], extents{width: v.column}
+	for i, e := range v.entries {
+		e.index = i
+		v.attach(e)
+	}
+}
+
+// renewBlocks makes all blocks again, in the looks of the theme, and keeps the
+// place that is in view.
+func (v *View) renewBlocks() {
+	var at *entry
+	within := 0
+	if len(v.blocks) > 0 {
+		at = v.blocks[v.anchor].entry
+		within = v.anchor - at.first
+	}
+	for _, e := range v.entries {
+		e.same = 0
+		e.restyle()
+	}
+	v.placeAll()
+	if at != nil {
+		v.anchor = max(min(at.first+min(within, at.placed-1), len(v.blocks)-1), 0)
+	}
 }
 
 // put adds or replaces an entry without placing its blocks.
@@ -119,6 +145,7 @@ func (v *View) put(item Item) *entry {
 		return e
 	}
 	e := &entry{view: v}
+	e.index = len(v.entries)
 	v.entries = append(v.entries, e)
 	v.byID[item.id()] = e
 	e.set(item)
@@ -149,8 +176,15 @@ func (v *View) Upsert(item Item) {
 
 // attach puts the blocks of a new entry at the end.
 func (v *View) attach(e *entry) {
+	e.adopt(0)
 	e.first, e.placed = len(v.blocks), len(e.blocks)
 	v.blocks = append(v.blocks, e.blocks...)
+	for len(v.extents.sums) <= e.index {
+		v.extents.grow()
+	}
+	for _, b := range e.blocks {
+		v.count(b)
+	}
 }
 
 // AppendText adds text to an Assistant or Reasoning that is Growing. It does
@@ -179,6 +213,7 @@ func (v *View) Remove(id string) {
 			break
 		}
 	}
+	v.recount()
 	v.sync()
 }
 
@@ -188,8 +223,15 @@ func (v *View) Has(id string) bool { return v.byID[id] != nil }
 // replace puts the entry's blocks in the place of those it had. The first
 // e.same of them are in place already.
 func (v *View) replace(e *entry) {
+	e.adopt(e.same)
 	from, to := e.first+e.same, e.first+e.placed
 	delta := len(e.blocks) - e.placed
+	for _, b := range v.blocks[from:to] {
+		v.uncount(b)
+	}
+	for _, b := range e.blocks[e.same:] {
+		v.count(b)
+	}
 	switch {
 	case v.anchor >= to:
 		v.anchor += delta

@@ -26,6 +26,7 @@ type span struct {
 	code   bool // on a ground of its own
 	strike bool
 	link   string // target, checked; empty for none
+	at     int    // where it begins in the text of its block
 }
 
 // run is the part of a span that stands on one line.
