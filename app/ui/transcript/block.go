@@ -22,11 +22,16 @@ type block struct {
 	iconBy float32 // how far left of the text it stands
 	cells  *table
 	rule   bool
-	pre    bool                        // lines are broken anywhere, as in code
-	hug    bool                        // the group is as wide as the text, and stands at the right
-	fixed  fyne.CanvasObject           // a widget, or nil
-	make   func() fyne.CanvasObject    // makes fixed when it comes into view, and anew each time
-	tall   func(width float32) float32 // height of fixed; nil takes its MinSize
+	// For copying as Markdown: the level of a heading, the language of code, and
+	// whether the icon is a box of a task list, and a checked one.
+	heading          int
+	lang             string
+	taskBox, checked bool
+	pre              bool                        // lines are broken anywhere, as in code
+	hug              bool                        // the group is as wide as the text, and stands at the right
+	fixed            fyne.CanvasObject           // a widget, or nil
+	make             func() fyne.CanvasObject    // makes fixed when it comes into view, and anew each time
+	tall             func(width float32) float32 // height of fixed; nil takes its MinSize
 
 	// lazy makes the blocks that this one stands for, when it comes into view;
 	// chars is how much text they will hold. kids are what it made.
@@ -144,6 +149,7 @@ func (b *block) hatch() []*block {
 	kids := b.lazy()
 	for i, k := range kids {
 		k.entry, k.from, k.ord = b.entry, b.from, i
+		k.number()
 	}
 	if len(kids) > 0 && b.gap > 0 {
 		kids[0].gap = b.gap

@@ -40,8 +40,8 @@ const (
 	// leastChunk is what parts of a text come to at the least, where there is
 	// enough of it.
 	leastChunk = 2 << 10
-	maxInfo  = 200     // bytes after a fence that can be its language
-	maxCode  = 4 << 10 // bytes of code in a block
+	maxInfo    = 200     // bytes after a fence that can be its language
+	maxCode    = 4 << 10 // bytes of code in a block
 )
 
 func (d *document) append(text string) { d.src = append(d.src, text...) }

@@ -61,6 +61,7 @@ func (e *entry) adopt(from int) {
 	for i := max(from-1, 0); i < len(e.blocks); i++ {
 		b := e.blocks[i]
 		b.entry = e
+		b.number()
 		if e.doc == nil {
 			b.from, b.ord = i, 0
 		}

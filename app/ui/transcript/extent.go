@@ -86,7 +86,8 @@ func (v *View) extent() (above, total float32) {
 		}
 		above = float32(sum) + v.above
 	}
-	return above + padTop, float32(v.extents.before(len(v.entries))) + padTop + padEnd
+	miss := v.missingHeight()
+	return above + miss + padTop, float32(v.extents.before(len(v.entries))) + miss + padTop + padEnd
 }
 
 // jump shows the place at a part of the whole height.
@@ -97,7 +98,12 @@ func (v *View) jump(part float32) {
 		return
 	}
 	v.follow = part >= 0.999
-	i, rest := v.extents.at(float64(max(part*room-padTop, 0)))
+	place := part*room - padTop - v.missingHeight()
+	if place < 0 && v.missing > 0 {
+		v.wantPart = part
+		v.askEarlier(true)
+	}
+	i, rest := v.extents.at(float64(max(place, 0)))
 	e := v.entries[i]
 	at := min(e.first, len(v.blocks)-1)
 	for ; at < e.first+e.placed-1 && rest >= float64(v.blocks[at].counted); at++ {

@@ -164,7 +164,7 @@ func (t *typeset) codeAt(c *code, s string, first, last bool, left float32, bars
 		piece := s[:n]
 		s = s[n:]
 		out = append(out, &block{
-			left: left + codePad, right: codePad, bars: bars, group: c.group, pre: true,
+			left: left + codePad, right: codePad, bars: bars, group: c.group, pre: true, lang: c.lang,
 			spans: []span{{text: visible(strings.TrimSuffix(piece, "\n")), face: face{mono: true, size: t.size - 2}, ink: theme.ColorNameForeground}},
 		})
 	}
@@ -200,11 +200,12 @@ type builder struct {
 
 // place is where blocks go.
 type place struct {
-	left   float32
-	bars   []quoteBar
-	gap    float32
-	marker []span        // for the first of them
-	box    fyne.Resource // in place of a marker
+	left    float32
+	bars    []quoteBar
+	gap     float32
+	marker  []span        // for the first of them
+	box     fyne.Resource // in place of a marker
+	checked bool
 }
 
 func (b *builder) add(p *place, bl *block) *block {
@@ -220,6 +221,7 @@ func (b *builder) add(p *place, bl *block) *block {
 	}
 	if p.box != nil {
 		bl.icon, bl.iconBy = p.box, 24
+		bl.taskBox, bl.checked = true, p.checked
 		p.box = nil
 	}
 	p.gap = gapBlock
@@ -257,7 +259,7 @@ func (b *builder) block(n ast.Node, p *place) {
 			st.size = b.set.size
 		}
 		st.ink = theme.ColorNameForeground
-		bl := &block{spans: b.spans(n, st)}
+		bl := &block{spans: b.spans(n, st), heading: n.Level}
 		if p.gap == gapBlock {
 			bl.gap = gapHeading
 		}
@@ -368,7 +370,7 @@ func (b *builder) list(n *ast.List, p *place) {
 			inner.marker = nil
 			inner.box = look.Tinted("box", look.ColorMuted)
 			if task.IsChecked {
-				inner.box = look.Tinted("box-checked", theme.ColorNamePrimary)
+				inner.box, inner.checked = look.Tinted("box-checked", theme.ColorNamePrimary), true
 			}
 		}
 		b.blocks(item, inner)

@@ -21,6 +21,7 @@ type shown struct {
 	rects []*canvas.Rectangle
 	lines map[int]*shownLine
 	icon  *canvas.Image
+	marks []*canvas.Rectangle // behind what is selected or was found
 }
 
 type shownLine struct{ texts []*canvas.Text }
@@ -181,6 +182,10 @@ func (r *viewRenderer) sync() {
 		v.recount()
 	}
 	v.settle(size.Height)
+	v.nearStart(size.Height)
+	if v.selecting = v.Selected(); v.selecting {
+		v.selFrom, v.selTo = v.sel.ends()
+	}
 	left := v.left()
 
 	under := make([]fyne.CanvasObject, 0, 32)
@@ -237,7 +242,7 @@ func (r *viewRenderer) chrome(size fyne.Size) {
 	}
 	v.placeTip()
 	r.objects = append(r.objects, v.tip)
-	if v.focused {
+	if v.focused && !v.quiet {
 		r.ring.StrokeColor = r.color(theme.ColorNameFocus)
 		r.ring.StrokeWidth = 2
 		r.ring.CornerRadius = 4
@@ -302,6 +307,7 @@ func (r *viewRenderer) place(b *block, top, left float32, under, over []fyne.Can
 		rect.Move(fyne.NewPos(left+sh.x, top+sh.y))
 		under = append(under, rect)
 	}
+	under = r.markBlock(b, top, left, under)
 	for i := range b.lines {
 		l := &b.lines[i]
 		y := top + l.y

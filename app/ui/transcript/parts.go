@@ -125,13 +125,16 @@ func (h *head) TypedKey(e *fyne.KeyEvent) {
 }
 
 // DumpText returns what the line says.
-func (h *head) DumpText() string {
-	text := h.state.title
-	if h.state.server != "" {
-		text = h.state.server + " · " + text
+func (h *head) DumpText() string { return h.state.words() }
+
+// words is what the line says.
+func (s headState) words() string {
+	text := s.title
+	if s.server != "" {
+		text = s.server + " · " + text
 	}
-	if h.state.end != "" {
-		text += " · " + h.state.end
+	if s.end != "" {
+		text += " · " + s.end
 	}
 	return text
 }

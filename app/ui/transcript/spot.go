@@ -74,6 +74,11 @@ func (b *block) wake() {
 	if b.later != nil {
 		b.spans, b.later = b.later(), nil
 	}
+	b.number()
+}
+
+// number tells the spans where they begin in the text of the block.
+func (b *block) number() {
 	at := 0
 	b.eachSpan(func(s *span) {
 		s.at = at

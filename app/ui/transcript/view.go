@@ -22,6 +22,7 @@ package transcript
 
 import (
 	"strings"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -45,6 +46,16 @@ type Options struct {
 	Foot func(id string) Foot
 	// Escape is called when Escape is pressed in the thread.
 	Escape func()
+	// Find has the person look for something in the thread; see FindBar.
+	Find func()
+	// Earlier asks for messages above the first; see SetMissing. They come by
+	// Prepend: all that are missing, or the next part.
+	Earlier func(all bool)
+	// After calls a function on the goroutine of the window after a while. Nil
+	// has the thread stand still where the pointer drags beyond an edge.
+	After func(time.Duration, func())
+	// Now is the time; nil is the system's.
+	Now func() time.Time
 }
 
 // View is the thread.
@@ -73,8 +84,19 @@ type View struct {
 	tip     *tip
 	focused bool
 	resting bool
+	quiet   bool  // the focus came by the pointer
 	hover   *span // link under the pointer
-	cursor  desktop.Cursor
+
+	sel       selecting
+	selecting bool // something is selected, from selFrom to selTo; as of the last frame
+	selFrom   spot
+	selTo     spot
+	find      finder
+	version   int // counts the changes
+	missing   int // messages above the first that are not there yet
+	asked     asked
+	wantPart  float32 // of the whole height, where to go once all is there; below 0 for nowhere
+	cursor    desktop.Cursor
 }
 
 var (
@@ -87,7 +109,7 @@ var (
 
 // New makes an empty thread.
 func New(o Options) *View {
-	v := &View{o: o, measure: newMeasurer(), parser: newParser(), byID: map[string]*entry{}, follow: true, cursor: desktop.DefaultCursor}
+	v := &View{o: o, measure: newMeasurer(), parser: newParser(), byID: map[string]*entry{}, follow: true, cursor: desktop.DefaultCursor, wantPart: -1}
 	v.bar = newScrollBar(v)
 	v.toEnd = newFloating("Back to the end", v.ScrollToEnd)
 	v.toEnd.Hide()
@@ -106,6 +128,10 @@ func (v *View) SetItems(items []Item) {
 	}
 	v.placeAll()
 	v.follow = true
+	v.sel.selection = selection{}
+	v.find = finder{}
+	v.missing, v.asked, v.wantPart = 0, askedNothing, -1
+	v.version++
 	v.anchor, v.above = 0, 0
 	v.sync()
 }
@@ -177,12 +203,14 @@ func (v *View) Upsert(item Item) {
 // attach puts the blocks of a new entry at the end.
 func (v *View) attach(e *entry) {
 	e.adopt(0)
+	v.version++
 	e.first, e.placed = len(v.blocks), len(e.blocks)
 	v.blocks = append(v.blocks, e.blocks...)
 	for len(v.extents.sums) <= e.index {
 		v.extents.grow()
 	}
 	for _, b := range e.blocks {
+		b.counted = 0
 		v.count(b)
 	}
 }
@@ -226,6 +254,7 @@ func (v *View) replace(e *entry) {
 	e.adopt(e.same)
 	from, to := e.first+e.same, e.first+e.placed
 	delta := len(e.blocks) - e.placed
+	v.version++
 	for _, b := range v.blocks[from:to] {
 		v.uncount(b)
 	}
@@ -288,7 +317,7 @@ func (v *View) scrollBy(dy float32) {
 
 // Tapped opens the link under the pointer, if there is one.
 func (v *View) Tapped(e *fyne.PointEvent) {
-	if s := v.linkAt(e.Position); s != nil && v.o.OpenLink != nil {
+	if s := v.linkAt(e.Position); s != nil && v.o.OpenLink != nil && !v.Selected() {
 		v.o.OpenLink(s.link)
 	}
 }
@@ -297,20 +326,46 @@ func (v *View) Tapped(e *fyne.PointEvent) {
 func (v *View) MouseIn(e *desktop.MouseEvent) { v.MouseMoved(e) }
 
 // MouseMoved shows the target of the link under the pointer.
-func (v *View) MouseMoved(e *desktop.MouseEvent) { v.hoverOver(v.linkAt(e.Position)) }
+func (v *View) MouseMoved(e *desktop.MouseEvent) {
+	s := v.linkAt(e.Position)
+	v.hoverOver(s)
+	v.cursor = desktop.DefaultCursor
+	if s != nil {
+		v.cursor = desktop.PointerCursor
+	} else if v.overText(e.Position) {
+		v.cursor = desktop.TextCursor
+	}
+}
+
+// overText reports whether a line of text is under a point.
+func (v *View) overText(p fyne.Position) (over bool) {
+	x := p.X - v.left()
+	v.eachInView(func(b *block, top float32) {
+		if p.Y < top || p.Y >= top+b.height {
+			return
+		}
+		for _, l := range b.lines {
+			if n := len(l.runs); n > 0 && p.Y >= top+l.y && p.Y < top+l.y+l.h && x >= l.runs[0].x && x < l.runs[n-1].x+l.runs[n-1].w {
+				over = true
+			}
+		}
+	})
+	return over
+}
 
 // MouseOut ends what MouseMoved began.
-func (v *View) MouseOut() { v.hoverOver(nil) }
+func (v *View) MouseOut() {
+	v.hoverOver(nil)
+	v.cursor = desktop.DefaultCursor
+}
 
 func (v *View) hoverOver(s *span) {
 	if v.hover == s {
 		return
 	}
 	v.hover = s
-	v.cursor = desktop.DefaultCursor
 	text := ""
 	if s != nil {
-		v.cursor = desktop.PointerCursor
 		text = visible(s.link)
 	}
 	v.tip.set(text)
@@ -324,7 +379,10 @@ func (v *View) Cursor() desktop.Cursor { return v.cursor }
 func (v *View) FocusGained() { v.setFocused(true) }
 
 // FocusLost ends what FocusGained began.
-func (v *View) FocusLost() { v.setFocused(false) }
+func (v *View) FocusLost() {
+	v.quiet, v.sel.shift = false, false
+	v.setFocused(false)
+}
 
 func (v *View) setFocused(on bool) {
 	v.focused = on
@@ -357,6 +415,10 @@ func (v *View) TypedRune(r rune) {
 
 // TypedKey moves the thread.
 func (v *View) TypedKey(e *fyne.KeyEvent) {
+	if v.sel.shift && v.selectBy(e.Name, false) {
+		return
+	}
+	v.unquiet()
 	page := max(v.Size().Height-40, 40)
 	switch e.Name {
 	case fyne.KeyUp:
@@ -368,15 +430,35 @@ func (v *View) TypedKey(e *fyne.KeyEvent) {
 	case fyne.KeyPageDown, fyne.KeySpace:
 		v.scrollBy(page)
 	case fyne.KeyHome:
-		v.follow, v.anchor, v.above = false, 0, 0
-		v.sync()
+		v.toStart()
 	case fyne.KeyEnd:
 		v.ScrollToEnd()
 	case fyne.KeyEscape:
+		if v.Selected() {
+			v.Unselect()
+			return
+		}
 		if v.o.Escape != nil {
 			v.o.Escape()
 		}
 	}
+}
+
+// unquiet shows the focus, now that it is keys that are used.
+func (v *View) unquiet() {
+	if v.quiet {
+		v.quiet = false
+		v.sync()
+	}
+}
+
+// toStart shows the beginning, and asks for it if it is not there.
+func (v *View) toStart() {
+	if v.missing > 0 {
+		v.askEarlier(true)
+	}
+	v.follow, v.anchor, v.above = false, 0, -padTop
+	v.sync()
 }
 
 // mover is a widget in which something may move.

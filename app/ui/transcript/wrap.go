@@ -25,6 +25,7 @@ type span struct {
 	ink    fyne.ThemeColorName
 	code   bool // on a ground of its own
 	strike bool
+	math   bool   // mathematics, with its signs
 	link   string // target, checked; empty for none
 	at     int    // where it begins in the text of its block
 }
@@ -45,6 +46,8 @@ const maxWords = 1 << 16
 type measurer struct {
 	faces map[face]*metrics
 	words int
+	face  face // the last one
+	last  *metrics
 }
 
 type metrics struct {
@@ -56,12 +59,16 @@ type metrics struct {
 func newMeasurer() *measurer { return &measurer{faces: map[face]*metrics{}} }
 
 func (m *measurer) metrics(f face) *metrics {
+	if m.last != nil && m.face == f {
+		return m.last
+	}
 	k, ok := m.faces[f]
 	if !ok {
 		size, baseline := fyne.CurrentApp().Driver().RenderedTextSize("M", f.size, f.style(), nil)
 		k = &metrics{height: size.Height, baseline: baseline, cell: size.Width, widths: map[string]float32{}}
 		m.faces[f] = k
 	}
+	m.face, m.last = f, k
 	return k
 }
 
