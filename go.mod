@@ -31,8 +31,6 @@ require (
 	modernc.org/sqlite v1.60.0
 )
 
-require github.com/alecthomas/chroma/v2 v2.27.0 // indirect
-
 require (
 	cloud.google.com/go v0.116.0 // indirect
 	cloud.google.com/go/auth v0.24.3 // indirect

@@ -48,6 +48,9 @@ type History interface {
 	// SetHead shows that message last, or with leaf the newest below it, and
 	// returns the new head.
 	SetHead(ctx context.Context, conversation, message string, leaf bool) (string, error)
+	// Before returns messages before that one, at most that many, or all for 0,
+	// and how many more there are; known is how many the caller has.
+	Before(ctx context.Context, conversation, message string, most, known int) (messages []store.Message, earlier int, err error)
 	// Siblings returns what else stands in the place of the messages shown.
 	Siblings(ctx context.Context, conversation string) (map[string][]string, error)
 	CreateConversation(ctx context.Context, c store.Conversation) error

@@ -41,6 +41,19 @@ func (b *Bridge) Messages(ctx context.Context, id string) ([]store.Message, erro
 	return b.o.History.Chain(ctx, id)
 }
 
+// LastMessages returns the end of what is shown of a conversation, at most that
+// many messages, and how many more there are at the most. A message of the person
+// comes first, if there is one among them.
+func (b *Bridge) LastMessages(ctx context.Context, id string, most int) (messages []store.Message, earlier int, err error) {
+	return b.o.History.Tail(ctx, id, most)
+}
+
+// EarlierMessages returns messages that stand before that one, at most that many
+// or all of them for 0, as LastMessages does; known is how many the caller has.
+func (b *Bridge) EarlierMessages(ctx context.Context, id, message string, most, known int) (messages []store.Message, earlier int, err error) {
+	return b.o.History.Before(ctx, id, message, most, known)
+}
+
 // RenameConversation gives a conversation a title, which then stays.
 func (b *Bridge) RenameConversation(ctx context.Context, id, title string) error {
 	title = strings.TrimSpace(title)

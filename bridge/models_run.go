@@ -165,6 +165,18 @@ func (r *askedRuns) Chain(_ context.Context, id string) ([]store.Message, error)
 	return slices.Clone(run.messages), nil
 }
 
+// Tail implements chat.History. It returns all there is.
+func (r *askedRuns) Tail(ctx context.Context, id string, _ int) ([]store.Message, int, error) {
+	chain, err := r.Chain(ctx, id)
+	return chain, 0, err
+}
+
+// Spent implements chat.History.
+func (r *askedRuns) Spent(ctx context.Context, id string) ([]store.Used, error) {
+	chain, err := r.Chain(ctx, id)
+	return store.UsedBy(chain), err
+}
+
 // ChainTo implements chat.History. A run has no branches.
 func (r *askedRuns) ChainTo(ctx context.Context, id, message string) ([]store.Message, error) {
 	chain, err := r.Chain(ctx, id)

@@ -186,6 +186,16 @@ func AddUsed(list []Used, m ModelRef, u Usage) []Used {
 	return append(list, Used{m, u})
 }
 
+// UsedBy returns what the models used for messages, each model once.
+func UsedBy(messages []Message) (out []Used) {
+	for _, m := range messages {
+		if m.Usage != (Usage{}) {
+			out = AddUsed(out, m.Model, m.Usage)
+		}
+	}
+	return out
+}
+
 // Part is a piece of a message: Text, Reasoning, ToolCall, ToolResult, Image,
 // File, Opaque, ManagedListing, ManagedCall, ManagedAnswer or Summary. The set
 // is closed.

@@ -47,6 +47,11 @@ var ErrNothing = errors.New("there is nothing to continue; the last answer is wh
 type History interface {
 	Conversation(ctx context.Context, id string) (store.Conversation, error)
 	Chain(ctx context.Context, conversation string) ([]store.Message, error)
+	// Tail returns the last messages of the chain, at most that many, beginning
+	// with one of the person, and how many more there are.
+	Tail(ctx context.Context, conversation string, most int) (messages []store.Message, earlier int, err error)
+	// Spent returns what the models used for the messages of the chain.
+	Spent(ctx context.Context, conversation string) ([]store.Used, error)
 	// ChainTo returns the messages from the first to that one, and the one that
 	// answers its calls, if it has calls and there is one.
 	ChainTo(ctx context.Context, conversation, message string) ([]store.Message, error)

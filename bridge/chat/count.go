@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -48,16 +49,12 @@ type ContextUse struct {
 // the client of the provider. What the provider reported last counts, and what
 // came since is added to it.
 func (l *Loop) Use(ctx context.Context, conv store.Conversation, m Model) (ContextUse, error) {
-	chain, err := l.o.History.Chain(ctx, conv.ID)
+	chain, spent, err := l.counted(ctx, conv)
 	if err != nil {
 		return ContextUse{}, fmt.Errorf("read the conversation: %w", err)
 	}
 	use := ContextUse{Limit: l.o.Limits(conv.Model).Context, Cost: Cost{Known: true}}
-	for _, m := range chain {
-		use.Usage = use.Usage.Add(m.Usage)
-		use.Cost = use.Cost.Add(costOf(m.Usage, l.o.Limits(m.Model)))
-	}
-	for _, a := range conv.Aside {
+	for _, a := range slices.Concat(spent, conv.Aside) {
 		use.Usage = use.Usage.Add(a.Usage)
 		use.Cost = use.Cost.Add(costOf(a.Usage, l.o.Limits(a.Model)))
 	}
@@ -72,6 +69,21 @@ func (l *Loop) Use(ctx context.Context, conv store.Conversation, m Model) (Conte
 	}
 	use.Tokens = t.used(&req, 0)
 	return use, nil
+}
+
+// counted returns as much of the conversation as has to be counted, and what it
+// took so far. The end is enough where the provider said what all before it
+// takes.
+func (l *Loop) counted(ctx context.Context, conv store.Conversation) (chain []store.Message, spent []store.Used, err error) {
+	const most = 64
+	if spent, err = l.o.History.Spent(ctx, conv.ID); err != nil {
+		return nil, nil, err
+	}
+	chain, earlier, err := l.o.History.Tail(ctx, conv.ID, most)
+	if _, _, ok := reported(chain, conv.Model); err == nil && earlier > 0 && !ok {
+		chain, err = l.o.History.Chain(ctx, conv.ID)
+	}
+	return chain, spent, err
 }
 
 // reported returns how many tokens the provider said that the history took up

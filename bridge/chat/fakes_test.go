@@ -74,6 +74,19 @@ func (h *history) Chain(ctx context.Context, id string) ([]store.Message, error)
 	return h.upTo(c.Head), nil
 }
 
+func (h *history) Tail(ctx context.Context, id string, most int) ([]store.Message, int, error) {
+	chain, err := h.Chain(ctx, id)
+	if err != nil || len(chain) <= most {
+		return chain, 0, err
+	}
+	return chain[len(chain)-most:], len(chain) - most, nil
+}
+
+func (h *history) Spent(ctx context.Context, id string) ([]store.Used, error) {
+	chain, err := h.Chain(ctx, id)
+	return store.UsedBy(chain), err
+}
+
 // upTo needs mu.
 func (h *history) upTo(id string) []store.Message {
 	var chain []store.Message

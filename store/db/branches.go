@@ -24,7 +24,7 @@ func (d *DB) ChainTo(ctx context.Context, conversationID, messageID string) ([]s
 	if err != nil {
 		return nil, d.explain(what, err)
 	}
-	out, err := d.chain(ctx, "SELECT seq, parent, 0 FROM messages WHERE id = ?", id)
+	out, err := d.chain(ctx, maxChain, "SELECT seq, parent, 0 FROM messages WHERE id = ?", id)
 	return out, d.explain(what, err)
 }
 

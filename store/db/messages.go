@@ -129,7 +129,7 @@ func checkParent(ctx context.Context, parent *sql.Stmt, m store.Message) error {
 // message that this one cannot read.
 func (d *DB) Chain(ctx context.Context, conversationID string) ([]store.Message, error) {
 	const what = "read the messages"
-	out, err := d.chain(ctx, "SELECT m.seq, m.parent, 0 FROM conversations c JOIN messages m ON m.id = c.head WHERE c.id = ?", conversationID)
+	out, err := d.chain(ctx, maxChain, fromHead, conversationID)
 	if err == nil && len(out) == 0 {
 		_, err = loadConversation(ctx, d.read, conversationID)
 	}
@@ -142,8 +142,12 @@ func (d *DB) Chain(ctx context.Context, conversationID string) ([]store.Message,
 // maxChain bounds the walk, should a damaged file hold a loop of parents.
 const maxChain = 1_000_000
 
-// chain returns the messages up to the one that the query last selects.
-func (d *DB) chain(ctx context.Context, last string, args ...any) ([]store.Message, error) {
+// fromHead selects the message that the conversation shows last.
+const fromHead = "SELECT m.seq, m.parent, 0 FROM conversations c JOIN messages m ON m.id = c.head WHERE c.id = ?"
+
+// chain returns the messages up to the one that the query last selects, and no
+// more than that many.
+func (d *DB) chain(ctx context.Context, most int, last string, args ...any) ([]store.Message, error) {
 	rows, err := d.read.QueryContext(ctx, `
 		WITH RECURSIVE chain (seq, parent, depth) AS (
 			`+last+`
@@ -151,7 +155,7 @@ func (d *DB) chain(ctx context.Context, last string, args ...any) ([]store.Messa
 			SELECT m.seq, m.parent, depth + 1 FROM chain JOIN messages m ON m.id = chain.parent WHERE depth < ?
 		)
 		SELECT depth, m.id, m.conversation, m.parent, m.role, m.status, m.parts, m.provider, m.model, m.usage, m.error, m.created_at
-		FROM chain CROSS JOIN messages m ON m.seq = chain.seq`, append(args, maxChain)...)
+		FROM chain CROSS JOIN messages m ON m.seq = chain.seq`, append(args, most-1)...)
 	if err != nil {
 		return nil, err
 	}

@@ -83,6 +83,18 @@ func (h *memoryHistory) Chain(_ context.Context, id string) ([]store.Message, er
 	return slices.Clone(h.chains[id]), nil
 }
 
+// Tail implements bridge.History. It returns all there is.
+func (h *memoryHistory) Tail(ctx context.Context, id string, _ int) ([]store.Message, int, error) {
+	chain, err := h.Chain(ctx, id)
+	return chain, 0, err
+}
+
+// Spent implements bridge.History.
+func (h *memoryHistory) Spent(ctx context.Context, id string) ([]store.Used, error) {
+	chain, err := h.Chain(ctx, id)
+	return store.UsedBy(chain), err
+}
+
 // Append implements bridge.History for a chain without branches.
 func (h *memoryHistory) Append(_ context.Context, messages ...store.Message) error {
 	h.mu.Lock()

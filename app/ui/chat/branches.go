@@ -64,9 +64,9 @@ func (p *Page) switchTo(message string) {
 		_, err := p.o.Engine.SwitchBranch(ctx, id, message)
 		return err
 	}, func() {
-		p.load(id, func(t *thread) {
-			if p.current == id && len(t.parts[message]) > 0 {
-				p.view.script.ScrollTo(t.parts[message][0].id)
+		p.load(id, func(*thread) {
+			if p.current == id {
+				p.showMessage(message)
 			}
 		})
 	})
@@ -118,40 +118,6 @@ func (p *Page) endEdit() {
 	p.composer.setEditing(false)
 	p.composer.input.SetText(before)
 	p.showAttached()
-}
-
-// load reads the messages of a conversation anew and shows them, if it is the
-// one in view. done gets the thread.
-func (p *Page) load(id string, done func(*thread)) {
-	var messages []store.Message
-	var siblings map[string][]string
-	p.work(func(ctx context.Context) (err error) {
-		if messages, err = p.o.Engine.Messages(ctx, id); err != nil {
-			return err
-		}
-		siblings, err = p.o.Engine.Siblings(ctx, id)
-		return err
-	}, func() {
-		if p.runs[id] != nil {
-			return
-		}
-		t := newThread(messages)
-		t.setSiblings(siblings)
-		t.changed = nil
-		if p.current == id {
-			p.threads[id] = t
-			p.view.show(t)
-		}
-		if done != nil {
-			done(t)
-		}
-		if p.current == id {
-			p.showChanges()
-			p.measure()
-		} else if len(t.changed) > 0 {
-			p.threads[id] = t // it tells of a failure
-		}
-	})
 }
 
 // follow brings the rows below the messages up to date after a turn.

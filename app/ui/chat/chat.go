@@ -20,6 +20,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/layout"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
@@ -34,7 +35,11 @@ type Engine interface {
 	NewConversation(ctx context.Context) (store.Conversation, error)
 	Conversations(ctx context.Context) ([]store.Conversation, error)
 	Conversation(ctx context.Context, id string) (store.Conversation, error)
-	Messages(ctx context.Context, id string) ([]store.Message, error)
+	// LastMessages returns the end of a conversation, and how many more messages
+	// there are; EarlierMessages returns what is before a message, at most that
+	// many or all of it.
+	LastMessages(ctx context.Context, id string, most int) (messages []store.Message, earlier int, err error)
+	EarlierMessages(ctx context.Context, id, message string, most, known int) (messages []store.Message, earlier int, err error)
 	RenameConversation(ctx context.Context, id, title string) error
 	DeleteConversation(ctx context.Context, id string) error
 	SetSwitches(ctx context.Context, id string, s store.Switches) error
@@ -141,6 +146,12 @@ func (p *Page) Shown() {
 		p.focusInput()
 		p.composer.input.TypedRune(r)
 	})
+	ctrlF := &desktop.CustomShortcut{KeyName: fyne.KeyF, Modifier: fyne.KeyModifierShortcutDefault}
+	p.o.Window.Canvas().AddShortcut(ctrlF, func(fyne.Shortcut) {
+		if p.o.Window.Canvas().Overlays().Top() == nil {
+			p.Find()
+		}
+	})
 	p.view.script.Wake()
 	p.showChanges()
 	p.refreshState()
@@ -170,6 +181,7 @@ func (p *Page) watchTitles() {
 func (p *Page) Hidden() {
 	p.shown = false
 	c := p.o.Window.Canvas()
+	c.RemoveShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyF, Modifier: fyne.KeyModifierShortcutDefault})
 	c.SetOnTypedRune(nil)
 	if c.Focused() == fyne.Focusable(p.composer.input) {
 		c.Unfocus() // the cursor blinks, and with it the whole window is painted

@@ -95,10 +95,22 @@ func (e *engine) Conversation(_ context.Context, id string) (store.Conversation,
 	return store.Conversation{}, store.ErrNotFound
 }
 
-func (e *engine) Messages(_ context.Context, id string) ([]store.Message, error) {
+func (e *engine) LastMessages(_ context.Context, id string, most int) ([]store.Message, int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.Clone(e.said[id]), e.failure()
+	from := max(len(e.said[id])-most, 0)
+	return slices.Clone(e.said[id][from:]), from, e.failure()
+}
+
+func (e *engine) EarlierMessages(_ context.Context, id, message string, most, _ int) ([]store.Message, int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	to := slices.IndexFunc(e.said[id], func(m store.Message) bool { return m.ID == message })
+	from := 0
+	if most > 0 {
+		from = max(to-most, 0)
+	}
+	return slices.Clone(e.said[id][from:to]), from, e.failure()
 }
 
 func (e *engine) change(id string, f func(*store.Conversation)) error {

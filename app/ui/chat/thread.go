@@ -89,6 +89,14 @@ type thread struct {
 	changed []*entry
 	removed []string
 	made    int // entries whose ids were made here
+
+	// Of a history whose beginning was not read: how many messages are missing,
+	// how many are here, and the id of the first. goal is a message that is to be
+	// shown once it is read.
+	missing, known int
+	first, goal    string
+	reading        bool // more of it comes
+	wantAll        bool
 }
 
 // about is what is known of a message.
@@ -101,11 +109,7 @@ type about struct {
 }
 
 func newThread(messages []store.Message) *thread {
-	t := &thread{byID: map[string]*entry{}, calls: map[string]*entry{}, parts: map[string][]*entry{}, about: map[string]about{}}
-	for _, m := range messages {
-		t.add(m)
-	}
-	t.closeCalls()
+	t := partOf(messages)
 	t.offerRetry()
 	t.changed = nil
 	return t

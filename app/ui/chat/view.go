@@ -24,6 +24,7 @@ type view struct {
 	p      *Page
 	object *fyne.Container
 	script *transcript.View
+	find   *transcript.FindBar
 	empty  *fyne.Container
 	shown  *thread
 	texts  map[string]string // of growing entries, as the view shows them
@@ -39,13 +40,21 @@ func newView(p *Page) *view {
 		Foot:          p.foot,
 		TypeElsewhere: func(r rune) { p.focusInput(); p.composer.input.TypedRune(r) },
 		Escape:        p.stop,
+		Earlier:       p.earlier,
+		Find:          p.Find,
+		Now:           p.o.Now,
+		After: func(d time.Duration, f func()) {
+			time.AfterFunc(d, func() { p.o.Runner.Do(f) })
+		},
 	})
-	v.object = container.NewStack(v.script, v.empty)
+	v.find = transcript.NewFindBar(v.script, p.focusInput)
+	v.object = container.NewStack(v.script, v.empty, v.find)
 	return v
 }
 
 // show replaces what is shown by a thread.
 func (v *view) show(t *thread) {
+	v.find.Close()
 	v.shown = t
 	items := make([]transcript.Item, 0, len(t.entries))
 	clear(v.texts)
@@ -54,6 +63,7 @@ func (v *view) show(t *thread) {
 		v.note(e)
 	}
 	v.script.SetItems(items)
+	v.script.SetMissing(t.missing)
 	t.changed, t.removed = nil, nil
 	v.arrange()
 	v.p.count()
