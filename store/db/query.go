@@ -255,7 +255,7 @@ func (q query) sideBySide(places []place, from, to int) (place, bool) {
 
 // How much of a text a passage shows, in bytes, before the first word and in all.
 const (
-	passageLead = 36
+	passageLead = 16
 	passageSize = 220
 )
 

@@ -1,0 +1,37 @@
+package pick
+
+import (
+	"fyne.io/fyne/v2"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+)
+
+// Entry is the field in which a person types what they look for.
+type Entry struct {
+	form.Entry
+	// OnEscape is called for Escape, before a sheet is; it reports whether that
+	// was all. It may be nil.
+	OnEscape func() bool
+	list     *List
+}
+
+// NewEntry returns a field whose keys drive the list.
+func NewEntry(name, placeholder string, list *List) *Entry {
+	e := &Entry{list: list}
+	e.Name = name
+	e.PlaceHolder = placeholder
+	e.Wrapping = fyne.TextWrap(fyne.TextTruncateClip)
+	e.ExtendBaseWidget(e)
+	return e
+}
+
+// TypedKey gives the list the keys that are for it.
+func (e *Entry) TypedKey(k *fyne.KeyEvent) {
+	if e.list.key(k.Name) {
+		return
+	}
+	if k.Name == fyne.KeyEscape && e.OnEscape != nil && e.OnEscape() {
+		return
+	}
+	e.Entry.TypedKey(k)
+}
