@@ -42,6 +42,7 @@ type Engine interface {
 	EarlierMessages(ctx context.Context, id, message string, most, known int) (messages []store.Message, earlier int, err error)
 	RenameConversation(ctx context.Context, id, title string) error
 	DeleteConversation(ctx context.Context, id string) error
+	Searches
 	SetSwitches(ctx context.Context, id string, s store.Switches) error
 	SetModel(ctx context.Context, id string, m store.ModelRef) error
 	SetDefaultModel(m store.ModelRef) error
@@ -101,11 +102,16 @@ type Page struct {
 	runs    map[string]*run
 	drafts  map[string]string // what was typed and not sent, by conversation
 	// attached goes with the next message, by conversation.
-	attached map[string][]*attachment
-	editing  editing
-	views    []bridge.ServerView
-	shown    bool // the page is in view
-	watched  bool // somebody waits for titles
+	attached  map[string][]*attachment
+	editing   editing
+	hidden    map[string]bool    // conversations that were deleted, and are in the history still
+	failed    map[string]bool    // those whose last turn failed out of view
+	removed   *removal           // the one that can be taken back; nil for none
+	undoTime  time.Duration      // how long it can
+	endSearch context.CancelFunc // of what is looked for; nil for nothing
+	views     []bridge.ServerView
+	shown     bool // the page is in view
+	watched   bool // somebody waits for titles
 
 	counting  bool // a countdown will go on in a moment
 	measuring once
@@ -116,11 +122,12 @@ type Page struct {
 
 // New makes the page. Nothing is read before Shown.
 func New(o Options) *Page {
-	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}, attached: map[string][]*attachment{}}
-	p.sidebar = newSidebar(o.Now, p.NewChat)
-	p.sidebar.onOpen = func(c store.Conversation) { p.open(c.ID) }
-	p.sidebar.onRename = p.rename
-	p.sidebar.onDelete = p.delete
+	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}, attached: map[string][]*attachment{}, hidden: map[string]bool{}, failed: map[string]bool{}, undoTime: undoTime}
+	p.sidebar = newSidebar(o.Now, sidebarActions{
+		newChat: p.NewChat, open: func(c store.Conversation) { p.open(c.ID) }, openAt: p.openAt,
+		rename: p.rename, delete: p.delete, pin: p.pin, archive: p.archive,
+		search: p.searchFor, leave: p.focusInput,
+	})
 	p.head = newHead(p.openAbout)
 	p.composer = newComposer(composerActions{
 		send: p.send, stop: p.stop, leave: p.endEdit, models: p.pickModel, tools: p.chooseTools,
@@ -235,11 +242,19 @@ func (p *Page) keepDraft() {
 }
 
 // open shows a conversation.
-func (p *Page) open(id string) {
+func (p *Page) open(id string) { p.openThen(id, nil) }
+
+// openThen shows a conversation; then gets its thread when it is read, and may be
+// nil.
+func (p *Page) openThen(id string, then func(*thread)) {
 	if id == p.current {
+		if t := p.threads[id]; then != nil && t != nil {
+			then(t)
+		}
 		p.focusInput()
 		return
 	}
+	delete(p.failed, id)
 	p.keepDraft()
 	p.leave()
 	p.current = id
@@ -252,9 +267,12 @@ func (p *Page) open(id string) {
 	if t := p.threads[id]; t != nil {
 		p.view.show(t)
 		p.measure()
+		if then != nil {
+			then(t)
+		}
 	} else {
 		p.view.show(newThread(nil))
-		p.load(id, nil)
+		p.load(id, then)
 	}
 	p.measureTools()
 	p.focusInput()
@@ -434,6 +452,8 @@ func (p *Page) sayTools() {
 func (p *Page) stateOf(id string) runState {
 	r := p.runs[id]
 	switch {
+	case r == nil && p.failed[id]:
+		return stateFailed
 	case r == nil:
 		return stateIdle
 	case r.waiting():
@@ -468,8 +488,7 @@ func (p *Page) reloadConversations() {
 		return err
 	}, func() {
 		p.conversations = all
-		p.sidebar.setConversations(all)
-		p.refreshState()
+		p.listConversations()
 	})
 }
 

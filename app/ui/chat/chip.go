@@ -170,7 +170,10 @@ func (r *chipRenderer) Layout(size fyne.Size) {
 	if r.icons[1] != nil {
 		room -= chipIcon + chipGap
 	}
-	r.text.Text = shorten(r.c.text, room+1, r.text.TextSize)
+	r.text.Text = ""
+	if r.c.text != "" {
+		r.text.Text = shorten(r.c.text, room+1, r.text.TextSize)
+	}
 	s := r.text.MinSize()
 	r.text.Move(fyne.NewPos(x, (size.Height-s.Height)/2))
 	r.text.Resize(s)

@@ -1,8 +1,6 @@
 package chat
 
 import (
-	"context"
-	"fmt"
 	"net/url"
 
 	"fyne.io/fyne/v2"
@@ -10,53 +8,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
-	"github.com/drawbridge-app/drawbridge/store"
 )
-
-// rename asks for a title.
-func (p *Page) rename(c store.Conversation) {
-	field := form.NewField("Title", "", "")
-	field.SetText(c.Title)
-	sheet := form.NewSheet(p.o.Window, "Rename the conversation", form.Column(field.Box))
-	sheet.SetSize(460, 240)
-	save := func() {
-		title := field.Text()
-		sheet.Close()
-		p.work(func(ctx context.Context) error { return p.o.Engine.RenameConversation(ctx, c.ID, title) }, p.reloadConversations)
-	}
-	field.Entry.OnSubmitted = func(string) { save() }
-	sheet.SetButtons(
-		form.NewAction("Cancel", widget.MediumImportance, sheet.Close),
-		form.NewAction("Rename", widget.HighImportance, save))
-	sheet.SetFocus(field.Entry)
-	sheet.Show()
-}
-
-// delete asks, and removes a conversation.
-func (p *Page) delete(c store.Conversation) {
-	form.Confirm(p.o.Window, "Delete this conversation?",
-		fmt.Sprintf("“%s” and everything said in it will be gone.", titleOf(c)), "Delete", func() {
-			r := p.runs[c.ID]
-			if r != nil {
-				r.cancel()
-			}
-			if p.current == c.ID {
-				p.NewChat()
-			}
-			delete(p.drafts, c.ID)
-			delete(p.attached, c.ID)
-			p.work(func(ctx context.Context) error {
-				if r != nil { // what still runs writes once more
-					select {
-					case <-r.over:
-					case <-ctx.Done():
-						return ctx.Err()
-					}
-				}
-				return p.o.Engine.DeleteConversation(ctx, c.ID)
-			}, p.reloadConversations)
-		})
-}
 
 // openLink shows where a link leads, and opens it if the person wants to.
 func (p *Page) openLink(target string) {

@@ -155,15 +155,33 @@ func TestGallery(t *testing.T) {
 			b.p.attach("notes", "note:///today", "Today")
 			b.settle()
 		},
-		"tools":  func(b *bench) { b.p.chooseTools(); b.settle() },
-		"models": func(b *bench) { b.p.pickModel(); b.settle() },
-		"rename": func(b *bench) { b.p.rename(b.e.conv[0]); b.settle() },
-		"link":   func(b *bench) { b.p.openLink("https://example.org/a/rather/long/path?with=a&query=string"); b.settle() },
+		"tools":   func(b *bench) { b.p.chooseTools(); b.settle() },
+		"models":  func(b *bench) { b.p.pickModel(); b.settle() },
+		"rename":  func(b *bench) { b.p.sidebar.beginRename(b.p.conversations[1]); b.settle() },
+		"sidebar": func(b *bench) { manyStates(b) },
+		"search": func(b *bench) {
+			manyStates(b)
+			b.e.newest = 200
+			b.w.Canvas().Focus(b.p.sidebar.search)
+			b.fill("the")
+			b.until("what was found", func() bool { return len(b.p.sidebar.hits.Items()) > 2 })
+		},
+		"search-nothing": func(b *bench) {
+			b.w.Canvas().Focus(b.p.sidebar.search)
+			b.fill("nothing of this kind")
+			b.settle()
+		},
+		"archive": func(b *bench) {
+			b.p.archive(b.p.conversations[0], true)
+			b.settle()
+			b.tapText("Show the archived conversations")
+		},
+		"link": func(b *bench) { b.p.openLink("https://example.org/a/rather/long/path?with=a&query=string"); b.settle() },
 	}
 	var pictures []uitest.Picture
 	for name, scene := range scenes {
 		sizes := map[string]fyne.Size{"": size}
-		if name == "answer" || name == "asking" || name == "tools" || name == "branches" {
+		if name == "answer" || name == "asking" || name == "tools" || name == "branches" || name == "search" {
 			sizes["-narrow"] = fyne.NewSize(640, 600)
 		}
 		for label, size := range sizes {

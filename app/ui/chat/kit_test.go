@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
@@ -45,6 +47,8 @@ type engine struct {
 	fail  error       // of the next reading call
 	// refused is why the next turn does not begin.
 	refused error
+	stuck   error // of every deletion
+	newest  int   // what Search says of how much it compared
 	tick    time.Time
 	kin     map[string]map[string][]string // by conversation: what Siblings returns
 	gone    map[string][]store.Message     // by a message's id: the chain that SwitchBranch shows
@@ -132,8 +136,45 @@ func (e *engine) RenameConversation(_ context.Context, id, title string) error {
 func (e *engine) DeleteConversation(_ context.Context, id string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.stuck != nil {
+		return e.stuck
+	}
 	e.conv = slices.DeleteFunc(e.conv, func(c store.Conversation) bool { return c.ID == id })
 	return e.failure()
+}
+
+// kept returns the titles of the conversations that are in the history.
+func (e *engine) kept() (out []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range e.conv {
+		out = append(out, c.Title)
+	}
+	return out
+}
+
+func (e *engine) PinConversation(_ context.Context, id string, on bool) error {
+	return e.change(id, func(c *store.Conversation) { c.Pinned = on })
+}
+
+func (e *engine) ArchiveConversation(_ context.Context, id string, on bool) error {
+	return e.change(id, func(c *store.Conversation) { c.Archived = on })
+}
+
+// Search finds a text in what was said, in the last conversation first.
+func (e *engine) Search(ctx context.Context, query string, limit int) (store.Found, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.asked = append(e.asked, "search "+query)
+	found := store.Found{Newest: e.newest}
+	for _, c := range slices.Backward(e.conv) {
+		for _, m := range e.said[c.ID] {
+			if i := strings.Index(m.Text(), query); i >= 0 && len(found.Hits) < limit {
+				found.Hits = append(found.Hits, store.Hit{ConversationID: c.ID, MessageID: m.ID, Passage: m.Text(), Marks: [][2]int{{i, i + len(query)}}})
+			}
+		}
+	}
+	return found, e.failure()
 }
 
 func (e *engine) SetSwitches(_ context.Context, id string, s store.Switches) error {
@@ -393,6 +434,7 @@ type bench struct {
 	w      fyne.Window
 	p      *Page
 	opened []string
+	end    func() // ends the window
 
 	mu      sync.Mutex // protects now, queue, active and most
 	now     time.Time
@@ -435,10 +477,11 @@ func benchIn(t *testing.T, e *engine, w fyne.Window) *bench {
 		},
 		OpenServers: func() { b.opened = append(b.opened, "servers") }, OpenSettings: func() { b.opened = append(b.opened, "settings") },
 	})
-	t.Cleanup(func() {
+	b.end = func() {
 		cancel()
 		b.running.Wait()
-	})
+	}
+	t.Cleanup(b.end)
 	size := w.Canvas().Size()
 	b.w.SetContent(b.p.Object())
 	b.w.Resize(size)
@@ -562,6 +605,61 @@ func (b *bench) say(text string) {
 func (b *bench) row(title string) *row {
 	b.t.Helper()
 	return uitest.Find(b.t, b.w, func(r *row) bool { return r.line.day == "" && titleOf(r.line.conv) == title })
+}
+
+// listed reports whether the sidebar lists a conversation of that title.
+func (b *bench) listed(title string) bool {
+	for _, l := range b.p.sidebar.lines {
+		if l.day == "" && titleOf(l.conv) == title {
+			return true
+		}
+	}
+	return false
+}
+
+// menu chooses an entry of the menu that is open.
+func (b *bench) menu(label string) {
+	b.t.Helper()
+	m := uitest.Find(b.t, b.w, func(*widget.PopUpMenu) bool { return true })
+	for _, i := range m.Items {
+		if o, ok := i.(interface {
+			fyne.CanvasObject
+			fyne.Tappable
+		}); ok {
+			for _, c := range test.WidgetRenderer(o.(fyne.Widget)).Objects() {
+				if text, ok := c.(*canvas.Text); ok && text.Text == label {
+					test.Tap(o)
+					return
+				}
+			}
+		}
+	}
+	b.t.Fatalf("there is no entry %q in the menu", label)
+}
+
+// fill types into what has the focus in place of what is there, and then keys.
+func (b *bench) fill(text string, keys ...fyne.KeyName) {
+	b.t.Helper()
+	f := b.w.Canvas().Focused()
+	if s, ok := f.(fyne.Shortcutable); ok {
+		s.TypedShortcut(&fyne.ShortcutSelectAll{})
+	}
+	for _, r := range text {
+		f.TypedRune(r)
+	}
+	b.keys(keys...)
+}
+
+// keys presses keys where the focus is.
+func (b *bench) keys(keys ...fyne.KeyName) {
+	b.t.Helper()
+	for _, k := range keys {
+		f := b.w.Canvas().Focused()
+		if f == nil {
+			b.t.Fatalf("nothing has the focus for %s", k)
+		}
+		f.TypedKey(&fyne.KeyEvent{Name: k})
+	}
 }
 
 // tapText taps the button in the thread or on top with that text.

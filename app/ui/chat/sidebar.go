@@ -1,19 +1,18 @@
 package chat
 
 import (
-	"image/color"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/layout"
-	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/pick"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -28,20 +27,52 @@ const (
 	stateIdle runState = iota
 	stateRunning
 	stateAsking // the person is being asked something
+	stateFailed // its last turn failed, and nobody has seen that yet
 )
 
-// sidebar is the list of conversations, grouped by day.
-type sidebar struct {
-	box   *fyne.Container
-	list  *widget.List
-	empty *form.Note
-	now   func() time.Time
+// words says what a conversation does; empty for nothing.
+func (s runState) words() string {
+	return [...]string{stateRunning: "working", stateAsking: "waits for you", stateFailed: "failed"}[s]
+}
 
+// sidebarActions is what the sidebar does when it is used.
+type sidebarActions struct {
+	newChat func()
+	open    func(store.Conversation)
+	// openAt opens a conversation at a message.
+	openAt       func(conversation, message string)
+	rename       func(c store.Conversation, title string)
+	delete       func(store.Conversation)
+	pin, archive func(c store.Conversation, on bool)
+	search       func(query string) // its answer is setFound
+	leave        func()             // keys go back to the composer
+}
+
+// sidebar is the list of conversations, grouped by day, and the search over all
+// that was said in them.
+type sidebar struct {
+	do   sidebarActions
+	box  *fyne.Container
+	list *convList
+	// search is the field, hits are what was found, said tells how much was
+	// compared.
+	search   *pick.Entry
+	hits     *pick.List
+	said     *form.Note
+	plain    *fyne.Container // the list, while nothing is looked for
+	finding  *fyne.Container
+	empty    *form.Note
+	archived *chip
+	undo     *undoBar
+	now      func() time.Time
+
+	all     []store.Conversation
 	lines   []line
 	states  map[string]runState
 	current string
-
-	onOpen, onRename, onDelete func(store.Conversation)
+	aside   bool // the archived ones are listed
+	found   store.Found
+	renamed *renaming // nil unless a title is being written
 }
 
 // line is a row of the list: a day, or a conversation.
@@ -50,46 +81,95 @@ type line struct {
 	conv store.Conversation
 }
 
-func newSidebar(now func() time.Time, newChat func()) *sidebar {
-	s := &sidebar{now: now, states: map[string]runState{}}
-	s.list = widget.NewList(
-		func() int { return len(s.lines) },
-		func() fyne.CanvasObject { return newRow(s) },
-		func(id widget.ListItemID, o fyne.CanvasObject) {
-			if id < len(s.lines) {
-				o.(*row).show(s.lines[id])
-			}
-		})
-	s.list.HideSeparators = true
-	s.empty = form.Muted("No conversations yet. Write a message to begin one.")
-	button := form.NewAction("New chat", widget.MediumImportance, newChat)
+func newSidebar(now func() time.Time, do sidebarActions) *sidebar {
+	s := &sidebar{now: now, do: do, states: map[string]runState{}}
+	s.list = newConvList(s)
+	s.hits = pick.NewList(true)
+	s.hits.OnEscape = s.endSearch
+	s.search = pick.NewEntry("Search all conversations", "Search", s.hits)
+	s.search.SetIcon(theme.Icon(theme.IconSearch))
+	s.search.OnChanged = func(string) { s.lookFor() }
+	s.search.OnEscape = func() bool {
+		s.endSearch()
+		return true
+	}
+	s.said = form.Muted("")
+	s.said.Hide()
+	s.empty = form.Muted("")
+	s.archived = newChip("Show the archived conversations", "Archived", theme.IconArchive, "", s.turnArchive)
+	s.archived.wide = true
+	s.undo = newUndoBar()
+	button := form.NewAction("New chat", widget.MediumImportance, do.newChat)
 	button.Icon = theme.Icon(theme.IconNewChat)
 	button.Alignment = widget.ButtonAlignLeading
-	head := container.New(layout.NewCustomPaddedLayout(12, 8, 10, 10), button)
-	ground := newGround(theme.ColorSide)
-	s.box = container.New(fixedWidth{sidebarWidth}, container.NewStack(ground,
-		container.NewBorder(head, nil, nil, nil,
-			container.NewStack(container.New(layout.NewCustomPaddedLayout(0, 8, 6, 4), s.list), form.Pad(14, 4, container.NewVBox(s.empty))))))
+	head := container.New(layout.NewCustomPaddedLayout(12, 8, 10, 10),
+		container.New(layout.NewCustomPaddedVBoxLayout(6), button, s.search))
+	s.plain = container.NewStack(s.list, form.Pad(14, 4, container.NewVBox(s.empty)))
+	s.finding = container.NewBorder(nil, form.Pad(8, 0, s.said), nil, nil, s.hits)
+	s.finding.Hide()
+	foot := container.New(layout.NewCustomPaddedLayout(0, 8, 6, 6),
+		container.New(layout.NewCustomPaddedVBoxLayout(4), s.archived, s.undo.box))
+	s.box = container.New(fixedWidth{sidebarWidth}, container.NewStack(newGround(theme.ColorSide),
+		container.NewBorder(head, foot, nil, nil, container.New(layout.NewCustomPaddedLayout(0, 4, 6, 4), container.NewStack(s.plain, s.finding)))))
+	s.arrange()
 	return s
 }
 
 // setConversations replaces the list, the conversation used last first.
 func (s *sidebar) setConversations(all []store.Conversation) {
+	s.all = all
+	s.arrange()
+	if s.looking() {
+		s.showFound(false)
+	}
+}
+
+// arrange lists the conversations: those that are pinned, and then the others
+// by day; or those that are archived.
+func (s *sidebar) arrange() {
 	s.lines = s.lines[:0]
-	day := ""
-	for _, c := range all {
-		if d := dayOf(c.UpdatedAt, s.now()); d != day {
-			day = d
-			s.lines = append(s.lines, line{day: d})
+	put := func(head string, c store.Conversation) {
+		if n := len(s.lines); head != "" && !slices.ContainsFunc(s.lines[:n], func(l line) bool { return l.day == head }) {
+			s.lines = append(s.lines, line{day: head})
 		}
 		s.lines = append(s.lines, line{conv: c})
 	}
-	if len(all) == 0 {
-		s.empty.Show()
+	aside := 0
+	for _, c := range s.all {
+		if c.Archived {
+			aside++
+		}
+		if c.Pinned && !c.Archived && !s.aside {
+			put("Pinned", c)
+		}
+	}
+	for _, c := range s.all {
+		if c.Archived == s.aside && (s.aside || !c.Pinned) {
+			put(dayOf(c.UpdatedAt, s.now()), c)
+		}
+	}
+	s.empty.SetText("No conversations yet. Write a message to begin one.")
+	text := fmt.Sprintf("Archived · %d", aside)
+	if s.aside {
+		s.empty.SetText("No conversation is archived. The menu of a conversation puts it here.")
+		text = "Back to the conversations"
+	}
+	s.empty.Hidden = len(s.lines) > 0
+	s.archived.setText(text)
+	if s.aside || aside > 0 {
+		s.archived.Show()
 	} else {
-		s.empty.Hide()
+		s.archived.Hide()
 	}
 	s.list.Refresh()
+}
+
+// turnArchive lists the archived conversations, or the others again.
+func (s *sidebar) turnArchive() {
+	s.aside = !s.aside
+	s.endSearch()
+	s.arrange()
+	s.list.ScrollTo(0)
 }
 
 // dayOf names the group that a moment belongs to.
@@ -102,7 +182,7 @@ func dayOf(t, now time.Time) string {
 	case !t.Before(midnight.AddDate(0, 0, -1)):
 		return "Yesterday"
 	case !t.Before(midnight.AddDate(0, 0, -7)):
-		return "Last seven days"
+		return "Previous 7 days"
 	case t.Year() == now.Year():
 		return t.Format("January")
 	}
@@ -126,252 +206,112 @@ func (s *sidebar) setState(id string, state runState) {
 	} else {
 		s.states[id] = state
 	}
-	if i := slices.IndexFunc(s.lines, func(l line) bool { return l.conv.ID == id }); i >= 0 {
+	if i := s.lineOf(id); i >= 0 {
 		s.list.RefreshItem(i)
 	}
 }
 
-// row shows a line. It is used again for other lines.
-type row struct {
-	widget.BaseWidget
-	s       *sidebar
-	line    line
-	hovered bool
-
-	back  *canvas.Rectangle
-	title *canvas.Text
-	dot   *canvas.Circle
-	more  *theme.IconButton
+// lineOf returns the place of a conversation in the list, or -1.
+func (s *sidebar) lineOf(id string) int {
+	return slices.IndexFunc(s.lines, func(l line) bool { return l.day == "" && l.conv.ID == id })
 }
 
-var (
-	_ fyne.Tappable          = (*row)(nil)
-	_ fyne.SecondaryTappable = (*row)(nil)
-	_ desktop.Hoverable      = (*row)(nil)
-)
+// looking reports whether something is looked for.
+func (s *sidebar) looking() bool { return strings.TrimSpace(s.search.Text) != "" }
 
-func newRow(s *sidebar) *row {
-	r := &row{s: s, back: canvas.NewRectangle(color.Transparent), title: canvas.NewText("", color.Black), dot: canvas.NewCircle(color.Transparent)}
-	r.more = theme.NewSmallIconButton("More", theme.Icon(theme.IconMore), func() {
-		d := fyne.CurrentApp().Driver()
-		r.menu(d.AbsolutePositionForObject(r.more).AddXY(0, r.more.Size().Height))
-	})
-	r.ExtendBaseWidget(r)
-	return r
-}
-
-func (r *row) show(l line) {
-	r.line = l
-	r.more.Label = "More about " + titleOf(l.conv)
-	r.Refresh()
-}
-
-func titleOf(c store.Conversation) string {
-	if c.Title == "" {
-		return "New conversation"
-	}
-	return form.Visible(c.Title, false)
-}
-
-// DumpText is what the row says.
-func (r *row) DumpText() string {
-	if r.line.day != "" {
-		return r.line.day
-	}
-	return titleOf(r.line.conv)
-}
-
-// AccessibilityLabel is what the row says.
-func (r *row) AccessibilityLabel() string { return r.DumpText() }
-
-// AccessibilityRole says that it acts.
-func (r *row) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
-
-// Tapped opens the conversation.
-func (r *row) Tapped(*fyne.PointEvent) {
-	if r.line.day == "" {
-		r.s.onOpen(r.line.conv)
-	}
-}
-
-// TappedSecondary opens the menu.
-func (r *row) TappedSecondary(e *fyne.PointEvent) {
-	if r.line.day == "" {
-		r.menu(e.AbsolutePosition)
-	}
-}
-
-func (r *row) menu(at fyne.Position) {
-	c := fyne.CurrentApp().Driver().CanvasForObject(r)
-	if c == nil {
+// lookFor finds what was typed: titles at once, and what was said a moment
+// later.
+func (s *sidebar) lookFor() {
+	if !s.looking() {
+		s.found = store.Found{}
+		s.finding.Hide()
+		s.plain.Show()
+		s.do.search("")
 		return
 	}
-	conv := r.line.conv
-	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("",
-		fyne.NewMenuItem("Rename…", func() { r.s.onRename(conv) }),
-		fyne.NewMenuItem("Delete…", func() { r.s.onDelete(conv) }),
-	), c, at)
+	if !s.finding.Visible() {
+		s.plain.Hide()
+		s.finding.Show()
+	}
+	s.showFound(true)
+	s.do.search(s.search.Text)
 }
 
-// MouseIn shows that the row can be opened.
-func (r *row) MouseIn(*desktop.MouseEvent) { r.hovered = true; r.Refresh() }
-
-// MouseMoved is part of desktop.Hoverable.
-func (r *row) MouseMoved(*desktop.MouseEvent) {}
-
-// MouseOut ends what MouseIn began.
-func (r *row) MouseOut() { r.hovered = false; r.Refresh() }
-
-// CreateRenderer links the row to what is drawn.
-func (r *row) CreateRenderer() fyne.WidgetRenderer {
-	rr := &rowRenderer{r: r}
-	rr.paint()
-	return rr
+// setFound shows what was found for what stands in the field.
+func (s *sidebar) setFound(found store.Found) {
+	s.found = found
+	s.showFound(s.hits.Cursor() <= 0 || len(s.hits.Items()) == 0)
 }
 
-type rowRenderer struct{ r *row }
+// maxTitles bounds how many titles are shown above the messages.
+const maxTitles = 4
 
-func (rr *rowRenderer) paint() {
-	r := rr.r
-	th, v := r.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
-	r.back.CornerRadius = theme.Radius - 2
-	r.back.FillColor = color.Transparent
-	r.title.TextStyle = fyne.TextStyle{}
-	r.title.TextSize = th.Size(fynetheme.SizeNameText)
-	r.title.Color = th.Color(fynetheme.ColorNameForeground, v)
-	r.dot.FillColor = color.Transparent
-	r.more.Hide()
-	if r.line.day != "" {
-		r.title.Text = r.line.day
-		r.title.TextSize = th.Size(fynetheme.SizeNameCaptionText)
-		r.title.TextStyle.Bold = true
-		r.title.Color = th.Color(theme.ColorMuted, v)
-		return
-	}
-	selected := r.line.conv.ID == r.s.current
-	if selected {
-		r.back.FillColor = th.Color(theme.ColorSelected, v)
-	} else if r.hovered {
-		r.back.FillColor = th.Color(fynetheme.ColorNameHover, v)
-	}
-	switch r.s.states[r.line.conv.ID] {
-	case stateRunning:
-		r.dot.FillColor = th.Color(fynetheme.ColorNamePrimary, v)
-	case stateAsking:
-		r.dot.FillColor = th.Color(fynetheme.ColorNameWarning, v)
-	}
-	if r.hovered || selected {
-		r.more.Show()
-	}
-}
-
-func (rr *rowRenderer) Layout(size fyne.Size) {
-	r := rr.r
-	r.back.Resize(size)
-	const inset float32 = 10
-	right := float32(30)
-	if r.s.states[r.line.conv.ID] != stateIdle && r.more.Visible() {
-		right += 14
-	}
-	w := size.Width - inset - right
-	if r.line.day == "" {
-		r.title.Text = shorten(titleOf(r.line.conv), w, r.title.TextSize)
-	}
-	h := r.title.MinSize().Height
-	y := (size.Height - h) / 2
-	if r.line.day != "" {
-		y = size.Height - h - 4
-	}
-	r.title.Move(fyne.NewPos(inset, y))
-	r.title.Resize(fyne.NewSize(w, h))
-	r.dot.Resize(fyne.NewSquareSize(8))
-	r.dot.Move(fyne.NewPos(size.Width-20, (size.Height-8)/2))
-	m := r.more.MinSize()
-	r.more.Resize(m)
-	r.more.Move(fyne.NewPos(size.Width-m.Width-3, (size.Height-m.Height)/2))
-	if r.s.states[r.line.conv.ID] != stateIdle && r.more.Visible() {
-		r.dot.Move(fyne.NewPos(size.Width-m.Width-13, (size.Height-8)/2))
-	}
-}
-
-// shorten cuts a text that is too wide, with an ellipsis.
-func shorten(text string, width, size float32) string {
-	if fyne.MeasureText(text, size, fyne.TextStyle{}).Width <= width {
-		return text
-	}
-	runes := []rune(text)
-	lo, hi := 0, len(runes)
-	for lo < hi {
-		mid := (lo + hi + 1) / 2
-		if fyne.MeasureText(string(runes[:mid])+"…", size, fyne.TextStyle{}).Width <= width {
-			lo = mid
-		} else {
-			hi = mid - 1
+// showFound lists the titles that match and the messages that were found. fresh
+// puts the cursor at the first.
+func (s *sidebar) showFound(fresh bool) {
+	query := strings.TrimSpace(s.search.Text)
+	titles := map[string]string{}
+	var items []pick.Item
+	for _, c := range s.all {
+		titles[c.ID] = titleOf(c)
+		marks, ok := contains(titleOf(c), query)
+		if ok && len(items) < maxTitles {
+			note := dayOf(c.UpdatedAt, s.now())
+			if c.Archived {
+				note += " · archived"
+			}
+			items = append(items, pick.Item{Title: titleOf(c), Marks: marks, Note: note, Icon: theme.IconChat, Pick: func() { s.do.open(c) }})
 		}
 	}
-	return string(runes[:lo]) + "…"
-}
-
-func (rr *rowRenderer) MinSize() fyne.Size { return fyne.NewSize(80, 34) }
-
-func (rr *rowRenderer) Refresh() {
-	rr.paint()
-	rr.Layout(rr.r.Size())
-	for _, o := range rr.Objects() {
-		o.Refresh()
+	if len(items) > 0 {
+		items = append([]pick.Item{{Title: "Titles", Heading: true}}, items...)
 	}
-}
-
-func (rr *rowRenderer) Objects() []fyne.CanvasObject {
-	return []fyne.CanvasObject{rr.r.back, rr.r.title, rr.r.dot, rr.r.more}
-}
-
-func (rr *rowRenderer) Destroy() {}
-
-// fixedWidth gives its objects one width and all the height.
-type fixedWidth struct{ width float32 }
-
-func (f fixedWidth) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	for _, o := range objects {
-		o.Move(fyne.Position{})
-		o.Resize(fyne.NewSize(f.width, size.Height))
+	said := false
+	for _, h := range s.found.Hits {
+		title, known := titles[h.ConversationID]
+		if !known {
+			continue // it was deleted a moment ago
+		}
+		if !said {
+			items = append(items, pick.Item{Title: "Messages", Heading: true})
+			said = true
+		}
+		items = append(items, pick.Item{Title: title, Note: h.Passage, NoteMarks: h.Marks, Pick: func() { s.do.openAt(h.ConversationID, h.MessageID) }})
 	}
-}
-
-func (f fixedWidth) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	var h float32
-	for _, o := range objects {
-		h = max(h, o.MinSize().Height)
+	words := ""
+	switch {
+	case len(items) == 0:
+		words = "Nothing is found."
+	case s.found.Newest > 0:
+		words = fmt.Sprintf("Only the newest %d messages that match were compared. Type more to narrow it down.", s.found.Newest)
 	}
-	return fyne.NewSize(f.width, h)
+	s.said.SetText(words)
+	s.said.Hidden = words == ""
+	if fresh {
+		s.hits.Set(items)
+	} else {
+		s.hits.Update(items)
+	}
+	s.finding.Refresh()
 }
 
-// ground is an area of a colour of the theme.
-type ground struct {
-	widget.BaseWidget
-	name fyne.ThemeColorName
-	rect *canvas.Rectangle
+// contains finds a text in a title, without regard to case.
+func contains(title, query string) ([][2]int, bool) {
+	lower := strings.ToLower(title)
+	i := strings.Index(lower, strings.ToLower(query))
+	if i < 0 || query == "" {
+		return nil, false
+	}
+	if len(lower) != len(title) {
+		return nil, true // small letters of another length would shift the mark
+	}
+	return [][2]int{{i, i + len(strings.ToLower(query))}}, true
 }
 
-func newGround(name fyne.ThemeColorName) *ground {
-	g := &ground{name: name, rect: canvas.NewRectangle(color.Transparent)}
-	g.ExtendBaseWidget(g)
-	return g
-}
-
-// CreateRenderer links the area to what is drawn.
-func (g *ground) CreateRenderer() fyne.WidgetRenderer {
-	r := &groundRenderer{WidgetRenderer: widget.NewSimpleRenderer(g.rect), g: g}
-	r.Refresh()
-	return r
-}
-
-type groundRenderer struct {
-	fyne.WidgetRenderer
-	g *ground
-}
-
-func (r *groundRenderer) Refresh() {
-	r.g.rect.FillColor = r.g.Theme().Color(r.g.name, fyne.CurrentApp().Settings().ThemeVariant())
-	r.g.rect.Refresh()
+// endSearch shows the conversations again.
+func (s *sidebar) endSearch() {
+	if s.search.Text != "" {
+		s.search.SetText("")
+	}
+	s.do.leave()
 }

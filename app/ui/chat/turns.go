@@ -176,6 +176,8 @@ func (p *Page) ended(r *run, err error) {
 		p.follow()
 	} else if err == nil && r.began {
 		delete(p.threads, r.conversation) // read again when it is shown
+	} else if err != nil && !errors.Is(err, context.Canceled) {
+		p.failed[r.conversation] = true
 	}
 	p.refreshState()
 	p.reloadConversations()

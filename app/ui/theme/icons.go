@@ -13,6 +13,7 @@ type IconName string
 // The icons.
 const (
 	IconAdd          IconName = "add"
+	IconArchive      IconName = "archive"
 	IconArrowDown    IconName = "arrow-down"
 	IconBranch       IconName = "branch"
 	IconBridge       IconName = "bridge"
@@ -38,6 +39,7 @@ const (
 	IconLock         IconName = "lock"
 	IconMore         IconName = "more"
 	IconNewChat      IconName = "new-chat"
+	IconPin          IconName = "pin"
 	IconRestart      IconName = "restart"
 	IconSearch       IconName = "search"
 	IconSend         IconName = "send"
@@ -49,6 +51,7 @@ const (
 	IconStop         IconName = "stop"
 	IconThinking     IconName = "thinking"
 	IconTools        IconName = "tools"
+	IconUndo         IconName = "undo"
 	IconUser         IconName = "user"
 	IconWarning      IconName = "warning"
 )
