@@ -56,7 +56,7 @@ portable: ## build bridge and store without cgo for Linux, Windows and macOS, an
 	done
 
 unit: deps-build $(FIXTURES)/node_modules/.package-lock.json
-	$(GO) test -race -shuffle=on -timeout 30m -tags '$(TAGS)' ./...
+	$(GO) test -race -shuffle=on -timeout 60m -tags '$(TAGS)' ./...
 
 # The race detector multiplies time and memory, so unit leaves out what these
 # hold against a bound (see internal/bounds).

@@ -27,7 +27,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, 25*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 100*time.Second)
 	defer cancel()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "conformance:", err)
@@ -59,10 +59,12 @@ func run(ctx context.Context) (err error) {
 	told.Name = os.Getenv("MCP_CONFORMANCE_SCENARIO")
 	host := mcphost.New(mcphost.Options{
 		Gate: open{}, Secrets: open{secret: told.ClientSecret}, ClientDocument: clientDocument, Elicitor: open{}, Environ: os.Environ, Version: "conformance",
+		// Two dozen clients start at once beside the one process with all their servers.
+		StartTimeout: 90 * time.Second, DiscoverTimeout: 45 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 		defer cancel()
 		err = errors.Join(err, host.Close(ctx))
 	}()

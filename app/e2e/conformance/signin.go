@@ -79,7 +79,7 @@ func (p *person) signIn(ctx context.Context) error {
 // browse is the browser of somebody who agrees to everything.
 func browse(ctx context.Context, address string) error {
 	go func() {
-		c := http.Client{Timeout: 10 * time.Second}
+		c := http.Client{Timeout: time.Minute}
 		resp, err := c.Get(address)
 		if err != nil {
 			return

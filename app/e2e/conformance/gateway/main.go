@@ -80,7 +80,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		closing, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		closing, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		err = errors.Join(err, b.Close(closing))
 	}()
@@ -121,7 +121,7 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: proxy, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	server := &http.Server{Handler: proxy, ReadHeaderTimeout: time.Minute, BaseContext: func(net.Listener) context.Context { return ctx }}
 	go func() {
 		<-ctx.Done()
 		server.Close()
@@ -151,7 +151,7 @@ func serveBare(ctx context.Context, program string, newer bool) (address string,
 		cmd.Process.Kill()
 		cmd.Wait()
 	}
-	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
+	waiting, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
