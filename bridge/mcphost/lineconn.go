@@ -57,7 +57,7 @@ type lineConn struct {
 	once    sync.Once
 	pending atomic.Int32 // requests of the server that are not answered
 	queue   []jsonrpc.Message
-	// ended says that the server ended the streams, and not we.
+	// ended says that the server ended the streams, or itself, and not we.
 	ended atomic.Bool
 	// initialized says that the older era's first request was sent.
 	initialized atomic.Bool

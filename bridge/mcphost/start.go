@@ -178,6 +178,7 @@ func (m *Manager) startProcess(k *link, spec processSpec) error {
 		within(drained, drainAfter)
 		left()
 		p.stderr.Close()
+		k.lines.ended.Store(true) // a request may notice that they are closed before anybody reads their end
 		k.lines.Close()
 		k.die(errors.New("its process ended"))
 	}()

@@ -69,6 +69,31 @@ func TestStartFailures(t *testing.T) {
 	}
 }
 
+// TestEndBeforeTheQuestion has a server end before anything was asked or read, so
+// that the question finds the streams closed.
+func TestEndBeforeTheQuestion(t *testing.T) {
+	t.Parallel()
+	m := newManager(t, nil)
+	ctx := testContext(t)
+	p, err := m.plan(ctx, child(t, "s", "exit"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := newLink(p.config, &serverLog{}, p.given.redactor)
+	defer k.close()
+	if err := m.startProcess(k, p.spec); err != nil {
+		t.Fatal(err)
+	}
+	<-k.lines.done
+	err = k.open(ctx, k.lines, m, &era{}, true)
+	if err == nil {
+		t.Fatal("it answers")
+	}
+	if err = k.startError(ctx, err, m.o); !strings.Contains(err.Error(), "exit status 3") {
+		t.Error(err)
+	}
+}
+
 func TestSilentServerFails(t *testing.T) {
 	t.Parallel()
 	m := newManager(t, func(o *Options) { o.StartTimeout, o.DiscoverTimeout = 600*time.Millisecond, 100*time.Millisecond })
