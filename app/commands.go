@@ -25,12 +25,15 @@ const (
 	needsWindow              // the window
 )
 
+// inTray starts the window hidden in the tray, as the start at login does.
+const inTray = "--tray"
+
 // local marks commands that need no owner.
 var local = map[string]string{"needs": "nothing"}
 
 // needOf looks at the command line without running anything.
 func needOf(s *control.Session) (need, error) {
-	if len(s.Args) == 0 {
+	if len(s.Args) == 0 || slices.Equal(s.Args, []string{inTray}) {
 		return needsWindow, nil
 	}
 	root := newRoot(&cli{session: s})
@@ -128,6 +131,7 @@ wrong, 69 the running Drawbridge ended first, 130 interrupted.`,
 		return usagef("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.Flags().Bool(strings.TrimPrefix(inTray, "--"), false, "open the window hidden in the tray")
 	root.AddCommand(c.ask(), c.conversations(), c.presets(), c.servers(), c.tools(), c.resources(), c.prompts(), c.providers(), c.secret(), c.doctor(), c.keys(), c.teams(), c.organisations(), c.audit(), c.raise(), c.lower(), c.serve(), c.connect(), c.openFile(), c.show())
 	for _, group := range root.Commands() {
 		wrapArgs(group)

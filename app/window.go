@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
 
+	"github.com/drawbridge-app/drawbridge/app/autostart"
 	"github.com/drawbridge-app/drawbridge/app/control"
 	askui "github.com/drawbridge-app/drawbridge/app/ui/ask"
 	"github.com/drawbridge-app/drawbridge/app/ui/chat"
@@ -43,6 +45,10 @@ func runWindow(ctx context.Context, session *control.Session) int {
 		h.logger.Warn("apps that start programs cannot be connected, since it is not known where this one is", "error", err)
 	}
 	var b *bridge.Bridge
+	var login shell.Autostart
+	if program != "" {
+		login = autostart.New(autostart.Options{ID: shell.AppID, Name: "Drawbridge", Program: program, Args: []string{inTray}})
+	}
 	window, err := shell.New(shell.Options{
 		Open: func() (_ shell.Engine, err error) {
 			if b, err = e.open(ctx); err == nil && b.Settings().Gateway.Enabled {
@@ -69,11 +75,14 @@ func runWindow(ctx context.Context, session *control.Session) int {
 				Waiting: func(what string, lead func()) func() {
 					return host.Waiting(what, func() { host.OpenChat(); lead() })
 				},
+				Ready: func(what string, lead func()) { host.Ready(what, func() { host.OpenChat(); lead() }) },
 			})
 		},
 		Version:    version(),
 		Home:       h.dir,
 		Program:    program,
+		Autostart:  login,
+		InTray:     slices.Contains(session.Args, inTray),
 		Logger:     h.logger,
 		DumpSocket: os.Getenv("DRAWBRIDGE_DUMP"),
 	})
@@ -118,6 +127,9 @@ func ownWindow(ctx context.Context, h *home, session *control.Session) (*control
 		}
 		info := client.Owner()
 		if info.Role == roleWindow {
+			if slices.Contains(session.Args, inTray) {
+				return nil, exitOK, client.Close()
+			}
 			session.Args = []string{"show"}
 			code, err := client.Run(ctx, session)
 			return nil, code, err

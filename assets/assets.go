@@ -59,12 +59,25 @@ func AppSVG() []byte { return file("app/drawbridge.svg") }
 // AppPNG returns the sign of the program, 512 pixels wide.
 func AppPNG() []byte { return file("app/drawbridge.png") }
 
-// TrayPNG returns the icon of the tray, 64 pixels wide.
-func TrayPNG() []byte { return file("app/tray.png") }
+// TrayState is what the icon of the tray shows.
+type TrayState string
 
-// TrayWorkingPNG returns the icon of the tray while an answer is being written
-// or a tool runs, 64 pixels wide.
-func TrayWorkingPNG() []byte { return file("app/tray-working.png") }
+// The states, as their pictures are named. Each is a tile with a ground of its
+// own, so that it can be told on a light panel and on a dark one, and is told by
+// its shape as well as by its colour.
+const (
+	TrayIdle    TrayState = "tray"
+	TrayWorking TrayState = "tray-working" // an answer is being written, or a tool runs
+	TrayWaiting TrayState = "tray-waiting" // something waits for the person
+	TrayRaised  TrayState = "tray-raised"  // the bridge is raised
+)
+
+// TrayStates returns all of them.
+func TrayStates() []TrayState { return []TrayState{TrayIdle, TrayWorking, TrayWaiting, TrayRaised} }
+
+// TrayPNG returns the icon of the tray in that state, which must be one of the
+// above, 64 pixels wide.
+func TrayPNG(state TrayState) []byte { return file("app/" + string(state) + ".png") }
 
 func file(name string) []byte {
 	b, err := files.ReadFile(name)

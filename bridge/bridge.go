@@ -177,6 +177,7 @@ type Bridge struct {
 	keysChanged   *signal
 	bridgeChanged *signal
 	serves        stoppable // what stops when the bridge is raised
+	work          *work     // what is under way
 
 	gate    *gate  // for other apps
 	asked   *asked // models that other apps ask
@@ -234,6 +235,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		o.Logger.Warn("the bridge is raised: nothing is served until it is lowered")
 	}
 	b.keysChanged, b.bridgeChanged = newSignal(), newSignal()
+	b.work = newWork()
 	b.gate = newGate()
 	b.counter = tokens.NewCounter()
 	b.asked = newAsked(b)

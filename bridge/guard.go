@@ -48,6 +48,7 @@ func (g guard) Call(ctx context.Context, inv tools.Invocation, ask chat.Ask, pro
 		return refuse(policy.RaisedReason, errors.Join(store.ErrDenied, store.ErrRaised))
 	}
 	defer done()
+	defer g.b.work.begin()()
 	if tool := g.b.catalogue.lookup(inv.Ref); tool != nil {
 		// What a rule forbids is told as such, and not as a misfit.
 		arguments, verdict := g.b.policy.Arguments(inv.Ref, inv.Arguments)

@@ -115,6 +115,7 @@ func (b *Bridge) turn(ctx context.Context, conversationID string, by chat.Approv
 		ctx = WithElicitor(ctx, e)
 	}
 	return func(yield func(chat.Event, error) bool) {
+		defer b.work.begin()()
 		b.freshen(ctx)
 		turn, err := b.newTurn(ctx, conversationID, by, prepare)
 		if err != nil {

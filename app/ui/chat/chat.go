@@ -76,6 +76,9 @@ type Options struct {
 	// what brings it into view; the function that it returns says that it is over.
 	// It may be nil.
 	Waiting func(what string, lead func()) (over func())
+	// Ready says that an answer is there, and what brings it into view. It may be
+	// nil.
+	Ready func(what string, lead func())
 }
 
 // threadWidth is how wide the composer is at the most, so that its text begins
@@ -240,6 +243,10 @@ func (p *Page) keepDraft() {
 	p.endEdit()
 	p.drafts[p.current] = p.composer.input.Text
 }
+
+// Open shows a conversation; one that is gone shows as an empty one that says
+// so.
+func (p *Page) Open(id string) { p.open(id) }
 
 // open shows a conversation.
 func (p *Page) open(id string) { p.openThen(id, nil) }

@@ -181,6 +181,24 @@ func (p *Page) ended(r *run, err error) {
 	}
 	p.refreshState()
 	p.reloadConversations()
+	p.tellEnd(r, err)
+}
+
+// tellEnd says that a turn has ended which the person did not stop.
+func (p *Page) tellEnd(r *run, err error) {
+	if p.o.Ready == nil || errors.Is(err, context.Canceled) || p.gone(r.conversation) {
+		return
+	}
+	what := "An answer is there."
+	for _, c := range p.conversations {
+		if c.ID == r.conversation && c.Title != "" {
+			what = "The answer to “" + form.Visible(shortenRunes(c.Title, 60), false) + "” is there."
+		}
+	}
+	if err != nil {
+		what = "An answer broke off: " + form.Sentence(err)
+	}
+	p.o.Ready(what, func() { p.open(r.conversation) })
 }
 
 // undo takes back what a turn that nothing came of did to the thread: what it

@@ -80,12 +80,16 @@ func (n *desktopNotes) serve(ctx context.Context, address, what string) error {
 	conn.Signal(signals)
 	ask, cancel := context.WithTimeout(ctx, busLimit)
 	defer cancel()
-	if err := conn.AddMatchSignalContext(ask, dbus.WithMatchInterface(notifyName), dbus.WithMatchObjectPath(notifyPath)); err != nil {
+	if err := conn.AddMatchSignalContext(ask, dbus.WithMatchSender(notifyName), dbus.WithMatchInterface(notifyName), dbus.WithMatchObjectPath(notifyPath)); err != nil {
 		return fmt.Errorf("listen to notifications on the session bus: %w", err)
 	}
 	var shown uint32 // 0 while there is none
 	for {
-		if err := n.put(ctx, conn, &shown, what); err != nil {
+		// Any program on the bus can send us a signal. The desktop alone may open
+		// the window, so it is asked who shows notifications before we are told of
+		// them.
+		service, err := n.put(ctx, conn, &shown, what)
+		if err != nil {
 			return err
 		}
 		for next := false; !next; {
@@ -96,7 +100,7 @@ func (n *desktopNotes) serve(ctx context.Context, address, what string) error {
 				if !ok {
 					return fmt.Errorf("the session bus went away")
 				}
-				if s == nil || len(s.Body) < 1 || s.Body[0] != shown || shown == 0 {
+				if s == nil || s.Sender != service || s.Path != notifyPath || len(s.Body) < 1 || s.Body[0] != shown || shown == 0 {
 					continue
 				}
 				switch s.Name {
@@ -112,24 +116,32 @@ func (n *desktopNotes) serve(ctx context.Context, address, what string) error {
 	}
 }
 
-// put shows what is to be told in the place of what is shown.
-func (n *desktopNotes) put(ctx context.Context, conn *dbus.Conn, shown *uint32, what string) error {
+// put shows what is to be told in the place of what is shown. It returns the
+// bus's own name of the service that shows it, which no other program can have.
+func (n *desktopNotes) put(ctx context.Context, conn *dbus.Conn, shown *uint32, what string) (service string, err error) {
 	ask, cancel := context.WithTimeout(ctx, busLimit)
 	defer cancel()
-	service := conn.Object(notifyName, notifyPath)
-	if what == "" {
-		if *shown == 0 {
-			return nil
-		}
+	notes := conn.Object(notifyName, notifyPath)
+	switch {
+	case what != "":
+		err = notes.CallWithContext(ask, notifyName+".Notify", 0, title, *shown, "", title, plainBody(what),
+			[]string{"default", "Open Drawbridge"}, map[string]dbus.Variant{
+				"desktop-entry": dbus.MakeVariant(AppID),
+				"category":      dbus.MakeVariant("im"),
+			}, int32(-1)).Store(shown)
+	case *shown != 0:
 		id := *shown
 		*shown = 0
-		return service.CallWithContext(ask, notifyName+".CloseNotification", 0, id).Err
+		err = notes.CallWithContext(ask, notifyName+".CloseNotification", 0, id).Err
 	}
-	return service.CallWithContext(ask, notifyName+".Notify", 0, title, *shown, "", title, plainBody(what),
-		[]string{"default", "Open Drawbridge"}, map[string]dbus.Variant{
-			"desktop-entry": dbus.MakeVariant(AppID),
-			"category":      dbus.MakeVariant("im"),
-		}, int32(-1)).Store(shown)
+	if err != nil || *shown == 0 {
+		return "", err
+	}
+	err = conn.BusObject().CallWithContext(ask, "org.freedesktop.DBus.GetNameOwner", 0, notifyName).Store(&service)
+	if err != nil {
+		return "", fmt.Errorf("ask who shows notifications: %w", err)
+	}
+	return service, nil
 }
 
 // plainBody takes out what some desktops read as markup.

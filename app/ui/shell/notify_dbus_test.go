@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"context"
 	"log/slog"
+	"maps"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,6 +67,17 @@ func bus(t *testing.T) string {
 	return strings.TrimSpace(line)
 }
 
+// names are those of everybody on the bus, and "" for all at once.
+func names(t *testing.T, conn *dbus.Conn) []string {
+	t.Helper()
+	var list []string
+	if err := conn.BusObject().Call("org.freedesktop.DBus.ListNames", 0).Store(&list); err != nil {
+		t.Fatal(err)
+	}
+	list = slices.DeleteFunc(list, func(name string) bool { return !strings.HasPrefix(name, ":") || name == conn.Names()[0] })
+	return append(list, "")
+}
+
 func TestNotificationsOnTheSessionBus(t *testing.T) {
 	address := bus(t)
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
@@ -118,6 +131,36 @@ func TestNotificationsOnTheSessionBus(t *testing.T) {
 	next("Drawbridge|Drawbridge|‹b›files‹/b› ＆ co asks you something.|default|Open Drawbridge", d.shown)
 	n.tell("again")
 	next("Drawbridge|Drawbridge|again|default|Open Drawbridge", d.shown)
+	// Another program on the bus answers in the desktop's place, to all and to us
+	// alone.
+	stranger, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	forged := &dbus.Message{Type: dbus.TypeSignal, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldInterface: dbus.MakeVariant(notifyName), dbus.FieldMember: dbus.MakeVariant("ActionInvoked"),
+		dbus.FieldPath: dbus.MakeVariant(dbus.ObjectPath(notifyPath)), dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf(uint32(1), "default")),
+	}, Body: []any{uint32(1), "default"}}
+	for _, name := range names(t, stranger) {
+		m := *forged
+		m.Headers = maps.Clone(forged.Headers)
+		if name != "" {
+			m.Headers[dbus.FieldDestination] = dbus.MakeVariant(name)
+		}
+		if call := stranger.Send(&m, nil); call.Err != nil {
+			t.Fatal(call.Err)
+		}
+	}
+	var id string // the bus has handed on all of it when it answers
+	if err := stranger.BusObject().Call("org.freedesktop.DBus.GetId", 0).Store(&id); err != nil {
+		t.Fatal(err)
+	}
+	n.tell("after the forged ones")
+	next("Drawbridge|Drawbridge|after the forged ones|default|Open Drawbridge", d.shown)
+	if len(opened) > 0 {
+		t.Fatal("another program opened the window")
+	}
 	for _, id := range []uint32{99, 1} { // another program's, and ours
 		if err := conn.Emit(notifyPath, notifyName+".ActionInvoked", id, "default"); err != nil {
 			t.Fatal(err)

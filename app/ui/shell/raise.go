@@ -117,7 +117,7 @@ func (r *raise) set(is bool) {
 		return
 	}
 	r.is = is
-	r.shell.tray.raised(is)
+	r.shell.showTray()
 	form.SetFailure(r.fail, "")
 	if !is {
 		r.item.sound(false, raiseWords)

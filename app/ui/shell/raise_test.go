@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
+	"github.com/drawbridge-app/drawbridge/assets"
 )
 
 func TestTheBridgeIsRaisedAndLowered(t *testing.T) {
@@ -22,8 +23,8 @@ func TestTheBridgeIsRaisedAndLowered(t *testing.T) {
 		t.Fatalf("the engine did %v", e.Did())
 	}
 	uitest.Shows(t, s.window, raisedTitle, "2 running calls were stopped.", "No tool runs", raisedWords)
-	if up := <-s.tray.bridge; !up {
-		t.Error("the tray was told that it is lowered")
+	if got := <-s.tray.states; !got.raised || got.icon != assets.TrayRaised || got.raiseLabel() != trayLower {
+		t.Errorf("the tray shows %+v", got)
 	}
 	page := s.body.Position().Y
 	if page < s.raise.bar.Size().Height || page == 0 {

@@ -3,6 +3,7 @@ package shell
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -22,7 +23,11 @@ func (s *Shell) Run(ctx context.Context) error {
 		s.started()
 		forget = context.AfterFunc(ctx, s.Quit) // Fyne cannot be told to quit before it runs
 	})
-	s.window.Show()
+	if s.o.InTray {
+		s.hidden = true // until it is known that there is no tray
+	} else {
+		s.window.Show()
+	}
 	s.app.Run()
 	s.cancel()
 	s.running.Wait()
@@ -31,8 +36,16 @@ func (s *Shell) Run(ctx context.Context) error {
 
 // started runs after the first frame; all that reads or asks begins here.
 func (s *Shell) started() {
-	s.wake()
+	if s.o.InTray {
+		s.running.Go(s.showWithoutTray)
+	} else {
+		s.wake()
+	}
 	s.running.Go(func() { s.tray.run(s.ctx) })
+	s.running.Go(s.followWork)
+	s.running.Go(s.followTitles)
+	s.running.Go(s.followGateway)
+	s.running.Go(func() { s.readLogin(s.ctx) })
 	s.running.Go(s.pump)
 	s.running.Go(s.raise.follow)
 	s.running.Go(func() { s.notes.run(s.ctx) })
@@ -48,12 +61,42 @@ func (s *Shell) started() {
 	}
 }
 
+// showWithoutTray shows a window that began hidden where no tray is there to
+// open it from.
+func (s *Shell) showWithoutTray() {
+	wait := time.NewTimer(trayArrives)
+	defer wait.Stop()
+	select {
+	case <-s.ctx.Done():
+		return
+	case <-s.tray.looked:
+	}
+	for !s.tray.available() {
+		// At login the panel may come later than we do.
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-wait.C:
+			s.do(s.show)
+			return
+		case <-time.After(trayArrives / 20):
+		}
+	}
+	s.do(func() {
+		if s.hidden {
+			s.doze.start()
+		}
+	})
+}
+
+// trayArrives is how long a program that was started at login waits for a tray.
+const trayArrives = 10 * time.Second
+
 // pump brings the state of the servers to the tray and the page in view. It
 // hands over one state at a time; those that come meanwhile are folded into
 // the next.
 func (s *Shell) pump() {
 	for views := range s.o.Engine.WatchServers(s.ctx) {
-		s.tray.servers(trayLabels(views))
 		done := make(chan struct{})
 		s.do(func() {
 			defer close(done)
@@ -115,6 +158,9 @@ func (s *Shell) show() {
 	s.window.RequestFocus()
 	if s.hidden {
 		s.hidden = false
+		if !s.awake {
+			s.awake = true // it began in the tray
+		}
 		s.tellServers()
 		s.places[s.current].page.Shown()
 		s.leadToWaiting()
@@ -129,6 +175,7 @@ func (s *Shell) hide() {
 	s.places[s.current].page.Hidden()
 	s.window.Hide()
 	s.doze.start()
+	s.spawn(s.readChats) // what was renamed or removed meanwhile
 }
 
 func (s *Shell) newChat() {

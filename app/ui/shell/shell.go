@@ -50,6 +50,7 @@ type Engine interface {
 	settings.Engine
 	welcomeEngine
 	raiseEngine
+	trayEngine
 	WatchServers(ctx context.Context) iter.Seq[[]bridge.ServerView]
 	Settings() store.Settings
 	UpdateSettings(change func(*store.Settings) error) error
@@ -69,8 +70,9 @@ type Page interface {
 // ChatPage is the page of the conversations.
 type ChatPage interface {
 	Page
-	// NewChat begins a conversation.
+	// NewChat begins a conversation, Open shows one.
 	NewChat()
+	Open(id string)
 	// SetServers tells how the servers are, at each change while the page is in
 	// view and when it comes into view.
 	SetServers(views []bridge.ServerView)
@@ -93,6 +95,11 @@ type Host struct {
 	// desktop tells them. The function that it returns says that it is over. Both
 	// belong to the goroutine of the window.
 	Waiting func(what string, lead func()) (over func())
+	// Ready says that something is there to be read, such as an answer, and what
+	// brings it into view. Where the window is hidden, the desktop tells the
+	// person; where they see it, nothing happens. It belongs to the goroutine of
+	// the window.
+	Ready func(what string, lead func())
 }
 
 // Options is what a Shell is made of. Chat, and Engine or Open, are required.
@@ -114,6 +121,11 @@ type Options struct {
 	// Program is the full path of the program, for apps that start it; empty where
 	// it is not known.
 	Program string
+	// Autostart switches the start at login; nil where that cannot be done.
+	Autostart Autostart
+	// InTray begins with the window hidden in the tray; where there is none, it
+	// is shown all the same.
+	InTray bool
 	// Logger takes what no person waits for; nil discards it.
 	Logger *slog.Logger
 	// DumpSocket is the path of a Unix socket on which each connection gets one
@@ -148,6 +160,8 @@ type Shell struct {
 	awake   bool        // the first frame was painted
 	saying  *form.Sheet // that closing hides
 	waits   []*waiting  // what waits for the person, the oldest first
+	ready   []*waiting  // what came while the window was hidden
+	news    trayNews
 	// notifier tells of it while the window is hidden.
 	notifier notifier
 	notes    *desktopNotes
@@ -220,15 +234,27 @@ func newShell(o Options, post func(func()), spawn func(func(context.Context))) (
 		s.app.Settings().SetTheme(theme.New(theme.Choice(now.Window.Theme)))
 	}
 	s.build(now.Window)
-	s.tray = newTray(s.app, assets.TrayPNG(), trayActions{
+	s.tray = newTray(s.app, s.trayActions(), o.Logger)
+	return s, nil
+}
+
+// trayActions is what the tray's menu does here.
+func (s *Shell) trayActions() trayActions {
+	a := trayActions{
 		open:    s.Show,
 		newChat: func() { s.do(s.newChat) },
+		chat:    func(id string) { s.do(func() { s.openChat(id) }) },
 		servers: func() { s.do(func() { s.show(); s.open(placeServers) }) },
+		server:  func(id string) { s.do(func() { s.turnServer(id) }) },
+		gateway: func() { s.do(func() { s.show(); s.open(placeGateway) }) },
 		raise:   func() { s.do(s.raise.turn) },
 		quit:    s.Quit,
 		lost:    func() { s.do(s.trayLost) },
-	}, o.Logger)
-	return s, nil
+	}
+	if s.o.Autostart != nil {
+		a.login = func() { s.do(s.turnLogin) }
+	}
+	return a
 }
 
 // userHome is the person's own folder; empty where it is not known.
@@ -289,6 +315,7 @@ func (s *Shell) build(remembered store.WindowSettings) {
 		OpenSettings: func() { s.open(placeSettings) },
 		OpenChat:     func() { s.open(placeChat) },
 		Waiting:      s.wait,
+		Ready:        s.tellReady,
 	}
 	s.places = map[place]*spot{
 		placeChat: {make: func() Page { return s.o.Chat(host) }},
@@ -428,6 +455,7 @@ func (s *Shell) setServers(views []bridge.ServerView) {
 	}
 	item := s.places[placeServers].item
 	item.set(item.chosen, alert)
+	s.showTray()
 	s.tellServers()
 }
 

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +32,7 @@ type fakeChat struct {
 	object        fyne.CanvasObject
 	shown, hidden int
 	begun         int
+	opened        []string
 	views         []bridge.ServerView
 }
 
@@ -40,6 +40,7 @@ func (c *fakeChat) Object() fyne.CanvasObject            { return c.object }
 func (c *fakeChat) Shown()                               { c.shown++ }
 func (c *fakeChat) Hidden()                              { c.hidden++ }
 func (c *fakeChat) NewChat()                             { c.begun++ }
+func (c *fakeChat) Open(id string)                       { c.opened = append(c.opened, id) }
 func (c *fakeChat) SetServers(views []bridge.ServerView) { c.views = views }
 
 // start makes a shell on Fyne's test driver that does everything at once, on the
@@ -230,23 +231,6 @@ func TestTheSizeIsRemembered(t *testing.T) {
 	}
 	if got := startSize(store.WindowSettings{Width: 10, Height: 10}); got != leastSize {
 		t.Errorf("a tiny window comes back as %v", got)
-	}
-}
-
-func TestTrayLabels(t *testing.T) {
-	views := []bridge.ServerView{uitest.Workbench(), uitest.Stdio("git", mcphost.Held, "uvx")}
-	want := []string{"workbench · ready, 4 tools, 3 ms", "git · waits for your review"}
-	if got := trayLabels(views); !slices.Equal(got, want) {
-		t.Errorf("labels %q", got)
-	}
-	if got := trayLabels(make([]bridge.ServerView, 30)); len(got) != trayMax+1 || got[trayMax] != "6 more…" {
-		t.Errorf("30 servers give %d labels, the last %q", len(got), got[len(got)-1])
-	}
-	l := make(latest[[]string], 1)
-	l.put([]string{"old"})
-	l.put([]string{"new"})
-	if got := <-l; got[0] != "new" {
-		t.Errorf("the oldest state wins: %q", got)
 	}
 }
 

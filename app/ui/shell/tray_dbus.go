@@ -16,6 +16,8 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/systray"
 	"github.com/godbus/dbus/v5"
+
+	"github.com/drawbridge-app/drawbridge/assets"
 )
 
 const (
@@ -37,33 +39,31 @@ const (
 // makes a second window for it.
 type tray struct {
 	actions trayActions
-	icon    []byte // PNG
 	logger  *slog.Logger
 	owned   atomic.Bool
-	labels  latest[[]string]
-	bridge  latest[bool] // whether it is raised
+	looked  chan struct{} // closed when it is known whether there is a tray
+	states  latest[trayState]
+	shown   atomic.Pointer[trayState] // what the menu shows now
 
 	// Of the goroutine in run alone.
-	end   func()
-	group *systray.MenuItem
-	items []*systray.MenuItem
-	shown []string
-	raise *systray.MenuItem
-	up    bool
+	end            func()
+	chats, servers *trayGroup
+	gateway        *systray.MenuItem
+	raise, login   *systray.MenuItem
 }
 
-func newTray(_ fyne.App, icon []byte, actions trayActions, logger *slog.Logger) *tray {
-	return &tray{actions: actions, icon: icon, logger: logger, labels: make(latest[[]string], 1), bridge: make(latest[bool], 1)}
+// newTray returns a tray that shows nothing before run.
+func newTray(_ fyne.App, actions trayActions, logger *slog.Logger) *tray {
+	t := &tray{actions: actions, logger: logger, looked: make(chan struct{}), states: make(latest[trayState], 1)}
+	t.shown.Store(&trayState{icon: assets.TrayIdle})
+	return t
 }
 
 // available reports whether the icon can be seen now.
 func (t *tray) available() bool { return t.owned.Load() }
 
-// servers shows how the servers are. It does not wait.
-func (t *tray) servers(labels []string) { t.labels.put(labels) }
-
-// raised shows whether the bridge is raised. It does not wait.
-func (t *tray) raised(up bool) { t.bridge.put(up) }
+// put shows a state. It does not wait.
+func (t *tray) put(s trayState) { t.states.put(s) }
 
 // run keeps the tray until the context ends. It must not run before the first
 // frame, since it asks the bus.
@@ -72,6 +72,7 @@ func (t *tray) run(ctx context.Context) {
 		t.logger.Info("there is no tray, so closing the window quits", "reason", err)
 	}
 	t.owned.Store(false)
+	t.known()
 	if t.end != nil {
 		t.end()
 	}
@@ -106,9 +107,10 @@ func (t *tray) follow(ctx context.Context) error {
 		return fmt.Errorf("look for a tray on the session bus: %w", err)
 	}
 	t.set(owned)
+	t.known()
 
 	var gone, pause <-chan time.Time
-	labels := t.labels
+	states := t.states
 	for {
 		select {
 		case <-ctx.Done():
@@ -131,15 +133,11 @@ func (t *tray) follow(ctx context.Context) error {
 		case <-gone:
 			gone = nil
 			t.actions.lost()
-		case l := <-labels:
-			t.show(l)
-			labels, pause = nil, time.After(trayPause)
-		case t.up = <-t.bridge:
-			if t.raise != nil {
-				t.raise.SetTitle(raiseLabel(t.up))
-			}
+		case state := <-states:
+			t.show(state)
+			states, pause = nil, time.After(trayPause)
 		case <-pause:
-			labels, pause = t.labels, nil
+			states, pause = t.states, nil
 		}
 	}
 }
@@ -162,50 +160,142 @@ func (t *tray) set(owned bool) {
 	t.owned.Store(owned)
 }
 
+// known says that it was looked whether there is a tray.
+func (t *tray) known() {
+	select {
+	case <-t.looked:
+	default:
+		close(t.looked)
+	}
+}
+
 func (t *tray) start() {
-	systray.SetIcon(t.icon)
-	systray.SetTitle("Drawbridge")
+	state := *t.shown.Load()
+	systray.SetIcon(assets.TrayPNG(state.icon))
+	systray.SetTitle(title)
+	systray.SetTooltip(state.tip())
 	systray.SetOnTapped(t.actions.open)
 	on(systray.AddMenuItem(trayOpen, ""), t.actions.open)
 	on(systray.AddMenuItem(trayNewChat, ""), t.actions.newChat)
+	t.chats = &trayGroup{tray: t, item: systray.AddMenuItem(trayChats, ""), list: func(s *trayState) []trayEntry { return s.chats }, action: t.actions.chat}
+	t.chats.item.Hide()
 	systray.AddSeparator()
-	t.group = systray.AddMenuItem(trayServers, "")
-	on(t.group, t.actions.servers)
-	t.raise = systray.AddMenuItem(raiseLabel(t.up), "")
+	servers := systray.AddMenuItem(trayServers, "")
+	on(servers.AddSubMenuItem(trayServersPage, ""), t.actions.servers)
+	servers.AddSeparator()
+	t.servers = &trayGroup{tray: t, item: servers, checks: true, list: func(s *trayState) []trayEntry { return s.servers }, action: t.actions.server}
+	t.gateway = systray.AddMenuItem(gatewayClosed, "")
+	on(t.gateway, t.actions.gateway)
+	systray.AddSeparator()
+	t.raise = systray.AddMenuItem(trayState{}.raiseLabel(), "")
 	on(t.raise, t.actions.raise)
 	systray.AddSeparator()
+	if t.actions.login != nil {
+		t.login = systray.AddMenuItemCheckbox(trayLogin, "", false)
+		on(t.login, t.actions.login)
+	}
 	on(systray.AddMenuItem(trayQuit, ""), t.actions.quit)
-	shown := t.shown
-	t.shown = nil
-	t.show(shown)
+	t.fill(trayState{}, state)
 	start, end := systray.RunWithExternalLoop(nil, nil)
 	t.end = end
 	start()
 }
 
-// show updates the entries of the servers in place.
-func (t *tray) show(labels []string) {
-	if t.group == nil || !changedLabels(t.shown, labels) {
-		t.shown = labels
+// show takes over a state.
+func (t *tray) show(state trayState) {
+	was := *t.shown.Load()
+	if was.equal(state) {
 		return
 	}
-	for i, label := range labels {
-		switch {
-		case i == len(t.items):
-			item := t.group.AddSubMenuItem(label, "")
-			on(item, t.actions.servers)
-			t.items = append(t.items, item)
-		case i >= len(t.shown):
-			t.items[i].SetTitle(label)
-			t.items[i].Show()
-		case t.shown[i] != label:
-			t.items[i].SetTitle(label)
+	t.shown.Store(&state)
+	if t.end == nil {
+		return
+	}
+	if was.icon != state.icon {
+		systray.SetIcon(assets.TrayPNG(state.icon))
+		systray.SetTooltip(state.tip())
+	}
+	t.fill(was, state)
+}
+
+// fill updates the entries of the menu in place.
+func (t *tray) fill(was, is trayState) {
+	t.chats.fill(was.chats, is.chats)
+	if len(is.chats) > 0 {
+		t.chats.item.Show()
+	} else {
+		t.chats.item.Hide()
+	}
+	t.servers.fill(was.servers, is.servers)
+	if is.gateway != "" && is.gateway != was.gateway {
+		t.gateway.SetTitle(is.gateway)
+	}
+	if is.raised != was.raised {
+		t.raise.SetTitle(is.raiseLabel())
+	}
+	if t.login != nil && is.login != was.login {
+		check(t.login, is.login)
+	}
+}
+
+// trayGroup is a menu of entries that come and go. An item that is not needed is
+// hidden, and used again.
+type trayGroup struct {
+	tray   *tray
+	item   *systray.MenuItem
+	items  []*systray.MenuItem
+	checks bool // the entries can be on or off
+	list   func(*trayState) []trayEntry
+	action func(id string)
+}
+
+func (g *trayGroup) fill(was, is []trayEntry) {
+	for i, e := range is {
+		if i == len(g.items) {
+			g.add(e)
+			continue
+		}
+		item := g.items[i]
+		if i >= len(was) || was[i].label != e.label {
+			item.SetTitle(e.label)
+		}
+		if g.checks && (i >= len(was) || was[i].on != e.on) {
+			check(item, e.on)
+		}
+		if i >= len(was) {
+			item.Show()
 		}
 	}
-	for i := len(labels); i < len(t.shown); i++ {
-		t.items[i].Hide()
+	for i := len(is); i < len(g.items); i++ {
+		if i < len(was) {
+			g.items[i].Hide()
+		}
 	}
-	t.shown = labels
+}
+
+// add makes one item more. A click acts on what the item shows at that time.
+func (g *trayGroup) add(e trayEntry) {
+	i := len(g.items)
+	var item *systray.MenuItem
+	if g.checks && e.id != "" {
+		item = g.item.AddSubMenuItemCheckbox(e.label, "", e.on)
+	} else {
+		item = g.item.AddSubMenuItem(e.label, "")
+	}
+	g.items = append(g.items, item)
+	on(item, func() {
+		if list := g.list(g.tray.shown.Load()); i < len(list) {
+			g.action(list[i].id)
+		}
+	})
+}
+
+func check(item *systray.MenuItem, on bool) {
+	if on {
+		item.Check()
+	} else {
+		item.Uncheck()
+	}
 }
 
 // on runs the action at each click, for as long as the program runs.

@@ -15,22 +15,43 @@ type waiting struct {
 func (s *Shell) wait(what string, lead func()) (over func()) {
 	w := &waiting{what, lead}
 	s.waits = append(s.waits, w)
+	s.showTray()
 	if s.hidden {
 		s.notifier.tell(what)
 	}
 	return func() {
 		s.waits = slices.DeleteFunc(s.waits, func(o *waiting) bool { return o == w })
-		if len(s.waits) == 0 {
+		s.showTray()
+		if len(s.waits)+len(s.ready) == 0 {
 			s.notifier.clear()
 		}
 	}
 }
 
-// leadToWaiting brings into view what has waited longest.
+// tellReady has the desktop tell that something is there to be read, where the
+// person does not see the window.
+func (s *Shell) tellReady(what string, lead func()) {
+	if s.hidden {
+		s.ready = append(s.ready, &waiting{what, lead})
+		s.notifier.tell(what)
+	}
+}
+
+// leadToWaiting brings into view what has waited longest, or else what came
+// last.
 func (s *Shell) leadToWaiting() {
 	s.notifier.clear()
-	if len(s.waits) > 0 && s.waits[0].lead != nil {
-		s.waits[0].lead()
+	ready := s.ready
+	s.ready = nil
+	switch {
+	case len(s.waits) > 0:
+		if s.waits[0].lead != nil {
+			s.waits[0].lead()
+		}
+	case len(ready) > 0:
+		if w := ready[len(ready)-1]; w.lead != nil {
+			w.lead()
+		}
 	}
 }
 

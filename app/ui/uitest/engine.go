@@ -80,6 +80,9 @@ type Engine struct {
 	// Door is what WatchGateway yields, and Trial what TestConnected finds.
 	Door  bridge.GatewayView
 	Trial gateway.Trial
+	// Chats is what Conversations returns, and Works whether work is under way.
+	Chats []store.Conversation
+	Works bool
 	// Records are those of the audit, the newest first, and Up whether the bridge
 	// is raised.
 	Records []store.AuditRecord
