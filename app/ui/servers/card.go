@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -31,6 +32,7 @@ type card struct {
 	name    *widget.Label
 	words   *form.Note
 	brief   *form.Note
+	rules   *form.Note // those that hold; hidden if there are none
 	toggle  *form.Switch
 	notice  *fyne.Container
 	because *widget.Label
@@ -57,6 +59,8 @@ func newCard(p *Page) *card {
 	c.name.Truncation = fyne.TextTruncateEllipsis
 	c.words = form.MutedWord("")
 	c.brief = form.MutedLine("", fyne.TextStyle{Monospace: true})
+	c.rules = form.Muted("")
+	c.rules.Hide()
 	c.toggle = form.NewSwitch("", func(on bool) {
 		c.page.run(c.id(), func(ctx context.Context) error { return p.o.Engine.SetServerEnabled(ctx, c.id(), on) })
 	})
@@ -78,7 +82,8 @@ func newCard(p *Page) *card {
 	c.edit = form.Quiet("Edit", theme.DocumentCreateIcon(), func() { c.page.edit(c.view) })
 	remove := form.Quiet("Remove", theme.DeleteIcon(), func() { c.page.remove(c.view) })
 	check := form.Quiet("Check", theme.QuestionIcon(), func() { c.page.check(c.view) })
-	c.buttons = container.NewHBox(c.defs, c.offers, log, check, c.power, c.restart, layout.NewSpacer(), c.edit, remove)
+	ruled := form.Quiet("Rules", uitheme.Icon(uitheme.IconShield), func() { c.page.rulesOf(c.view) })
+	c.buttons = form.Wrap(c.defs, ruled, c.offers, log, check, c.power, c.restart, layout.NewSpacer(), c.edit, remove)
 
 	c.notice = form.Column()
 	c.notice.Hide()
@@ -88,7 +93,7 @@ func newCard(p *Page) *card {
 	head := container.NewBorder(nil, nil, mark, container.NewCenter(c.toggle),
 		container.NewBorder(nil, nil, nil, container.NewCenter(c.words), c.name))
 	c.frame = form.NewCard(container.New(layout.NewCustomPaddedVBoxLayout(2),
-		head, c.brief, c.sandbox.box, c.notice, c.signIn.box, c.because, c.log, c.failure, c.buttons))
+		head, c.brief, c.rules, c.sandbox.box, c.notice, c.signIn.box, c.because, c.log, c.failure, c.buttons))
 	return c
 }
 
@@ -108,6 +113,9 @@ func (c *card) set(v bridge.ServerView) {
 	}
 	c.words.SetText(words + " · " + Words(v))
 	c.brief.SetText(brief(v.Server))
+	words = ruleWords(v)
+	c.rules.SetText(words)
+	visible(c.rules, words != "")
 	c.toggle.Name = "Use " + name
 	c.toggle.Set(!v.Server.Disabled)
 	c.dot.SetTone(tone(v))
@@ -115,7 +123,7 @@ func (c *card) set(v bridge.ServerView) {
 		c.label(name)
 		if builtin {
 			c.brief.SetStyle(fyne.TextStyle{})
-			c.buttons.Objects = []fyne.CanvasObject{c.defs, c.restart}
+			c.buttons.Objects = []fyne.CanvasObject{c.defs, c.buttons.Objects[1], c.restart}
 			if c.page.o.OpenSettings != nil {
 				c.buttons.Add(form.Quiet("Folders", theme.FolderIcon(), c.page.o.OpenSettings))
 			}

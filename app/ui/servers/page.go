@@ -65,6 +65,9 @@ type Engine interface {
 	CancelSignIn(id string)
 	SignOut(ctx context.Context, id string, forget bool) error
 	PermitOrigin(ctx context.Context, id, origin string) error
+	SetRules(ctx context.Context, id string, rules store.Rules) error
+	StandingAnswers(ctx context.Context) ([]store.ToolAnswer, error)
+	SetStandingAnswer(ctx context.Context, ref tools.Ref, answer tools.Answer) error
 }
 
 // Options is what a Page is made of. OpenSettings may be nil.

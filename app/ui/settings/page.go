@@ -18,6 +18,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
+	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -44,6 +45,7 @@ type Engine interface {
 
 	StandingAnswers(ctx context.Context) ([]store.ToolAnswer, error)
 	SetStandingAnswer(ctx context.Context, ref tools.Ref, answer tools.Answer) error
+	SetRules(ctx context.Context, id string, rules store.Rules) error
 }
 
 // Options is what a Page is made of. OnTheme may be nil.
@@ -106,6 +108,9 @@ func section(title, help string, content fyne.CanvasObject) *fyne.Container {
 	box.Add(form.NewCard(content))
 	return box
 }
+
+// SetServers tells how the servers are, whose rules say which calls run unasked.
+func (p *Page) SetServers(views []bridge.ServerView) { p.answers.setServers(views) }
 
 // Object is what is shown.
 func (p *Page) Object() fyne.CanvasObject { return p.scroll }

@@ -194,16 +194,6 @@ func TestFolders(t *testing.T) {
 	}
 }
 
-func TestStandingAnswers(t *testing.T) {
-	e := uitest.NewEngine()
-	e.Given = []store.ToolAnswer{{Server: "files", Tool: "read", Answer: "always"}, {Server: "files", Tool: "rm", Answer: "never"}}
-	w := open(t, e)
-	uitest.Shows(t, w, "files · read · always allowed", "files · rm · never allowed")
-	uitest.Tap(t, w, "Ask again for read")
-	did(t, e, `answer files__read ""`)
-	uitest.ShowsNot(t, w, "files · read")
-}
-
 func TestAppearance(t *testing.T) {
 	e := uitest.NewEngine()
 	e.Keep.Window.Theme = "light"

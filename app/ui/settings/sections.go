@@ -15,7 +15,6 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
-	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -109,57 +108,6 @@ func (f *folders) change(change func(*store.Settings) error) {
 		f.path.SetError(form.Sentence(err))
 		f.load()
 	})
-}
-
-// answers are those that a person gave once for all.
-type answers struct {
-	Box  *fyne.Container
-	o    Options
-	list *fyne.Container
-}
-
-func newAnswers(o Options) *answers {
-	a := &answers{o: o, list: form.Column()}
-	a.Box = section("Standing answers", "Tools that run, or are refused, without asking you again.", a.list)
-	return a
-}
-
-func (a *answers) load() {
-	var all []store.ToolAnswer
-	a.o.Runner.Run(func(ctx context.Context) (err error) {
-		all, err = a.o.Engine.StandingAnswers(ctx)
-		return err
-	}, func(err error) { a.show(all, err) })
-}
-
-func (a *answers) show(all []store.ToolAnswer, err error) {
-	a.list.RemoveAll()
-	switch {
-	case err != nil:
-		a.list.Add(form.Failure(form.Sentence(err)))
-	case len(all) == 0:
-		a.list.Add(form.Muted("None. Choose “Always” or “Never” when a tool asks, and it stands here."))
-	}
-	for _, t := range all {
-		words := "always allowed"
-		if tools.Answer(t.Answer) == tools.AnswerNever {
-			words = "never allowed"
-		}
-		remove := form.Quiet("Remove", theme.DeleteIcon(), func() {
-			a.o.Runner.Run(func(ctx context.Context) error {
-				return a.o.Engine.SetStandingAnswer(ctx, tools.Ref{Server: t.Server, Tool: t.Tool}, "")
-			}, func(err error) {
-				if err != nil {
-					a.show(all, err)
-					return
-				}
-				a.load()
-			})
-		})
-		remove.Name = "Ask again for " + t.Tool
-		a.list.Add(line(form.Label(form.Visible(t.Server+" · "+t.Tool+" · "+words, false)), remove))
-	}
-	a.Box.Refresh()
 }
 
 // look is the appearance.

@@ -177,7 +177,7 @@ func (e *Engine) StandingAnswers(context.Context) ([]store.ToolAnswer, error) {
 	return slices.Clone(e.Given), nil
 }
 
-// SetStandingAnswer removes from Given.
+// SetStandingAnswer changes Given; an empty answer is removed from it.
 func (e *Engine) SetStandingAnswer(_ context.Context, ref tools.Ref, answer tools.Answer) error {
 	if err := e.did("answer %s %q", strings.TrimSpace(ref.String()), answer); err != nil {
 		return err
@@ -185,5 +185,8 @@ func (e *Engine) SetStandingAnswer(_ context.Context, ref tools.Ref, answer tool
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.Given = slices.DeleteFunc(e.Given, func(t store.ToolAnswer) bool { return t.Server == ref.Server && t.Tool == ref.Tool })
+	if answer != "" {
+		e.Given = append(e.Given, store.ToolAnswer{Server: ref.Server, Tool: ref.Tool, Answer: string(answer)})
+	}
 	return nil
 }

@@ -1,0 +1,330 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// rulesSheet is where a person says what of a server may be seen and called.
+type rulesSheet struct {
+	page  *Page
+	view  bridge.ServerView
+	rules store.Rules // as they were, with what was changed of parameters
+	sheet *form.Sheet
+	tabs  *form.Tabs
+	body  *fyne.Container
+
+	// For all of its tools.
+	general     *fyne.Container
+	approvals   map[*form.Select]*store.Approval
+	trusted     *form.Switch
+	groups      *form.Field
+	minute, day *form.Field
+	headers     *form.Field
+
+	// For each tool.
+	each    *fyne.Container
+	mode    *form.Select
+	find    *form.Entry
+	rows    []*toolRow
+	answers map[string]tools.Answer // as they were, by tool
+	none    *form.Note
+}
+
+// The words of an approval.
+const (
+	approvalNone   = "Not said"
+	approvalAsk    = "Ask each time"
+	approvalAlways = "Allow without asking"
+	approvalNever  = "Never allow"
+)
+
+func approvalTitles() []string {
+	return []string{approvalNone, approvalAsk, approvalAlways, approvalNever}
+}
+
+func approvalOf(title string) store.Approval {
+	return map[string]store.Approval{approvalAsk: store.ApproveAsk, approvalAlways: store.ApproveAlways, approvalNever: store.ApproveNever}[title]
+}
+
+func approvalTitle(a store.Approval) string {
+	for _, title := range approvalTitles() {
+		if approvalOf(title) == a {
+			return title
+		}
+	}
+	return approvalNone
+}
+
+// rulesOf opens the sheet once it is known what was answered about the tools.
+func (p *Page) rulesOf(v bridge.ServerView) {
+	var all []store.ToolAnswer
+	p.o.Runner.Run(func(ctx context.Context) (err error) {
+		all, err = p.o.Engine.StandingAnswers(ctx)
+		return err
+	}, func(err error) {
+		if err != nil {
+			if c := p.cards[v.Server.ID]; c != nil {
+				c.setFailure(form.Sentence(err))
+			}
+			return
+		}
+		answers := map[string]tools.Answer{}
+		for _, a := range all {
+			if a.Server == v.Server.ID {
+				answers[a.Tool] = tools.Answer(a.Answer)
+			}
+		}
+		newRulesSheet(p, v, answers).sheet.Show()
+	})
+}
+
+func newRulesSheet(p *Page, v bridge.ServerView, answers map[string]tools.Answer) *rulesSheet {
+	r := &rulesSheet{page: p, view: v, rules: v.Server.Rules.Clone(), answers: answers, approvals: map[*form.Select]*store.Approval{}}
+	r.makeGeneral()
+	r.makeEach()
+	r.body = container.NewStack(r.general, r.each)
+	r.tabs = form.NewTabs(r.choose, "All of its tools", "Each tool")
+	r.sheet = form.NewSheet(p.o.Window, "Rules of "+form.Visible(v.Server.Name, false), form.Groups(r.tabs.Box, r.body))
+	r.sheet.SetSize(760, 680)
+	save := form.NewAction("Save", widget.HighImportance, r.save)
+	r.sheet.SetButtons(form.NewAction("Cancel", widget.MediumImportance, r.sheet.Close), save)
+	r.choose(0)
+	return r
+}
+
+func (r *rulesSheet) choose(tab int) {
+	r.tabs.Choose(tab)
+	visible(r.general, tab == 0)
+	visible(r.each, tab == 1)
+	form.Relayout(r.body)
+}
+
+func (r *rulesSheet) makeGeneral() {
+	grid := container.New(&twoColumns{least: 260})
+	for _, a := range []struct {
+		caption, help string
+		value         *store.Approval
+	}{
+		{"All others", "Where nothing below applies.", &r.rules.Approvals.Default},
+		{"Tools that only read", "Claimed by the server.", &r.rules.Approvals.ReadOnly},
+		{"Tools that may destroy", "All that do not claim otherwise.", &r.rules.Approvals.Destructive},
+		{"Tools that reach beyond this computer", "All that do not claim otherwise.", &r.rules.Approvals.OpenWorld},
+	} {
+		s := form.NewSelect(a.caption, approvalTitles(), nil)
+		s.SetSelected(approvalTitle(*a.value))
+		r.approvals[s] = a.value
+		grid.Add(form.Labelled(a.caption, s, a.help))
+	}
+	r.trusted = form.NewSwitch("Trust this server", nil)
+	r.trusted.Set(r.rules.Trusted)
+	r.groups = form.NewField("Access groups", "work, code", "By which other apps' keys and addresses name several servers at once. Separated by commas.")
+	r.groups.SetText(strings.Join(r.rules.Groups, ", "))
+	limit := func(caption string, n int) *form.Field {
+		f := form.NewField(caption, "no limit", "")
+		if n > 0 {
+			f.SetText(strconv.Itoa(n))
+		}
+		return f
+	}
+	r.minute, r.day = limit("Calls a minute", r.rules.CallsPerMinute), limit("Calls a day", r.rules.CallsPerDay)
+	r.headers = form.NewField("Headers that are passed on", "x-request-id", "Of a request of another app. Nothing else of it reaches the server. Separated by commas.")
+	r.headers.SetText(strings.Join(r.rules.ExtraHeaders, ", "))
+	if !r.view.Server.Transport.OverHTTP() {
+		r.headers.Box.Hide()
+	}
+	r.general = form.Groups(
+		form.Column(
+			form.Caption("What becomes of calls that you have not answered about"),
+			form.Muted("Of those that apply to a tool the strictest counts. Where nothing is said, you are asked."), grid),
+		form.SwitchRow(r.trusted, "Trust this server", "What it claims of its tools may allow calls, and its results are no reason to ask about the calls that follow."),
+		r.groups.Box,
+		container.NewGridWithColumns(2, r.minute.Box, r.day.Box),
+		r.headers.Box)
+}
+
+// readGeneral puts what was entered into the rules. Where something is wrong it
+// says so beside the field and returns false.
+func (r *rulesSheet) readGeneral(rules *store.Rules) bool {
+	ok := true
+	for s, value := range r.approvals {
+		*value = approvalOf(s.Selected)
+	}
+	rules.Approvals = r.rules.Approvals
+	rules.Trusted = r.trusted.Checked
+	rules.Groups, rules.ExtraHeaders = commas(r.groups.Text()), commas(r.headers.Text())
+	number := func(f *form.Field, most int) int {
+		f.SetError("")
+		text := strings.ReplaceAll(strings.TrimSpace(f.Text()), ",", "")
+		if text == "" {
+			return 0
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 || n > most {
+			f.SetError(fmt.Sprintf("Type a whole number from 0 (no limit) to %d.", most))
+			ok = false
+		}
+		return n
+	}
+	rules.CallsPerMinute, rules.CallsPerDay = number(r.minute, 100_000), number(r.day, 1_000_000_000)
+	for f, one := range map[*form.Field]store.Rules{r.groups: {Groups: rules.Groups}, r.headers: {ExtraHeaders: rules.ExtraHeaders}} {
+		f.SetError("")
+		if err := one.Validate(); err != nil {
+			f.SetError(form.Sentence(err))
+			ok = false
+		}
+	}
+	return ok
+}
+
+// commas takes a list apart whose members may have blanks in them.
+func commas(s string) []string {
+	var out []string
+	for one := range strings.SplitSeq(s, ",") {
+		if one = strings.TrimSpace(one); one != "" && !slices.Contains(out, one) {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+func (r *rulesSheet) save() {
+	rules := r.rules.Clone()
+	if !r.readGeneral(&rules) {
+		r.choose(0)
+		return
+	}
+	answers, ok := r.readEach(&rules)
+	if !ok {
+		r.choose(1)
+		return
+	}
+	r.sheet.Fail("")
+	if err := rules.Validate(); err != nil {
+		r.sheet.Fail(form.Sentence(err))
+		return
+	}
+	e, id := r.page.o.Engine, r.view.Server.ID
+	r.page.o.Runner.Run(func(ctx context.Context) error {
+		if err := e.SetRules(ctx, id, rules); err != nil {
+			return err
+		}
+		for _, a := range answers {
+			if err := e.SetStandingAnswer(ctx, tools.Ref{Server: id, Tool: a.Tool}, tools.Answer(a.Answer)); err != nil {
+				return fmt.Errorf("the rules hold now, but the answer for %s does not: %w", a.Tool, err)
+			}
+		}
+		return nil
+	}, func(err error) {
+		if err != nil {
+			r.sheet.Fail(form.Sentence(err))
+			return
+		}
+		r.sheet.Close()
+	})
+}
+
+// ruleWords says in a line what rules a server has; empty for none.
+func ruleWords(v bridge.ServerView) string {
+	r := v.Server.Rules
+	var parts []string
+	switch {
+	case len(r.AllowedTools) > 0:
+		parts = append(parts, count(len(r.AllowedTools), "tool")+" allowed")
+	case len(r.DisallowedTools) > 0:
+		parts = append(parts, count(len(r.DisallowedTools), "tool")+" not allowed")
+	}
+	if n := len(r.AllowedParams) + len(r.FixedParams); n > 0 {
+		parts = append(parts, "parameters bound")
+	}
+	said := func(a store.Approval, what string) {
+		switch a {
+		case store.ApproveAlways:
+			parts = append(parts, what+" run unasked")
+		case store.ApproveNever:
+			parts = append(parts, what+" never run")
+		case store.ApproveAsk:
+			parts = append(parts, what+" ask")
+		}
+	}
+	said(r.Approvals.ReadOnly, "reading tools")
+	said(r.Approvals.Destructive, "destroying tools")
+	said(r.Approvals.OpenWorld, "tools that reach out")
+	said(r.Approvals.Default, "all others")
+	if r.Trusted {
+		parts = append(parts, "trusted")
+	}
+	if len(r.Groups) > 0 {
+		parts = append(parts, "in "+strings.Join(r.Groups, ", "))
+	}
+	if r.CallsPerMinute > 0 {
+		parts = append(parts, count(r.CallsPerMinute, "call")+" a minute")
+	}
+	if r.CallsPerDay > 0 {
+		parts = append(parts, count(r.CallsPerDay, "call")+" a day")
+	}
+	if len(r.ExtraHeaders) > 0 {
+		parts = append(parts, count(len(r.ExtraHeaders), "header")+" passed on")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Rules: " + form.Visible(strings.Join(parts, " · "), false)
+}
+
+// twoColumns lays objects out in two columns of even rows, or in one where they
+// would be narrower than that.
+type twoColumns struct{ least, width float32 }
+
+func (c *twoColumns) columns() int {
+	if c.width > 0 && c.width < 2*c.least+form.Gap {
+		return 1
+	}
+	return 2
+}
+
+func (c *twoColumns) each(objects []fyne.CanvasObject, row func(of []fyne.CanvasObject, y, height float32)) float32 {
+	y, n := float32(0), c.columns()
+	for of := range slices.Chunk(objects, n) {
+		h := float32(0)
+		for _, o := range of {
+			h = max(h, o.MinSize().Height)
+		}
+		row(of, y, h)
+		y += h + form.Gap
+	}
+	return max(0, y-form.Gap)
+}
+
+func (c *twoColumns) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	c.width = size.Width
+	n := float32(c.columns())
+	w := (size.Width - (n-1)*form.Gap) / n
+	c.each(objects, func(of []fyne.CanvasObject, y, height float32) {
+		for i, o := range of {
+			o.Move(fyne.NewPos(float32(i)*(w+form.Gap), y))
+			o.Resize(fyne.NewSize(w, height))
+		}
+	})
+}
+
+func (c *twoColumns) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	h := c.each(objects, func([]fyne.CanvasObject, float32, float32) {})
+	return fyne.NewSize(c.least, h)
+}
+
+// tightLayout stacks lines that belong together.
+func tightLayout() fyne.Layout { return layout.NewCustomPaddedVBoxLayout(-8) }
