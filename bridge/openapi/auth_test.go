@@ -38,9 +38,9 @@ func (v *vault) resolve(_ context.Context, value store.Value) (store.Secret, err
 	})
 }
 
-// TestAuth holds each kind against what arrives. The API repeats what it got;
+// TestAuthTypes holds each kind against what arrives. The API repeats what it got;
 // no result may show the secret.
-func TestAuth(t *testing.T) {
+func TestAuthTypes(t *testing.T) {
 	t.Parallel()
 	ref := store.RefTo("server/pets/auth/value")
 	plain := strings.ReplaceAll(strings.ReplaceAll(canary, " ", ""), "é", "e") // for a cookie and headers
