@@ -76,6 +76,12 @@ func connect(t testing.TB, o Options) *mcp.ClientSession {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dial(t, s)
+}
+
+// dial returns a client's session with a server.
+func dial(t testing.TB, s *Server) *mcp.ClientSession {
+	t.Helper()
 	ours, theirs := net.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
