@@ -45,7 +45,7 @@ func (m *Manager) Call(ctx context.Context, ref tools.Ref, args json.RawMessage,
 			return tools.Result{}, sentence(fmt.Sprintf("The server %q was started or connected anew and defines %q differently now, so the call was not run.", k.name, ref.Tool), store.ErrHeld)
 		}
 		before = tool.Hash
-		result, err := k.call(ctx, m.o, ref.Tool, args, progress)
+		result, err := k.call(ctx, m.o, &tool, args, progress)
 		back()
 		if errors.Is(err, errUnsent) {
 			if try+1 < callTries {
@@ -174,7 +174,7 @@ func (k *link) failed(cause error, o Options, err error, answer *capture, x *too
 	k.die(err)
 	how := "closed the connection"
 	if k.process != nil {
-		k.process.endsWithin(drainAfter)
+		k.process.endsWithin(exitAfter)
 		how = k.process.ending()
 	}
 	return tools.Result{}, sentence(fmt.Sprintf("The server %q %s while the call ran. Whether it did something is not known.", k.name, how), err)

@@ -1,6 +1,7 @@
 package mcphost
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,13 @@ type capture struct {
 	asked  jsonrpc.ID     // the id of the request over HTTP
 	unsent bool           // the server certainly did not take the request
 	forget func()
+	// ready is closed by the answer to a request that the SDK does not know of;
+	// nil for others. lost is why there is none.
+	ready chan struct{}
+	lost  error
+	// sdkID is the id that the SDK gave to the request, where it was sent with
+	// another.
+	sdkID jsonrpc.ID
 }
 
 type captureKey struct{}
@@ -64,22 +72,119 @@ func (c *capture) wasNotTaken() bool {
 	return c.unsent
 }
 
-// set keeps the answer: a result, or an error of the protocol.
-func (c *capture) set(raw json.RawMessage, err *jsonrpc.Error) {
+// set keeps the answer: a result, or an error of the protocol. It reports whether
+// nobody else waits for it.
+func (c *capture) set(raw json.RawMessage, err *jsonrpc.Error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.raw, c.err = raw, err
+	return c.ended()
 }
 
-// asks notes the id of the request over HTTP. What resumes a stream later has
-// none and asks for the same.
-func (c *capture) asks(request func() (io.ReadCloser, error)) {
-	id := idOf(request)
+// alone says that the SDK does not know of the request, and returns what is
+// closed by its end.
+func (c *capture) alone() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if id.IsValid() {
-		c.asked = id
+	c.ready = make(chan struct{})
+	return c.ready
+}
+
+// ended tells who waits for a request that the SDK does not know of; it is called
+// once for each. The caller holds mu.
+func (c *capture) ended() bool {
+	if c.ready == nil {
+		return false
 	}
+	close(c.ready)
+	return true
+}
+
+// fail is set for a request whose answer is not taken.
+func (c *capture) fail(why error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost = why
+	return c.ended()
+}
+
+// outcome is why there is no result of a request that ended; nil if there is one.
+func (c *capture) outcome() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.err != nil:
+		return c.err
+	case c.raw == nil && c.lost == nil:
+		return errNotWhole
+	}
+	return c.lost
+}
+
+// asks notes the id of the request over HTTP, if it has one. What resumes a
+// stream later has none and asks for the same.
+func (c *capture) asks(request func() (io.ReadCloser, error)) bool {
+	id := idOf(request)
+	if id.IsValid() {
+		c.sentAs(id, id)
+	}
+	return id.IsValid()
+}
+
+// asksFor notes the id of a request that the SDK does not know of.
+func (c *capture) asksFor(id jsonrpc.ID) { c.sentAs(id, id) }
+
+// sentAs notes the id of the request, and the one that the SDK gave to it.
+func (c *capture) sentAs(id, sdkID jsonrpc.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked, c.sdkID = id, sdkID
+}
+
+// isAlone reports whether the SDK does not know of the request.
+func (c *capture) isAlone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ready != nil
+}
+
+// shared says that the SDK knows of the request from now on.
+func (c *capture) shared() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ready = nil
+}
+
+// renumber has the SDK's notification that a request is given up name the id that
+// the server knows.
+func (c *capture) renumber(req *http.Request, body func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
+	c.mu.Lock()
+	is, was := c.asked, c.sdkID
+	c.mu.Unlock()
+	if is == was {
+		return body
+	}
+	from, err := body()
+	if err != nil {
+		return body
+	}
+	defer from.Close()
+	message, err := io.ReadAll(io.LimitReader(from, messageMax))
+	if err != nil {
+		return body
+	}
+	message = renumbered(message, was, is)
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(message)), nil }
+	req.Body, _ = req.GetBody()
+	req.ContentLength = int64(len(message))
+	return req.GetBody
+}
+
+// has notes the response over HTTP.
+func (c *capture) has(resp *http.Response) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.status = resp.StatusCode
 }
 
 // answered notes the response over HTTP, and returns the capture's reader of
@@ -88,7 +193,7 @@ func (c *capture) answered(resp *http.Response, sse bool) *capturedBody {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.status = resp.StatusCode
-	c.body = &capturedBody{from: resp.Body, sse: sse, keep: c.keep, asked: c.asked}
+	c.body = &capturedBody{from: resp.Body, sse: sse, keep: c.keep, asked: c.asked, sdkID: c.sdkID}
 	return c.body
 }
 
@@ -163,16 +268,19 @@ func (c *capture) release() {
 
 // middleware stands between us and the SDK's sending side. It bounds the
 // question which era a server speaks, and forgives an answer that the SDK
-// cannot decode where the capture has it.
-func middleware(discover time.Duration, probe *era) mcp.Middleware {
+// cannot decode where the capture has it. learn is told the metadata of listings.
+func middleware(discover time.Duration, asking *probe, learn func(mcp.Meta)) mcp.Middleware {
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 			switch method {
 			case "server/discover":
-				return probe.discover(ctx, discover, func(ctx context.Context) (mcp.Result, error) {
+				return asking.discover(ctx, discover, func(ctx context.Context) (mcp.Result, error) {
 					return next(ctx, method, req)
 				})
 			case "tools/list":
+				if params, ok := req.GetParams().(*mcp.ListToolsParams); ok && params != nil {
+					learn(params.Meta)
+				}
 				res, err := next(ctx, method, req)
 				if err != nil {
 					if c := captureFrom(ctx); c == nil || c.result() == nil {
@@ -204,8 +312,7 @@ type era struct {
 	newer   bool // it answered server/discover at an earlier start
 	sse     bool // at its address is the transport of 2024-11-05
 	patient bool // ask server/discover without a limit: the answer came late before
-	silent  bool // it did not answer in time
-	late    *capture
+	probe   probe
 }
 
 // found notes the version that a session was made with.
@@ -214,21 +321,29 @@ func (e *era) found(version string) {
 	e.older = !e.newer
 }
 
-// discover asks once, for a limited time: many an older server says nothing to
-// a method that it does not know. What comes after the limit is still kept.
-func (e *era) discover(ctx context.Context, limit time.Duration, ask func(context.Context) (mcp.Result, error)) (mcp.Result, error) {
-	e.late = &capture{keep: true}
-	e.silent = false
-	if limit <= 0 {
-		return ask(withCapture(ctx, e.late))
-	}
-	limited, cancel := context.WithTimeout(withCapture(ctx, e.late), limit)
-	defer cancel()
-	res, err := ask(limited)
-	e.silent = err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded)
-	return res, err
-}
-
 // answeredLate reports that the server does know server/discover, but took its
 // time to start.
-func (e *era) answeredLate() bool { return e.silent && e.late != nil && e.late.result() != nil }
+func (e *era) answeredLate() bool {
+	return e.probe.silent && e.probe.late != nil && e.probe.late.result() != nil
+}
+
+// probe is the question which era a server speaks, and what came of it.
+type probe struct {
+	silent bool // it did not answer in time
+	late   *capture
+}
+
+// discover asks once, for a limited time: many an older server says nothing to
+// a method that it does not know. What comes after the limit is still kept.
+func (p *probe) discover(ctx context.Context, limit time.Duration, ask func(context.Context) (mcp.Result, error)) (mcp.Result, error) {
+	p.late = &capture{keep: true}
+	p.silent = false
+	if limit <= 0 {
+		return ask(withCapture(ctx, p.late))
+	}
+	limited, cancel := context.WithTimeout(withCapture(ctx, p.late), limit)
+	defer cancel()
+	res, err := ask(limited)
+	p.silent = err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded)
+	return res, err
+}

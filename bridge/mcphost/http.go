@@ -186,6 +186,15 @@ var reserved = map[string]bool{
 // RoundTrip sends one request.
 func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 	answer := captureFrom(req.Context())
+	body := req.GetBody
+	if l := lentTo(req); l != nil && answer != nil {
+		// It came already, for the same request with another id.
+		answer.sentAs(l.id, idOf(body))
+		l.resp.Request = req
+		l.resp.Body = answer.answered(l.resp, mediaType(l.resp) == "text/event-stream")
+		return l.resp, nil
+	}
+	ours := answer != nil && answer.isAlone()
 	if answer != nil {
 		answer.expected(nil)
 	}
@@ -212,11 +221,14 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 		late := time.AfterFunc(listenLimit, func() { cancel(errors.New("the server did not answer the subscription")) })
 		defer late.Stop()
 	}
-	body := req.GetBody
-	if answer != nil && body != nil {
-		answer.asks(body)
+	if ours {
+		req = req.WithContext(ctx)
+	} else {
+		req = req.Clone(ctx)
+		if answer != nil && body != nil && !answer.asks(body) {
+			body = answer.renumber(req, body)
+		}
 	}
-	req = req.Clone(ctx)
 	for name, value := range h.headers {
 		if !reserved[http.CanonicalHeaderKey(name)] {
 			req.Header.Set(name, value)
@@ -240,19 +252,28 @@ func (h *httpLink) RoundTrip(req *http.Request) (*http.Response, error) {
 		h.buffer(resp, errorBodyMax, nil)
 	case kind == "application/json":
 		h.buffer(resp, messageMax, body)
-	case kind == "text/event-stream":
-		resp.Body = &countedEvents{ReadCloser: resp.Body}
-		if h.tap != nil {
-			resp.Body = tapEvents(resp.Body, h.tap)
-		}
+	case kind == "text/event-stream" && !ours:
+		resp.Body = h.watched(resp.Body, tools.ExchangeFrom(req.Context()), answer != nil)
 	}
-	if answer != nil && h.progress != nil && kind == "text/event-stream" {
-		resp.Body = &overheard{ReadCloser: resp.Body, x: tools.ExchangeFrom(req.Context()), r: h.secrets, progress: h.progress}
-	}
-	if answer != nil {
+	if answer != nil && !ours {
 		resp.Body = answer.answered(resp, kind == "text/event-stream")
+	} else if ours {
+		answer.has(resp)
 	}
 	return resp, nil
+}
+
+// watched bounds and shows what comes as a stream of events. reports says that
+// it answers a request, of the program x if that is not nil.
+func (h *httpLink) watched(body io.ReadCloser, x *tools.Exchange, reports bool) io.ReadCloser {
+	body = &countedEvents{ReadCloser: body}
+	if h.tap != nil {
+		body = tapEvents(body, h.tap)
+	}
+	if reports && h.progress != nil {
+		body = &overheard{ReadCloser: body, x: x, r: h.secrets, progress: h.progress}
+	}
+	return body
 }
 
 // tapRequest shows what is sent.

@@ -22,6 +22,7 @@ type capturedBody struct {
 	keep bool // the SDK gets the result as well
 	// asked is the id of the request; an answer to another is none.
 	asked jsonrpc.ID
+	sdkID jsonrpc.ID // the id that the SDK knows it by
 
 	held    []byte // what was read of an event that has not ended
 	scanned int    // bytes of held that are known to hold no end of a line
@@ -132,12 +133,15 @@ func (b *capturedBody) take(data []byte) bool {
 		return false
 	}
 	b.raw, b.refusal = raw, refusal
-	return raw != nil && refusal == nil && !b.keep
+	if refusal != nil {
+		return b.asked != b.sdkID // it would not know what that answers
+	}
+	return raw != nil && !b.keep
 }
 
 // instead adds what the SDK gets in the place of the answer.
 func (b *capturedBody) instead(to []byte) []byte {
-	id, err := json.Marshal(b.asked.Raw())
+	id, err := json.Marshal(b.sdkID.Raw())
 	if err != nil {
 		panic(err) // an id is text or a number
 	}

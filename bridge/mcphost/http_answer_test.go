@@ -48,7 +48,7 @@ func TestCapturedBody(t *testing.T) {
 		{name: "one answer to another", in: `{"jsonrpc":"2.0","id":"7","result":{}}`, out: `{"jsonrpc":"2.0","id":"7","result":{}}`, whole: true},
 	} {
 		for _, read := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.HalfReader, iotest.DataErrReader} {
-			b := &capturedBody{from: io.NopCloser(read(strings.NewReader(c.in))), sse: !c.whole, keep: c.keep, asked: asked}
+			b := &capturedBody{from: io.NopCloser(read(strings.NewReader(c.in))), sse: !c.whole, keep: c.keep, asked: asked, sdkID: asked}
 			out, err := io.ReadAll(b)
 			raw, refusal := b.answer()
 			said := ""

@@ -67,7 +67,11 @@ func (h *httpLink) explain(err error) error {
 		timeout  net.Error
 	)
 	var signIn *signInError
+	var refused *notTakenError
 	switch {
+	case errors.As(err, &refused) && (last.status == http.StatusNotFound || last.status == http.StatusGone):
+		// Its stream was open a moment ago.
+		return say(true, "%s does not know the connection that it just took. It may be starting anew.", host)
 	case errors.As(from, &signIn):
 		return &httpError{h.secrets.Text(signIn.Error()), err, signIn.passing()}
 	case errors.As(err, &redirect), errors.As(from, &redirect):

@@ -174,7 +174,7 @@ func (l *life) watch(k *link, fill func(*Status), since time.Time) error {
 			return errStopped
 		case <-k.dead:
 			if k.process != nil && !errors.Is(k.cause, errAsleep) {
-				k.process.endsWithin(drainAfter)
+				k.process.endsWithin(exitAfter)
 			}
 			if errors.Is(k.cause, errAsleep) {
 				return errAsleep

@@ -55,6 +55,8 @@ type lineConn struct {
 	writer  chan struct{} // holds a token while somebody writes
 	done    chan struct{} // closed by Close
 	once    sync.Once
+	over    chan struct{} // closed when nothing more is read
+	ending  sync.Once
 	pending atomic.Int32 // requests of the server that are not answered
 	queue   []jsonrpc.Message
 	// ended says that the server ended the streams, or itself, and not we.
@@ -69,7 +71,7 @@ type lineConn struct {
 func newLineConn(in io.Reader, out io.Writer, closer func(), events peerEvents) *lineConn {
 	return &lineConn{
 		in: bufio.NewReaderSize(in, 64<<10), out: out, closer: closer, events: events,
-		writer: make(chan struct{}, 1), done: make(chan struct{}), captures: map[jsonrpc.ID]*capture{},
+		writer: make(chan struct{}, 1), done: make(chan struct{}), over: make(chan struct{}), captures: map[jsonrpc.ID]*capture{},
 	}
 }
 
@@ -110,32 +112,56 @@ func (c *lineConn) Write(ctx context.Context, msg jsonrpc.Message) error {
 	case *jsonrpc.Response:
 		defer c.pending.Add(-1)
 	}
+	wrote, err := c.send(ctx, data)
+	if err != nil {
+		return err
+	}
 	select {
-	case c.writer <- struct{}{}:
+	case err := <-wrote:
+		return c.unwritten(err, waiting)
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-c.done:
 		return io.ErrClosedPipe
 	}
+}
+
+// send begins to write a line. What it returns takes how that ended.
+func (c *lineConn) send(ctx context.Context, line []byte) (<-chan error, error) {
+	select {
+	case c.writer <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-c.done:
+		return nil, io.ErrClosedPipe
+	}
 	wrote := make(chan error, 1)
 	go func() {
-		_, err := c.out.Write(data)
+		_, err := c.out.Write(line)
 		<-c.writer
 		wrote <- err
 	}()
+	return wrote, nil
+}
+
+// unwritten notes why a line was not written, if err says so.
+func (c *lineConn) unwritten(err error, waiting *capture) error {
+	if refused := (*notTakenError)(nil); waiting != nil && errors.As(err, &refused) {
+		waiting.notTaken()
+	}
+	if errors.Is(err, syscall.EPIPE) || isClosed(err) && !c.closed() {
+		c.ended.Store(true)
+	}
+	return err
+}
+
+// closed reports whether the connection was closed here.
+func (c *lineConn) closed() bool {
 	select {
-	case err := <-wrote:
-		if refused := (*notTakenError)(nil); waiting != nil && errors.As(err, &refused) {
-			waiting.notTaken()
-		}
-		if errors.Is(err, syscall.EPIPE) {
-			c.ended.Store(true)
-		}
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
 	case <-c.done:
-		return io.ErrClosedPipe
+		return true
+	default:
+		return false
 	}
 }
 
@@ -153,6 +179,14 @@ func (c *lineConn) expect(id jsonrpc.ID, capture *capture) {
 // Read returns the next message that is for the SDK. The end of the stream is
 // io.EOF.
 func (c *lineConn) Read(context.Context) (jsonrpc.Message, error) {
+	msg, err := c.next()
+	if err != nil {
+		c.ending.Do(func() { close(c.over) })
+	}
+	return msg, err
+}
+
+func (c *lineConn) next() (jsonrpc.Message, error) {
 	for {
 		if len(c.queue) > 0 {
 			msg := c.queue[0]
@@ -165,10 +199,8 @@ func (c *lineConn) Read(context.Context) (jsonrpc.Message, error) {
 			continue
 		}
 		if err != nil {
-			select {
-			case <-c.done:
+			if c.closed() {
 				return nil, io.EOF
-			default:
 			}
 			if errors.Is(err, io.EOF) || isClosed(err) {
 				c.ended.Store(true)
@@ -219,8 +251,9 @@ func (c *lineConn) takeOne(raw []byte) {
 	c.events.tap.see(false, raw)
 	switch msg := msg.(type) {
 	case *jsonrpc.Response:
-		c.captured(msg)
-		c.queue = append(c.queue, msg)
+		if !c.captured(msg) {
+			c.queue = append(c.queue, msg)
+		}
 	case *jsonrpc.Request:
 		if c.request(msg) {
 			c.queue = append(c.queue, msg)
@@ -261,22 +294,26 @@ func decodeMessage(raw []byte) (jsonrpc.Message, error) {
 	return r, nil
 }
 
-// captured hands the result to who waits for it as it was sent. The SDK is
-// spared the work of decoding it too.
-func (c *lineConn) captured(msg *jsonrpc.Response) {
+// captured hands the result to who waits for it as it was sent, and reports
+// whether the SDK has nothing to do with it. Where it has, it is spared the work
+// of decoding it too.
+func (c *lineConn) captured(msg *jsonrpc.Response) bool {
 	c.mu.Lock()
 	capture := c.captures[msg.ID]
 	delete(c.captures, msg.ID)
 	c.mu.Unlock()
 	if capture == nil {
-		return
+		return directID(msg.ID) // it was given up
 	}
 	var refusal *jsonrpc.Error
 	errors.As(msg.Error, &refusal)
-	capture.set(msg.Result, refusal)
+	if capture.set(msg.Result, refusal) {
+		return true
+	}
 	if refusal == nil && !capture.keep {
 		msg.Result = json.RawMessage("{}")
 	}
+	return false
 }
 
 // request reports whether the SDK needs to see a request or notification of the
@@ -387,8 +424,12 @@ func (c *lineConn) skipped(head, tail []byte, why error) {
 // refuse fails the request of that id, whose answer is not taken.
 func (c *lineConn) refuse(id jsonrpc.ID, why error) {
 	c.mu.Lock()
+	capture := c.captures[id]
 	delete(c.captures, id)
 	c.mu.Unlock()
+	if capture == nil && directID(id) || capture != nil && capture.fail(why) {
+		return
+	}
 	c.queue = append(c.queue, &jsonrpc.Response{ID: id, Error: why})
 }
 

@@ -47,6 +47,8 @@ type link struct {
 
 	catalogue atomic.Pointer[catalogue]
 	token     atomic.Int64 // last progress token
+	direct    atomic.Int64 // number of requests that were not sent by the SDK
+	standing  standing     // what goes into the metadata of every request
 	heeds     atomic.Int32 // the level from which it was asked to log: one more than its place in levels; 0 for none
 	mu        sync.Mutex   // protects what follows
 	calls     map[int64]*activeCall
@@ -168,7 +170,8 @@ func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, li
 	case e.newer: // it may take its time to start, but not all of it
 		limit = m.o.StartTimeout / 2
 	}
-	client.AddSendingMiddleware(middleware(limit, e))
+	asking := &probe{} // which Connect may still use after ctx has ended
+	client.AddSendingMiddleware(middleware(limit, asking, k.standing.learn))
 	client.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, r mcp.Request) (mcp.Result, error) {
 			if strings.HasPrefix(method, "notifications/") {
@@ -196,6 +199,7 @@ func (k *link) open(ctx context.Context, t mcp.Transport, m *Manager, e *era, li
 	}()
 	select {
 	case r := <-result:
+		e.probe = *asking
 		if r.err != nil {
 			return r.err
 		}

@@ -1,6 +1,7 @@
 package mcphost
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -151,9 +152,12 @@ func (k *link) rounds(ctx context.Context, by Elicitor, token int64, send sender
 				}
 			}
 			if err == nil {
-				err = errors.New("the answer was not received whole")
+				err = errNotWhole
 			}
 			return nil, answer, err
+		}
+		if !mayAsk(raw) {
+			return raw, answer, nil
 		}
 		var w struct {
 			Type     string                     `json:"resultType"`
@@ -184,6 +188,11 @@ func (k *link) rounds(ctx context.Context, by Elicitor, token int64, send sender
 		}
 		next.responses, next.state = responses, w.State
 	}
+}
+
+// mayAsk reports whether a result could be input_required, without decoding it.
+func mayAsk(raw json.RawMessage) bool {
+	return bytes.Contains(raw, []byte("input_required")) || bytes.Contains(raw, []byte(`\u`))
 }
 
 // fulfil answers the questions of one round, one after the other.
@@ -257,19 +266,12 @@ func logs(hello *mcp.InitializeResult) bool {
 
 // call runs a tool. An error that wraps errUnsent means that the server cannot
 // have seen the request.
-func (k *link) call(ctx context.Context, o Options, tool string, args json.RawMessage, report func(tools.Progress)) (tools.Result, error) {
+func (k *link) call(ctx context.Context, o Options, t *tools.Tool, args json.RawMessage, report func(tools.Progress)) (tools.Result, error) {
 	if x := tools.ExchangeFrom(ctx); x != nil {
 		k.wantLogs(ctx, x.LogLevel)
 	}
 	raw, fail := k.request(ctx, o, report, func(ctx context.Context, r round) error {
-		params := &mcp.CallToolParams{
-			Meta: k.metaOf(ctx, r.token), Name: tool, InputResponses: r.responses, RequestState: r.state,
-		}
-		if len(args) > 0 {
-			params.Arguments = args
-		}
-		_, err := k.session.CallTool(ctx, params)
-		return err
+		return k.callTool(ctx, t, args, r)
 	})
 	if fail != nil {
 		return fail()

@@ -50,13 +50,14 @@ func newResult(raw json.RawMessage, r *tools.Redactor) (tools.Result, error) {
 	}
 	out := tools.Result{IsError: w.IsError}
 	for _, one := range w.Content {
-		var kind struct{ Type string }
 		var c wireContent
-		if err := json.Unmarshal(one, &kind); err == nil && !knownKind(kind.Type) {
-			c.Type = kind.Type
-		} else if err := json.Unmarshal(one, &c); err != nil {
-			out.Content = append(out.Content, store.Text{Text: "(a part of the result could not be read)"})
-			continue
+		if err := json.Unmarshal(one, &c); err != nil {
+			var kind struct{ Type string }
+			if json.Unmarshal(one, &kind) != nil || knownKind(kind.Type) {
+				out.Content = append(out.Content, store.Text{Text: "(a part of the result could not be read)"})
+				continue
+			}
+			c = wireContent{Type: kind.Type}
 		}
 		out.Content = append(out.Content, newPart(c, r))
 	}

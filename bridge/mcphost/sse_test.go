@@ -254,6 +254,7 @@ func TestHostileSSE(t *testing.T) {
 // into lines: it fails its call alone.
 func TestSSETooLong(t *testing.T) {
 	t.Parallel()
+	var calls atomic.Int32
 	s := oldAnswers(t, ": hello\n\nevent: endpoint\r\ndata: /messages?a=b\r\n\r\n", func(w io.Writer, method string, id json.RawMessage) {
 		result := `{"content":[{"type":"text","text":"still here"}]}`
 		switch method {
@@ -262,7 +263,7 @@ func TestSSETooLong(t *testing.T) {
 		case "tools/list":
 			result = oneTool
 		case "tools/call":
-			if string(id) == "3" {
+			if calls.Add(1) == 1 {
 				fmt.Fprintf(w, "data: {\"jsonrpc\":\"2.0\",\"id\":%s,\ndata: \"result\":{\"content\":[{\"type\":\"text\",\"text\":\"%s\"}]}}\n\n", id, strings.Repeat("a", 17<<20))
 				return
 			}

@@ -1,7 +1,6 @@
 package mcphost
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -54,7 +53,7 @@ func newWireResult(raw json.RawMessage, r *tools.Redactor) (tools.Result, error)
 // asksFirst reports whether a result is none yet, but says what the server
 // wants to know first.
 func asksFirst(wire json.RawMessage) bool {
-	if !bytes.Contains(wire, []byte("input_required")) {
+	if !mayAsk(wire) {
 		return false
 	}
 	var w struct {
