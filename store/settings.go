@@ -26,6 +26,10 @@ type Settings struct {
 	SearchShare float64 `json:"search_share,omitempty"`
 	// Presets are system prompts that a person keeps by name.
 	Presets []PromptPreset `json:"presets,omitempty"`
+	// Favourites are the models that stand above the others where one is chosen.
+	Favourites []ModelRef `json:"favourites,omitempty"`
+	// Messages are messages that a person keeps by name.
+	Messages []MessagePreset `json:"messages,omitempty"`
 	// Gateway is the endpoint for other apps.
 	Gateway GatewaySettings `json:"gateway,omitzero"`
 	// Window is what the window remembers of itself.
@@ -45,4 +49,7 @@ type WindowSettings struct {
 	Theme       string  `json:"theme,omitempty"` // "light", "dark"; empty follows the system
 	Welcomed    bool    `json:"welcomed,omitempty"`
 	SaidItHides bool    `json:"said_it_hides,omitempty"` // that closing hides it in the tray
+	// EnterBreaks has Enter begin a new line of a message and Shift+Enter send it,
+	// instead of the other way round.
+	EnterBreaks bool `json:"enter_breaks,omitempty"`
 }

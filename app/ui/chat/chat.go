@@ -20,10 +20,10 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/layout"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/keys"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -156,8 +156,7 @@ func (p *Page) Shown() {
 		p.focusInput()
 		p.composer.input.TypedRune(r)
 	})
-	ctrlF := &desktop.CustomShortcut{KeyName: fyne.KeyF, Modifier: fyne.KeyModifierShortcutDefault}
-	p.o.Window.Canvas().AddShortcut(ctrlF, func(fyne.Shortcut) {
+	p.o.Window.Canvas().AddShortcut(keys.Of(keys.Find), func(fyne.Shortcut) {
 		if p.o.Window.Canvas().Overlays().Top() == nil {
 			p.Find()
 		}
@@ -191,7 +190,7 @@ func (p *Page) watchTitles() {
 func (p *Page) Hidden() {
 	p.shown = false
 	c := p.o.Window.Canvas()
-	c.RemoveShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyF, Modifier: fyne.KeyModifierShortcutDefault})
+	c.RemoveShortcut(keys.Of(keys.Find))
 	c.SetOnTypedRune(nil)
 	if c.Focused() == fyne.Focusable(p.composer.input) {
 		c.Unfocus() // the cursor blinks, and with it the whole window is painted

@@ -87,6 +87,8 @@ func (p *Page) earlier(all bool) {
 		case t.goal != "" && len(t.parts[t.goal]) > 0:
 			p.view.script.ScrollTo(t.parts[t.goal][0].id)
 			t.goal = ""
+		case left == 0 && t.goal != "" && t.hunt && p.runs[id] == nil:
+			p.switchTo(t.goal) // it is on another branch
 		case t.wantAll && left > 0:
 			p.earlier(true)
 		}

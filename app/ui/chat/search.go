@@ -50,9 +50,11 @@ func (p *Page) openAt(conversation, message string) {
 		if p.current != conversation {
 			return
 		}
-		if parts := t.parts[message]; len(parts) > 0 {
-			p.view.script.ScrollTo(parts[0].id)
-		} else if p.runs[conversation] == nil {
+		switch {
+		case len(t.parts[message]) > 0 || t.missing > 0:
+			t.hunt = true
+			p.showMessage(message)
+		case p.runs[conversation] == nil:
 			p.switchTo(message)
 		}
 	})

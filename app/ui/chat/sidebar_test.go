@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -197,7 +198,10 @@ func TestSearchOpensTheMessage(t *testing.T) {
 		}
 		return out
 	}
-	e.conv = []store.Conversation{{ID: "c", Title: "Long", UpdatedAt: noon}, {ID: "other", Title: "Other", UpdatedAt: noon}}
+	e.conv = []store.Conversation{{ID: "c", Title: "Long", UpdatedAt: noon}, {ID: "other", Title: "Other", UpdatedAt: noon}, {ID: "longer", UpdatedAt: noon}}
+	for range 8 {
+		e.said["longer"] = append(e.said["longer"], long(fmt.Sprint("l", len(e.said["longer"])))...)
+	}
 	e.said["c"] = long("c")
 	b := newBench(t, e)
 	b.p.openAt("c", "cd")
@@ -218,6 +222,19 @@ func TestSearchOpensTheMessage(t *testing.T) {
 	b.settle()
 	b.p.openAt("c", "hidden")
 	b.sees("on another branch")
+	// A long one is not read as a whole when it is opened.
+	b.p.openAt("longer", "l0d")
+	b.sees("needle here.")
+	b.settle()
+	if b.p.view.script.AtEnd() {
+		t.Error("the end is shown, and not what was found far above")
+	}
+	e.gone["deep"] = append(long("x"), store.Message{ID: "deep", ConversationID: "longer", Role: store.RoleUser, Status: store.StatusComplete, Parts: store.Parts{store.Text{Text: "a branch far above"}}})
+	e.kin["longer"] = map[string][]string{"x": {"x", "deep"}}
+	b.p.open("other")
+	b.settle()
+	b.p.openAt("longer", "deep")
+	b.sees("a branch far above")
 }
 
 func TestStatesAreTold(t *testing.T) {

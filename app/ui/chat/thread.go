@@ -95,6 +95,7 @@ type thread struct {
 	// shown once it is read.
 	missing, known int
 	first, goal    string
+	hunt           bool // the goal may be on another branch, which is to be shown then
 	reading        bool // more of it comes
 	wantAll        bool
 }

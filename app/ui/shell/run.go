@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
@@ -256,27 +255,4 @@ func (s *Shell) remember() error {
 		return fmt.Errorf("remember the size of the window: %w", err)
 	}
 	return nil
-}
-
-// shortcuts are the keys that work on every page.
-func (s *Shell) shortcuts() {
-	ctrl := fyne.KeyModifierShortcutDefault
-	add := func(key fyne.KeyName, mod fyne.KeyModifier, f func()) {
-		s.window.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: key, Modifier: mod}, func(fyne.Shortcut) {
-			if s.window.Canvas().Overlays().Top() == nil {
-				f()
-			}
-		})
-	}
-	add(fyne.KeyN, ctrl, s.newChat)
-	add(fyne.KeyO, ctrl|fyne.KeyModifierShift, s.newChat)
-	add(fyne.KeyComma, ctrl, func() { s.open(placeSettings) })
-	add(fyne.Key1, ctrl, func() { s.open(placeChat) })
-	add(fyne.Key2, ctrl, func() { s.open(placeServers) })
-	add(fyne.Key3, ctrl, func() { s.open(placeGateway) })
-	add(fyne.Key4, ctrl, func() { s.open(placeAudit) })
-	add(fyne.Key5, ctrl, func() { s.open(placeSettings) })
-	add(fyne.KeyQ, ctrl, s.app.Quit)
-	// Everything can be stopped whatever else is asked at the time.
-	s.window.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyB, Modifier: ctrl | fyne.KeyModifierShift}, func(fyne.Shortcut) { s.raise.up() })
 }

@@ -19,6 +19,8 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/keys"
+	"github.com/drawbridge-app/drawbridge/app/ui/palette"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge"
@@ -34,7 +36,13 @@ type fakeChat struct {
 	begun         int
 	opened        []string
 	views         []bridge.ServerView
+	ran           []keys.ID
+	commands      []palette.Command
 }
+
+func (c *fakeChat) Run(id keys.ID) bool { c.ran = append(c.ran, id); return true }
+
+func (c *fakeChat) Commands(func(...palette.Command)) []palette.Command { return c.commands }
 
 func (c *fakeChat) Object() fyne.CanvasObject            { return c.object }
 func (c *fakeChat) Shown()                               { c.shown++ }
