@@ -63,7 +63,13 @@ func (a *askable) serveModel(w http.ResponseWriter, r *http.Request) {
 
 func openAskable(t *testing.T, change func(*store.ServerConfig)) *askable {
 	t.Helper()
-	a := &askable{gated: openGated(t), up: newUpstream(t), service: wiretest.Serve(t, wiretest.Responses)}
+	return openAskableIn(t, wiretest.Responses, change)
+}
+
+// openAskableIn has the model's service speak that format.
+func openAskableIn(t *testing.T, format wiretest.Format, change func(*store.ServerConfig)) *askable {
+	t.Helper()
+	a := &askable{gated: openGated(t), up: newUpstream(t), service: wiretest.Serve(t, format)}
 	a.service.Arguments = map[string]string{"files__read": `{"call":"one"}`, "files__write": `{"call":"two"}`, "weather": `{"city":"Lima"}`}
 	a.add("files", a.up.url, change)
 	front := httptest.NewServer(http.HandlerFunc(a.serveModel))
@@ -71,7 +77,8 @@ func openAskable(t *testing.T, change func(*store.ServerConfig)) *askable {
 		front.CloseClientConnections()
 		front.Close()
 	})
-	if err := a.SetProvider(t.Context(), store.ProviderConfig{ID: "work", Kind: store.ProviderResponses, BaseURL: front.URL + "/v1", Model: "m-1", NoKey: true}, nil); err != nil {
+	version := a.service.URL[strings.LastIndexByte(a.service.URL, '/'):]
+	if err := a.SetProvider(t.Context(), store.ProviderConfig{ID: "work", Kind: store.ProviderKind(format), BaseURL: front.URL + version, Model: "m-1", NoKey: true}, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -323,6 +323,8 @@ func (o *completionWriter) void(reason string) error {
 
 func (o *completionWriter) answered() {}
 
+func (o *completionWriter) thought(string) {}
+
 func (o *completionWriter) function(c store.ToolCall) {
 	call := object{"id": c.ID, "type": "function", "function": object{"name": c.Tool, "arguments": argumentText(c.Arguments)}}
 	if o.stream != nil {

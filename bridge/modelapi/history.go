@@ -25,6 +25,8 @@ type step struct {
 	calls   []string // ids, in order
 	results map[string]store.ToolResult
 	waits   map[string]string // ids of calls that need a result, and what is said where there is none
+	// thoughts are what the provider wants back of an answer.
+	thoughts thoughts
 }
 
 // The bounds of what a request sends.
@@ -49,10 +51,15 @@ func (h *history) user(parts store.Parts) {
 func (h *history) answer() *step {
 	if n := len(h.steps); n > 0 && h.steps[n-1].role == store.RoleAssistant {
 		last := h.steps[n-1]
-		if len(last.calls) == 0 || len(last.results) < len(last.calls) {
+		if len(last.calls) == 0 || len(last.results) < len(last.calls) || len(last.calls) < len(last.thoughts.Calls) {
 			return last
 		}
 	}
+	return h.anew()
+}
+
+// anew begins an answer.
+func (h *history) anew() *step {
 	s := &step{role: store.RoleAssistant, results: map[string]store.ToolResult{}, waits: map[string]string{}}
 	h.steps = append(h.steps, s)
 	return s
@@ -156,7 +163,11 @@ func (h *history) messages() ([]store.Message, error) {
 		out = append(out, m)
 	}
 	for _, s := range h.steps {
-		add(s.role, s.parts)
+		if len(s.parts) == 0 && len(s.thoughts.List) > 0 {
+			continue // thoughts that led to nothing go back to nobody
+		}
+		ids := h.renamed(s)
+		add(s.role, withThoughts(s.parts, s.thoughts.List, ids))
 		if len(s.calls) == 0 {
 			continue
 		}
@@ -169,6 +180,9 @@ func (h *history) messages() ([]store.Message, error) {
 				return nil, bad("input", fmt.Sprintf("No tool output found for function call %s.", clip(id, 80)))
 			default:
 				r = tools.ErrorResult(s.waits[id]).Part(id)
+			}
+			if own := ids[id]; own != "" {
+				r.CallID = own
 			}
 			parts = append(parts, r)
 		}

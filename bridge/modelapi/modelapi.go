@@ -160,8 +160,9 @@ type Options struct {
 
 // Handler answers what is asked below /v1/. Any goroutine may use it.
 type Handler struct {
-	o    Options
-	kept *kept
+	o      Options
+	kept   *kept
+	sealer sealer
 }
 
 // New returns a Handler.
@@ -175,7 +176,7 @@ func New(o Options) *Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Handler{o: o, kept: newKept(o.Now)}
+	return &Handler{o: o, kept: newKept(o.Now), sealer: newSealer()}
 }
 
 // bodyMax bounds a request, in bytes.

@@ -25,6 +25,7 @@ type question struct {
 	sampling  model.Sampling
 	maxOutput int64
 	stream    bool
+	thoughts  bool // the program takes what providers want back
 	invisible bool // the format has no words for the person's tools
 	approved  []*approval
 	used      []string // ids of approvals that this request uses up

@@ -153,9 +153,10 @@ func (q *question) readResponse() error {
 		return err
 	}
 	for _, what := range include {
-		if what != "reasoning.encrypted_content" {
+		if what != includeThoughts {
 			return unsupported("include", fmt.Sprintf("%q cannot be included here.", clip(what, 80)))
 		}
+		q.thoughts = true
 	}
 	var text struct {
 		Format *struct {
@@ -232,6 +233,7 @@ type wireItem struct {
 	ApprovalRequestID *string         `json:"approval_request_id"`
 	Approve           *bool           `json:"approve"`
 	Reason            string          `json:"reason"`
+	Encrypted         *string         `json:"encrypted_content"`
 }
 
 func (in *inputReader) read(raw json.RawMessage) error {
@@ -279,11 +281,13 @@ func (in *inputReader) item(at string, raw json.RawMessage) error {
 			return bad(at+".role", fmt.Sprintf("The role %q is not known; use user, assistant, system or developer.", clip(it.Role, 50)))
 		}
 		return nil
-	case "reasoning", "mcp_list_tools":
-		// What a model thought before is its own; what a program says that a server
-		// offers is not believed, but that it knows the list.
+	case "reasoning":
+		return in.thought(at, it.Encrypted)
+	case "mcp_list_tools":
+		// What a program says that a server offers is not believed, but that it knows
+		// the list.
 		for _, e := range in.q.offer.entries {
-			e.listed = e.listed || it.Type == "mcp_list_tools" && e.label == it.ServerLabel
+			e.listed = e.listed || e.label == it.ServerLabel
 		}
 		return nil
 	case "function_call":

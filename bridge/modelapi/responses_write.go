@@ -221,6 +221,11 @@ func (o *responseWriter) void(reason string) error {
 
 func (o *responseWriter) answered() { o.shut("completed") }
 
+// thought gives the program what the provider wants back.
+func (o *responseWriter) thought(sealed string) {
+	o.done(o.add("thought", object{"id": "rs_" + store.NewID(), "type": "reasoning", "summary": []object{}, "encrypted_content": sealed}))
+}
+
 func (o *responseWriter) function(c store.ToolCall) {
 	arguments := argumentText(c.Arguments)
 	i := o.add("function", object{"id": "fc_" + store.NewID(), "type": "function_call", "status": "in_progress", "call_id": c.ID, "name": c.Tool, "arguments": ""})

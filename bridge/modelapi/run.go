@@ -21,6 +21,7 @@ type sink interface {
 	reasoning(s string)
 	void(reason string) error // what came of the answer does not count
 	answered()                // the answer is whole
+	thought(sealed string)    // what the provider wants back of it
 	function(c store.ToolCall)
 	calling(c shownCall)
 	called(c shownCall, r store.ToolResult)
@@ -92,6 +93,11 @@ func (r *run) do(ctx context.Context) (Done, error) {
 		case Answered:
 			r.made = append(r.made, ev.Message)
 			r.out.answered()
+			if q.thoughts {
+				if sealed := r.h.sealer.seal(q.caller.Key, ev.Message, ev.Calls); sealed != "" {
+					r.out.thought(sealed)
+				}
+			}
 			for _, c := range ev.Calls {
 				r.sort(ctx, c, shown)
 			}

@@ -38,7 +38,7 @@ func TestPublicCalls(t *testing.T) {
 			t.Parallel()
 			raw := document(t, c.file)
 			r := newRecorder(t)
-			s, err := New(t.Context(), Options{Document: raw, BaseURL: r.URL + "/base", Choice: Choice{Methods: allMethods}, limit: patience})
+			s, err := New(t.Context(), Options{Document: raw, BaseURL: r.URL + "/base", Choice: Choice{Methods: allMethods}, limit: 10 * patience})
 			if err != nil {
 				t.Fatal(err)
 			}
