@@ -134,7 +134,7 @@ func (k *link) progress(params json.RawMessage) {
 	k.mu.Lock() // also while passing it on, so that no call ends in between
 	defer k.mu.Unlock()
 	if call := k.calls[token]; call != nil && call.paused == 0 {
-		call.timer.Reset(call.idle)
+		call.hears()
 	}
 	if call := k.calls[token]; call != nil {
 		call.progress(tools.Progress{Done: p.Progress, Total: p.Total, Message: k.redactor.Text(visible(p.Message))})
@@ -237,6 +237,8 @@ type activeCall struct {
 
 	idle     time.Duration
 	timer    *time.Timer // of the silence
+	heard    time.Time   // when the silence began
+	spared   bool        // the timer has rung too late, and the call got its time again
 	longest  *time.Timer // of all
 	deadline time.Time   // when longest ends
 	left     time.Duration

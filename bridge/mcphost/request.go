@@ -36,9 +36,12 @@ func (k *link) request(ctx context.Context, o Options, report func(tools.Progres
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	c := &activeCall{
-		cancel: cancel, by: by, x: x, idle: o.CallIdle, deadline: time.Now().Add(o.CallMax),
-		timer: time.AfterFunc(o.CallIdle, func() { cancel(errIdle) }), longest: time.AfterFunc(o.CallMax, func() { cancel(errTooLong) }),
+		cancel: cancel, by: by, x: x, idle: o.CallIdle, deadline: time.Now().Add(o.CallMax), heard: time.Now(),
+		longest: time.AfterFunc(o.CallMax, func() { cancel(errTooLong) }),
 	}
+	k.mu.Lock()
+	c.timer = time.AfterFunc(o.CallIdle, func() { k.silent(c) })
+	k.mu.Unlock()
 	if report != nil {
 		c.inbox = make(chan tools.Progress, 64)
 		var reporting sync.WaitGroup
@@ -75,6 +78,31 @@ func (k *link) request(ctx context.Context, o Options, report func(tools.Progres
 	return nil, func() (tools.Result, error) { return k.failed(cause, o, err, answer, x) }
 }
 
+// lateness is how much later than it should a clock may ring before it counts as
+// one that stood still together with this program: a computer that slept, or a
+// program that was stopped.
+const lateness = 5 * time.Second
+
+// silent ends a call whose server said nothing for too long. If this program
+// itself was stopped meanwhile, nobody could have heard the server: then it gets
+// its time once more.
+func (k *link) silent(c *activeCall) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !c.spared && time.Since(c.heard) > c.idle+lateness {
+		c.spared = true
+		c.hears()
+		return
+	}
+	c.cancel(errIdle)
+}
+
+// hears begins the time of silence anew. The link's mutex is held.
+func (c *activeCall) hears() {
+	c.heard = time.Now()
+	c.timer.Reset(c.idle)
+}
+
 // pause stops the clocks of the calls that run, while a person is asked: nobody
 // has to answer within the time that a server may take. What it returns starts
 // them again.
@@ -95,7 +123,7 @@ func (k *link) pause() (resume func()) {
 		for _, c := range paused {
 			if c.paused--; c.paused == 0 {
 				c.deadline = time.Now().Add(c.left)
-				c.timer.Reset(c.idle)
+				c.hears()
 				c.longest.Reset(c.left)
 			}
 		}
