@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -187,6 +188,11 @@ func (c *canaries) failing() {
 			fmt.Fprintf(w, format, key)
 		}
 	}
+	// They are asked side by side, since most of the time goes by until a request
+	// is repeated.
+	var ids []string
+	var asking sync.WaitGroup
+	places := make(chan struct{}, 4)
 	for name, h := range map[string]http.HandlerFunc{
 		"401":   status(401, "application/json", `{"error":{"message":"the key %s is wrong","code":"invalid_api_key"}}`),
 		"403":   status(403, "text/plain", "%s may not"),
@@ -213,9 +219,17 @@ func (c *canaries) failing() {
 			key := c.mint("key of the provider "+id, nil)
 			o := c.origin(id, "Authorization", key, h)
 			c.provide(o.config(id, kind), key)
-			c.unanswered(id)
+			ids = append(ids, id)
 		}
 	}
+	for _, id := range ids {
+		asking.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			c.unanswered(id)
+		})
+	}
+	asking.Wait()
 	// A service that nobody trusts gets nothing.
 	s := serveOn(c.T, func(h http.Handler) *httptest.Server {
 		s := httptest.NewUnstartedServer(h)

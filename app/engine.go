@@ -21,8 +21,9 @@ import (
 // engine opens the stores and the bridge when they are needed first, and closes
 // them in the right order. Only the owner of the home has one.
 type engine struct {
-	home  *home
-	start startMode
+	home    *home
+	start   startMode
+	environ func() []string // what servers may see is of it
 
 	mu     sync.Mutex // protects the rest
 	bridge *bridge.Bridge
@@ -43,7 +44,9 @@ const (
 	startAll     startMode = true
 )
 
-func newEngine(h *home, start startMode) *engine { return &engine{home: h, start: start} }
+func newEngine(h *home, start startMode) *engine {
+	return &engine{home: h, start: start, environ: os.Environ}
+}
 
 // open returns the bridge, made at the first call. Any goroutine may call it.
 func (e *engine) open(ctx context.Context) (*bridge.Bridge, error) {
@@ -81,7 +84,7 @@ func (e *engine) build(ctx context.Context) (*bridge.Bridge, error) {
 		Problems:    history.Problems(),
 		Places:      places(),
 		Version:     version(),
-		Environ:     os.Environ,
+		Environ:     e.environ,
 		OpenBrowser: openBrowser,
 		ModelTable:  assets.Models(),
 		Logger:      e.home.logger,

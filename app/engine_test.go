@@ -70,7 +70,41 @@ func openBridge(t *testing.T) *bridge.Bridge {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return opened(t, newEngine(h, startAll))
+}
+
+// openBridgeAside does the same for tests that run beside others, and so cannot
+// set the environment of this process. Its home is in memory where the system has
+// a folder for that: these tests are about what is written there, and not about
+// how long a disk takes.
+func openBridgeAside(t *testing.T) *bridge.Bridge {
+	t.Helper()
+	memory := "/dev/shm"
+	if info, err := os.Stat(memory); err != nil || !info.IsDir() {
+		memory = ""
+	}
+	dir, err := os.MkdirTemp(memory, "db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	h, err := openHomeAt(filepath.Join(dir, "drawbridge"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	e := newEngine(h, startAll)
+	e.environ = func() []string {
+		return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "SHELL=/bin/sh", "XDG_RUNTIME_DIR=" + dir}
+	}
+	return opened(t, e)
+}
+
+func opened(t *testing.T, e *engine) *bridge.Bridge {
+	t.Helper()
 	b, err := e.open(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -21,12 +21,17 @@ type home struct {
 // maxLog is the size at which the program's log is put aside at start.
 const maxLog = 5 << 20
 
-// openHome makes the folder where it is missing, and opens the log.
+// openHome opens the home of this process.
 func openHome() (*home, error) {
 	dir, err := homeDir()
 	if err != nil {
 		return nil, err
 	}
+	return openHomeAt(dir)
+}
+
+// openHomeAt makes the folder where it is missing, and opens the log.
+func openHomeAt(dir string) (*home, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder for Drawbridge's files: %w. Set DRAWBRIDGE_HOME to a folder that can be written", err)
 	}

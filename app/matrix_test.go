@@ -75,7 +75,7 @@ func targets(from wiretest.Format) []string {
 
 func newMatrix(t *testing.T) *matrix {
 	t.Helper()
-	m := &matrix{openBridge(t), map[string]*wiretest.Service{}}
+	m := &matrix{openBridgeAside(t), map[string]*wiretest.Service{}}
 	for _, format := range wiretest.Formats {
 		for _, id := range []string{string(format), another(format)} {
 			s := wiretest.Serve(t, format)
@@ -197,8 +197,10 @@ var interruptions = []interruption{
 // at each service, interrupts its second turn at each event in turn, and goes
 // on with each service: every request has to be one that the service takes.
 func TestMatrix(t *testing.T) {
+	t.Parallel()
 	for _, from := range wiretest.Formats {
 		t.Run(string(from), func(t *testing.T) {
+			t.Parallel()
 			m := newMatrix(t)
 			for _, how := range interruptions {
 				for at, last := 1, 100; at <= last; at++ {
@@ -230,8 +232,10 @@ func TestMatrix(t *testing.T) {
 // chooses another model and Retry, or writes the next message: what was cut is
 // never taken for an answer, and every request is one that the service takes.
 func TestMatrixCut(t *testing.T) {
+	t.Parallel()
 	for _, from := range wiretest.Formats {
 		t.Run(string(from), func(t *testing.T) {
+			t.Parallel()
 			m := newMatrix(t)
 			pieces := 1
 			for ; ; pieces++ {
@@ -301,8 +305,10 @@ func (m *matrix) cut(t *testing.T, conversation string, from wiretest.Format, pi
 // TestMatrixSearch begins a conversation in which the model searches the tools,
 // and goes on at each entry with the tools themselves, and back.
 func TestMatrixSearch(t *testing.T) {
+	t.Parallel()
 	for _, from := range wiretest.Formats {
 		t.Run(string(from), func(t *testing.T) {
+			t.Parallel()
 			m := newMatrix(t)
 			// With so small a share of so small a context, three tools are too many.
 			entry, err := m.Provider(string(from))

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait of these tests.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // soak says whether the long versions of tests are wanted, on a quiet machine.
 var soak = os.Getenv("DRAWBRIDGE_SOAK") == "1"

@@ -262,9 +262,9 @@ func TestShellsPath(t *testing.T) {
 		{"plain", `export PATH=/from/shell:$PATH`, "/from/shell"},
 		{"noisy", `export PATH=/from/shell:$PATH; i=0; while [ $i -lt 3000 ]; do echo "noise $i noise noise noise noise noise noise noise noise noise noise"; echo err >&2; i=$((i+1)); done`, "/from/shell"},
 		{"reads its input", `read answer; export PATH=/from/shell:$PATH`, "/from/shell"},
-		{"keeps the descriptor open", `export PATH=/from/shell:$PATH; (sleep 100 &)`, "/from/shell"},
+		{"keeps the descriptor open", `export PATH=/from/shell:$PATH; (sleep 200 &)`, "/from/shell"},
 		{"fails", `exit 1`, "/own"},
-		{"hangs", `sleep 100`, "/own"},
+		{"hangs", `sleep 200`, "/own"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

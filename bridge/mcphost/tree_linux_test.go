@@ -293,7 +293,7 @@ func TestWithoutShim(t *testing.T) {
 	t.Parallel()
 	var gone sync.WaitGroup
 	for name, spec := range map[string]processSpec{
-		"runs":   {path: "/bin/sh", args: []string{"sh", "-c", "trap '' TERM; sleep 100 & read line"}, dir: "/"},
+		"runs":   {path: "/bin/sh", args: []string{"sh", "-c", "trap '' TERM; sleep 200 & read line"}, dir: "/"},
 		"absent": {path: "/nowhere/at/all", args: []string{"x"}, dir: "/"},
 	} {
 		for _, tree := range []func() tree{newGroup, func() tree { s, _ := newTree(nil, boxed{}); return s }} {
