@@ -138,6 +138,12 @@ func changeAll(ts *testscript.TestScript, _ bool, args []string) {
 
 // echoServer is an MCP server over stdio.
 func echoServer() {
+	// A collection of garbage in Go 1.26 can miss that a goroutine just began a
+	// blocking read, and then stands still until the next timer of the program.
+	go func() {
+		for range time.Tick(100 * time.Millisecond) {
+		}
+	}()
 	server := mcp.NewServer(&mcp.Implementation{Name: "echo", Version: "1"}, nil)
 	type args struct {
 		Text string `json:"text" jsonschema:"what to say again"`

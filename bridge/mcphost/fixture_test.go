@@ -98,7 +98,15 @@ func obedient() *mcp.Server {
 	return s
 }
 
-func serveStdio(s *mcp.Server) { s.Run(context.Background(), &mcp.StdioTransport{}) }
+func serveStdio(s *mcp.Server) {
+	// A collection of garbage in Go 1.26 can miss that a goroutine just began a
+	// blocking read, and then stands still until the next timer of the program.
+	go func() {
+		for range time.Tick(100 * time.Millisecond) {
+		}
+	}()
+	s.Run(context.Background(), &mcp.StdioTransport{})
+}
 
 // raw is a server of the older era that answers with what it is told to.
 type raw struct {
