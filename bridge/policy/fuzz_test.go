@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -18,6 +19,7 @@ func FuzzArguments(f *testing.F) {
 	f.Add([]byte(`{"a":1,"b":[{"c":"}"}],"é":null}`), []byte(`{"allowed_params":{"t":["a","b"]},"fixed_params":{"t":{"b":[1]}}}`), []byte(`{"properties":{"a":{},"c":{}}}`))
 	f.Add([]byte(` { "a" : 1 , "\u0061" : 2 } `), []byte(`{"allowed_params":{"s__t":[],"s-t":["a"]}}`), []byte(`{"$ref":"#/$defs/x","$defs":{"x":{"required":["a"]}}}`))
 	f.Add([]byte(`{"a":"\\\"","b":{}}`), []byte(`{"fixed_params":{"t":{"a":"x"}}}`), []byte(``))
+	f.Add([]byte(` `), []byte(`{"allowed_params":{"t":[]}}`), []byte(`0`)) // nothing is given
 	f.Add([]byte(`[]`), []byte(`{"allowed_params":{"t":["a"]}}`), []byte(`[]`))
 	f.Fuzz(func(t *testing.T, given, rules, schema []byte) {
 		var r store.Rules
@@ -48,7 +50,7 @@ func FuzzArguments(f *testing.F) {
 			return
 		}
 		var got map[string]json.RawMessage
-		if len(out) > 0 {
+		if len(bytes.TrimSpace(out)) > 0 {
 			if err := json.Unmarshal(out, &got); err != nil {
 				t.Fatalf("%s becomes %s: %v", given, out, err)
 			}
