@@ -422,6 +422,28 @@ func TestGatewayAsks(t *testing.T) {
 	if err := g.Raise(t.Context(), "window"); err != nil {
 		t.Fatal(err)
 	}
+	if got, status := say(t, s, "web__read", map[string]any{"call": "5"}); status != 403.0 || !strings.Contains(got, "The bridge is raised") || u.headers("5") != nil {
+		t.Errorf("while the bridge is raised: %q, %v", got, status)
+	}
+	list, err := g.Audit(t.Context(), store.AuditQuery{Client: "gateway", Kind: store.AuditDecision, Text: "raised"})
+	if err != nil || len(list) != 1 || list[0].Key == "" || !strings.HasSuffix(list[0].Tool, "read") || !strings.Contains(string(list[0].ArgumentShape), "call") {
+		t.Errorf("the audit has %+v, %v", list, err)
+	}
+	// What the key cannot see is in the audit, too.
+	if err := g.Lower(t.Context(), "window"); err != nil {
+		t.Fatal(err)
+	}
+	narrow := g.mustDial("/mcp", g.key("narrow", "", store.Limits{Servers: []string{"other"}}))
+	if got, status := say(t, narrow, "web__read", map[string]any{"call": "6"}); status != 403.0 || !strings.Contains(got, "is not allowed for this key, or there is none of that name") {
+		t.Errorf("what is not there: %q, %v", got, status)
+	}
+	list, err = g.Audit(t.Context(), store.AuditQuery{Client: "gateway", Kind: store.AuditDecision, Tool: "web__read", Text: "cannot see"})
+	if err != nil || len(list) != 1 || list[0].Key == "" || u.headers("6") != nil {
+		t.Errorf("the audit has %+v, %v", list, err)
+	}
+	if err := g.Raise(t.Context(), "window"); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := g.dial("/mcp/web", withHeaders{"Authorization": "Bearer " + g.key("late", "", store.Limits{})}); err == nil {
 		t.Error("a server is served while the bridge is raised")
 	}

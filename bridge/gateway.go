@@ -11,6 +11,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/bridge/gateway"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
+	"github.com/drawbridge-app/drawbridge/bridge/policy"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -121,6 +122,18 @@ func (r behind) Call(ctx context.Context, c store.Caller, ref tools.Ref, args js
 		a.Result = tools.ErrorResult(why)
 	}
 	return a
+}
+
+// Unseen has the audit keep that a key called what it cannot see, before the
+// answer is given. A raised bridge is said; whether the tool is there is not.
+func (r behind) Unseen(ctx context.Context, c store.Caller, name string, args json.RawMessage) string {
+	reason, say := "The key cannot see a tool of that name.", ""
+	if r.b.policy.Raised(ctx) {
+		reason, say = policy.RaisedReason, policy.RaisedReason
+	}
+	inv := tools.Invocation{Client: tools.ClientGateway, Ref: tools.Ref{Tool: name}, Arguments: args, Caller: &c}
+	r.b.denied(ctx, inv, reason)
+	return say
 }
 
 // see refuses what the caller may not see.

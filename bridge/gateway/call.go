@@ -35,11 +35,11 @@ func (a *asking) callTool(ctx context.Context) (mcp.Result, error) {
 	}
 	ref, ok := v.find(p.Name)
 	if !ok {
-		return a.denied(p.Name)
+		return a.denied(ctx, p.Name, p.Arguments)
 	}
 	server := v.server(ref.Server)
 	if server == nil {
-		return a.denied(p.Name)
+		return a.denied(ctx, p.Name, p.Arguments)
 	}
 	args := p.Arguments
 	if len(args) == 0 || string(args) == "null" {
@@ -69,8 +69,12 @@ func (a *asking) callTool(ctx context.Context) (mcp.Result, error) {
 
 // denied answers a call of something that the caller cannot see. Whether it is
 // there for others, the answer does not say.
-func (a *asking) denied(name string) (mcp.Result, error) {
-	return a.ours(tools.ErrorResult(fmt.Sprintf("Tool %s is not allowed for this key, or there is none of that name. Whoever made the key can allow it in Drawbridge.", name)), 403)
+func (a *asking) denied(ctx context.Context, name string, args json.RawMessage) (mcp.Result, error) {
+	say := a.room.g.o.Runner.Unseen(ctx, a.caller, name, args)
+	if say == "" {
+		say = fmt.Sprintf("Tool %s is not allowed for this key, or there is none of that name. Whoever made the key can allow it in Drawbridge.", name)
+	}
+	return a.ours(tools.ErrorResult(say), 403)
 }
 
 // progress passes a server's reports on, if the client wants them.

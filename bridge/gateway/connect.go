@@ -148,6 +148,9 @@ type Trial struct {
 	Took     time.Duration
 }
 
+// TesterName is what a test of a connection calls itself.
+const TesterName = "drawbridge-test"
+
 // Try connects to a gateway as an app would, and lists the tools. The error is a
 // sentence.
 func Try(ctx context.Context, client *http.Client, address string, key store.Secret) (Trial, error) {
@@ -166,7 +169,7 @@ func TryPipe(ctx context.Context, in io.ReadCloser, out io.WriteCloser) (Trial, 
 
 func try(ctx context.Context, t mcp.Transport) (Trial, error) {
 	began := time.Now()
-	c := mcp.NewClient(&mcp.Implementation{Name: "drawbridge-test", Version: "1"}, nil)
+	c := mcp.NewClient(&mcp.Implementation{Name: TesterName, Version: "1"}, nil)
 	s, err := c.Connect(ctx, t, nil)
 	if err != nil {
 		return Trial{}, fmt.Errorf("the gateway could not be reached as the app would: %w", err)

@@ -185,6 +185,9 @@ func (w *world) Offers(_ context.Context, c store.Caller, server string) (gatewa
 	}, nil
 }
 
+// Unseen says nothing of its own.
+func (w *world) Unseen(context.Context, store.Caller, string, json.RawMessage) string { return "" }
+
 func (w *world) Relay(ctx context.Context, c store.Caller, server, method string, params json.RawMessage) (json.RawMessage, error) {
 	if !w.may(c, server) {
 		return nil, fmt.Errorf("not allowed (%w)", store.ErrDenied)

@@ -31,6 +31,10 @@ type Runner interface {
 	Tools(ctx context.Context, c store.Caller) ([]tools.Tool, error)
 	// Call runs a tool if it may. The context carries a tools.Exchange.
 	Call(ctx context.Context, c store.Caller, ref tools.Ref, args json.RawMessage, progress func(tools.Progress)) Answer
+	// Unseen takes note that a tool was called that the caller cannot see, under
+	// the name that it gave. It returns what is to be said of it; empty where
+	// there is nothing to say but that.
+	Unseen(ctx context.Context, c store.Caller, name string, args json.RawMessage) string
 	// Offers lists what a server has beside tools.
 	Offers(ctx context.Context, c store.Caller, server string) (Offers, error)
 	// Relay passes on resources/read, prompts/get or completion/complete. The

@@ -247,7 +247,11 @@ func (e *Engine) answered(ctx context.Context, inv tools.Invocation, tool *tools
 	if here == tools.AnswerConversation {
 		return tools.Verdict{Decision: tools.Allow, Reason: "The person allows this tool in this conversation."}
 	}
-	return tools.Verdict{Decision: tools.Ask, Reason: fmt.Sprintf("The tool %s wants to run, and you have not allowed it in this conversation yet.", inv.Ref)}
+	where := " in this conversation"
+	if inv.Caller != nil {
+		where = "" // another app has none
+	}
+	return tools.Verdict{Decision: tools.Ask, Reason: fmt.Sprintf("The tool %s wants to run, and you have not allowed it%s yet.", inv.Ref, where)}
 }
 
 func deny(kind error, format string, args ...any) tools.Verdict {

@@ -67,6 +67,7 @@ func (d *Desk) showCall(a bridge.GatewayApproval, answered func(tools.Answer)) *
 		form.Muted(form.Visible(a.Reason, false)),
 		form.Label("With these arguments:"),
 		form.NewCard(form.Label(form.Visible(argumentsText(a.Arguments), true))),
+		form.Muted("The app waits for 45 seconds. Without an answer it is refused, and may ask again."),
 	)
 	sheet := form.NewSheet(d.o.Window, "An app asks for permission", body)
 	end := func(said tools.Answer) {

@@ -51,6 +51,9 @@ func (c *clients) show() {
 
 // clientName is what an app calls itself.
 func clientName(c apps.Client) string {
+	if c.Name == apps.TesterName {
+		return "Drawbridge's own test"
+	}
 	name := strings.TrimSpace(c.Name + " " + c.Version)
 	if name == "" {
 		return "An app that does not name itself"
