@@ -163,6 +163,7 @@ func (c *canaries) looks(when string) {
 	for _, l := range append(leaks, more...) {
 		c.report([]string{when + ": " + l})
 	}
+	c.exported(when)
 	for _, s := range c.b.Servers() {
 		shown, err := json.Marshal(s)
 		if err != nil {

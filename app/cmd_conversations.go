@@ -17,7 +17,7 @@ import (
 func (c *cli) conversations() *cobra.Command {
 	return group("conversations", "List conversations, and go back or branch off in them",
 		c.conversationsList(), c.conversationsShow(), c.conversationsRename(), c.conversationsDelete(),
-		c.conversationsHead(), c.conversationsFork())
+		c.conversationsHead(), c.conversationsFork(), c.conversationsExport())
 }
 
 // conversationJSON is a conversation as --json prints it.

@@ -132,7 +132,7 @@ wrong, 69 the running Drawbridge ended first, 130 interrupted.`,
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.Flags().Bool(strings.TrimPrefix(inTray, "--"), false, "open the window hidden in the tray")
-	root.AddCommand(c.ask(), c.conversations(), c.presets(), c.servers(), c.tools(), c.resources(), c.prompts(), c.providers(), c.secret(), c.doctor(), c.keys(), c.teams(), c.organisations(), c.audit(), c.raise(), c.lower(), c.serve(), c.connect(), c.openFile(), c.show())
+	root.AddCommand(c.ask(), c.conversations(), c.presets(), c.servers(), c.tools(), c.resources(), c.prompts(), c.providers(), c.secret(), c.doctor(), c.keys(), c.teams(), c.organisations(), c.audit(), c.raise(), c.lower(), c.serve(), c.connect(), c.exportAll(), c.importFile(), c.openFile(), c.show())
 	for _, group := range root.Commands() {
 		wrapArgs(group)
 	}

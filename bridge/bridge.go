@@ -53,6 +53,8 @@ type History interface {
 	Before(ctx context.Context, conversation, message string, most, known int) (messages []store.Message, earlier int, err error)
 	// Siblings returns what else stands in the place of the messages shown.
 	Siblings(ctx context.Context, conversation string) (map[string][]string, error)
+	// All returns the messages of all branches, each after its parent.
+	All(ctx context.Context, conversation string) ([]store.Message, error)
 	CreateConversation(ctx context.Context, c store.Conversation) error
 	UpdateConversation(ctx context.Context, id string, change func(*store.Conversation)) (store.Conversation, error)
 	Conversation(ctx context.Context, id string) (store.Conversation, error)

@@ -171,6 +171,28 @@ func (h *History) Chain(_ context.Context, id string) ([]store.Message, error) {
 	return h.upTo(c.Head), nil
 }
 
+// All returns every message of a conversation, those of all branches, each after
+// its parent. The error wraps store.ErrNotFound.
+func (h *History) All(_ context.Context, id string) ([]store.Message, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, err := h.conversation(id); err != nil {
+		return nil, err
+	}
+	var list []kept
+	for _, m := range h.messages {
+		if m.ConversationID == id {
+			list = append(list, m)
+		}
+	}
+	slices.SortFunc(list, func(a, b kept) int { return cmp.Compare(a.number, b.number) })
+	out := make([]store.Message, len(list))
+	for i, m := range list {
+		out[i] = m.Message
+	}
+	return out, nil
+}
+
 // ChainTo returns the messages from the first to that one, and the one that
 // answers its calls if there is one. The error wraps store.ErrNotFound.
 func (h *History) ChainTo(_ context.Context, conversation, message string) ([]store.Message, error) {

@@ -166,24 +166,9 @@ func (d *DB) chain(ctx context.Context, most int, last string, args ...any) ([]s
 	}
 	var nodes []node
 	for rows.Next() {
-		var (
-			n            node
-			parent       sql.NullString
-			parts, usage []byte
-			created      int64
-		)
-		m := &n.m
-		err := rows.Scan(&n.depth, &m.ID, &m.ConversationID, &parent, &m.Role, &m.Status, &parts,
-			&m.Model.Provider, &m.Model.Model, &usage, &m.Error, &created)
-		if err != nil {
+		var n node
+		if n.depth, n.m, err = scanMessage(rows); err != nil {
 			return nil, err
-		}
-		m.ParentID, m.CreatedAt = parent.String, fromNanos(created)
-		if err := m.Parts.UnmarshalJSON(parts); err != nil { // by itself: json.Unmarshal would scan it twice more
-			return nil, fmt.Errorf("the message %s: %w", m.ID, err)
-		}
-		if err := json.Unmarshal(usage, &m.Usage); err != nil {
-			return nil, fmt.Errorf("the usage of message %s: %w", m.ID, err)
 		}
 		nodes = append(nodes, n)
 	}
@@ -196,4 +181,51 @@ func (d *DB) chain(ctx context.Context, most int, last string, args ...any) ([]s
 		out[i] = n.m
 	}
 	return out, nil
+}
+
+// scanMessage reads a number and the columns of a message after it.
+func scanMessage(row scanner) (depth int, m store.Message, err error) {
+	var (
+		parent       sql.NullString
+		parts, usage []byte
+		created      int64
+	)
+	err = row.Scan(&depth, &m.ID, &m.ConversationID, &parent, &m.Role, &m.Status, &parts,
+		&m.Model.Provider, &m.Model.Model, &usage, &m.Error, &created)
+	if err != nil {
+		return 0, m, err
+	}
+	m.ParentID, m.CreatedAt = parent.String, fromNanos(created)
+	if err := m.Parts.UnmarshalJSON(parts); err != nil { // by itself: json.Unmarshal would scan it twice more
+		return 0, m, fmt.Errorf("the message %s: %w", m.ID, err)
+	}
+	if err := json.Unmarshal(usage, &m.Usage); err != nil {
+		return 0, m, fmt.Errorf("the usage of message %s: %w", m.ID, err)
+	}
+	return depth, m, nil
+}
+
+// All returns every message of a conversation, those of all branches, each after
+// its parent. The error wraps store.ErrNotFound if there is no such conversation.
+func (d *DB) All(ctx context.Context, conversationID string) ([]store.Message, error) {
+	const what = "read the messages"
+	if _, err := loadConversation(ctx, d.read, conversationID); err != nil {
+		return nil, d.explain(what, err)
+	}
+	rows, err := d.read.QueryContext(ctx, `
+		SELECT 0, id, conversation, parent, role, status, parts, provider, model, usage, error, created_at
+		FROM messages WHERE conversation = ? ORDER BY seq`, conversationID)
+	if err != nil {
+		return nil, d.explain(what, err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []store.Message
+	for rows.Next() {
+		_, m, err := scanMessage(rows)
+		if err != nil {
+			return nil, d.explain(what, err)
+		}
+		out = append(out, m)
+	}
+	return out, d.explain(what, rows.Err())
 }

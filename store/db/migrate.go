@@ -245,6 +245,11 @@ func (d *DB) migrate(ctx context.Context) error {
 	if found < 0 || found > len(migrations) {
 		return fmt.Errorf("its version is %d, and this program knows %d at most (%w)", found, len(migrations), store.ErrNewer)
 	}
+	if found > 0 {
+		if err := d.backup(ctx, found); err != nil {
+			return fmt.Errorf("keep a backup before the database is brought to this version: %w", err)
+		}
+	}
 	return d.update(ctx, "bring the database to this version", func(ctx context.Context, tx *sql.Tx) error {
 		for i, m := range migrations[found:] {
 			if _, err := tx.ExecContext(ctx, m); err != nil {
