@@ -87,6 +87,7 @@ func (e *engine) build(ctx context.Context) (*bridge.Bridge, error) {
 		Environ:     e.environ,
 		OpenBrowser: openBrowser,
 		ModelTable:  assets.Models(),
+		Backups:     func() ([]store.Backup, error) { return db.Backups(filepath.Join(e.home.dir, "drawbridge.db")) },
 		Logger:      e.home.logger,
 		Idle:        e.start == startNothing,
 	})

@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-//go:embed icons/*.svg app/* models.json
+//go:embed icons/*.svg app/* models.json licence.txt
 var files embed.FS
 
 // Models returns the table of models as JSON: contexts in tokens, prices in US
@@ -78,6 +78,10 @@ func TrayStates() []TrayState { return []TrayState{TrayIdle, TrayWorking, TrayWa
 // TrayPNG returns the icon of the tray in that state, which must be one of the
 // above, 64 pixels wide.
 func TrayPNG(state TrayState) []byte { return file("app/" + string(state) + ".png") }
+
+// Licence returns the licence of the program, and what it takes from others, as
+// LICENSE and NOTICE have it.
+func Licence() string { return string(file("licence.txt")) }
 
 func file(name string) []byte {
 	b, err := files.ReadFile(name)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"image/png"
 	"io/fs"
+	"os"
+	"strings"
 	"testing"
 )
 
@@ -111,5 +113,21 @@ func TestTrayStatesDiffer(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestLicence holds what the program shows against the files that it is from.
+func TestLicence(t *testing.T) {
+	licence, err := os.ReadFile("../LICENSE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	notice, err := os.ReadFile("../NOTICE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.TrimRight(string(licence), "\n") + "\n\n" + strings.TrimRight(string(notice), "\n") + "\n"
+	if Licence() != want {
+		t.Error("licence.txt is not LICENSE and NOTICE; write it anew: (cat LICENSE; echo; cat NOTICE) > assets/licence.txt")
 	}
 }

@@ -154,6 +154,9 @@ type Options struct {
 	// ClientDocument is the https address of the document that describes this
 	// program to authorization servers; empty where none is published.
 	ClientDocument string
+	// Backups lists the copies of the database that were made before it was
+	// changed; nil has none.
+	Backups func() ([]store.Backup, error)
 	// Logger takes what a person may want to look up later; nil discards it.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.

@@ -52,4 +52,8 @@ type WindowSettings struct {
 	// EnterBreaks has Enter begin a new line of a message and Shift+Enter send it,
 	// instead of the other way round.
 	EnterBreaks bool `json:"enter_breaks,omitempty"`
+	// TextSize is "small", "large" or "largest"; empty is the usual one.
+	TextSize string `json:"text_size,omitempty"`
+	// Compact has less room between things.
+	Compact bool `json:"compact,omitempty"`
 }

@@ -356,15 +356,3 @@ func Confirm(w fyne.Window, title, text, yes string, confirmed func()) *Sheet {
 	s.Show()
 	return s
 }
-
-// Tell says something that the person has to know, such as why something that
-// they asked for outside of the window did not happen.
-func Tell(w fyne.Window, title, text string) *Sheet {
-	s := NewSheet(w, title, Label(text))
-	s.SetSize(460, 200)
-	ok := NewAction("OK", widget.HighImportance, s.Close)
-	s.SetButtons(ok)
-	s.SetFocus(ok)
-	s.Show()
-	return s
-}

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
+	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -43,6 +45,10 @@ func furnished() *uitest.Engine {
 	e.Local = []store.ProviderConfig{{ID: "lmstudio", Name: "LM Studio", Kind: store.ProviderChat, Preset: "lmstudio", BaseURL: "http://127.0.0.1:1234/v1", NoKey: true}}
 	e.Keep.Folders = []string{"/home/you/notes", "/home/you/projects/drawbridge"}
 	e.Given = []store.ToolAnswer{{Server: "files", Tool: "read_text_file", Answer: "always"}}
+	e.Stored = bridge.Storage{Home: "/home/you/.local/share/drawbridge", Database: 48_230_000, Logs: 312_000, Other: 5120, Backups: []store.Backup{
+		{Path: "/home/you/.local/share/drawbridge/drawbridge.db.backup-v5-20260801T093000.000Z", Version: 5, At: time.Date(2026, 8, 1, 9, 30, 0, 0, time.UTC), Size: 41_000_000},
+		{Path: "/home/you/.local/share/drawbridge/drawbridge.db.backup-v4-20260512T181500.000Z", Version: 4, At: time.Date(2026, 5, 12, 18, 15, 0, 0, time.UTC), Size: 22_400_000},
+	}}
 	e.Said = []string{"settings.json could not be read: it ends in the middle. It was kept as settings.json.damaged, and Drawbridge began with empty settings."}
 	return e
 }
@@ -61,7 +67,9 @@ func TestGallery(t *testing.T) {
 		uitest.Tap(t, w, "Set up "+service)
 	}
 	uitest.Pictures(t,
-		picture("", fyne.NewSize(1028, 1900), func(*uitest.Engine, fyne.Window) {}),
+		picture("", fyne.NewSize(1028, 2900), func(*uitest.Engine, fyne.Window) {}),
+		picture("-narrow", fyne.NewSize(568, 3300), func(*uitest.Engine, fyne.Window) {}),
+		picture("-licences", size, func(_ *uitest.Engine, w fyne.Window) { uitest.Tap(t, w, "Licences") }),
 		picture("-services", size, func(_ *uitest.Engine, w fyne.Window) { uitest.Tap(t, w, "Add provider") }),
 		picture("-add-azure-wrong", size, func(_ *uitest.Engine, w fyne.Window) {
 			add(w, "Azure OpenAI")

@@ -46,9 +46,17 @@ type Engine interface {
 	StandingAnswers(ctx context.Context) ([]store.ToolAnswer, error)
 	SetStandingAnswer(ctx context.Context, ref tools.Ref, answer tools.Answer) error
 	SetRules(ctx context.Context, id string, rules store.Rules) error
+	storageEngine
 }
 
-// Options is what a Page is made of. OnTheme may be nil.
+// Autostart switches the start at login.
+type Autostart interface {
+	On() (bool, error)
+	Set(on bool) error
+}
+
+// Options is what a Page is made of. OnTheme, Shortcuts, Files and Autostart may
+// be nil.
 type Options struct {
 	Engine  Engine
 	Window  fyne.Window
@@ -57,6 +65,12 @@ type Options struct {
 	Home    string
 	// OnTheme is called after another appearance was kept.
 	OnTheme func()
+	// Shortcuts shows the list of shortcuts.
+	Shortcuts func()
+	Clipboard fyne.Clipboard
+	// Files asks for files; nil asks in sheets of the window.
+	Files     form.Files
+	Autostart Autostart
 }
 
 // Page is the page of the settings.
@@ -69,6 +83,8 @@ type Page struct {
 	folders   *folders
 	answers   *answers
 	look      *look
+	start     *start
+	storage   *storage
 }
 
 const pageWidth = 820
@@ -76,12 +92,17 @@ const pageWidth = 820
 // New makes the page. It asks the engine nothing that takes time before it is
 // shown.
 func New(o Options) *Page {
+	if o.Files == nil {
+		o.Files = form.Dialogs{Window: o.Window}
+	}
 	p := &Page{o: o, problems: form.Column()}
 	p.providers = newProviders(o, func() { p.secrets.Load() })
 	p.secrets = keychain.NewPanel(o.Engine, o.Runner, func() { p.providers.load() })
 	p.folders = newFolders(o)
 	p.answers = newAnswers(o)
 	p.look = newLook(o)
+	p.start = newStart(o)
+	p.storage = newStorage(o)
 	p.problems.Hide()
 	p.scroll, _ = form.Page(pageWidth,
 		form.Heading("Settings", ""),
@@ -91,9 +112,9 @@ func New(o Options) *Page {
 		p.folders.Box,
 		p.answers.Box,
 		p.look.Box,
-		section("About", "", form.Column(
-			form.Label("Drawbridge "+o.Version),
-			form.Muted("Its files are in "+form.Visible(o.Home, false)))))
+		p.start.Box,
+		p.storage.Box,
+		about(o))
 	return p
 }
 
@@ -124,6 +145,8 @@ func (p *Page) Shown() {
 	p.folders.load()
 	p.answers.load()
 	p.look.load()
+	p.start.load()
+	p.storage.load()
 }
 
 // Hidden stops what still runs for the page.

@@ -20,8 +20,31 @@ import (
 
 var size = fyne.NewSize(1028, 900)
 
+// login stands for the desktop's start at login.
+type login struct {
+	is  bool
+	err error
+}
+
+func (l *login) On() (bool, error) { return l.is, nil }
+func (l *login) Set(on bool) error {
+	if l.err == nil {
+		l.is = on
+	}
+	return l.err
+}
+
+// files answers for the person.
+type files struct{ save, open string }
+
+// chosen are the files that the person would choose: none.
+var chosen = files{}
+
+func (f files) Save(_ string, then func(string, error))   { then(f.save, nil) }
+func (f files) Open(_ []string, then func(string, error)) { then(f.open, nil) }
+
 func put(e *uitest.Engine, w fyne.Window, onTheme func()) *Page {
-	p := New(Options{Engine: e, Window: w, Runner: uitest.Inline(), Version: "1.2.3", Home: "/home/you/.local/share/drawbridge", OnTheme: onTheme})
+	p := New(Options{Engine: e, Window: w, Runner: uitest.Inline(), Version: "1.2.3", Home: "/home/you/.local/share/drawbridge", OnTheme: onTheme, Autostart: &login{}, Shortcuts: func() {}, Clipboard: fyne.CurrentApp().Clipboard(), Files: chosen})
 	w.SetContent(p.Object())
 	w.Resize(size)
 	p.Shown()
@@ -200,7 +223,7 @@ func TestAppearance(t *testing.T) {
 	w := uitest.Window(t, theme.Dark, size)
 	told := 0
 	put(e, w, func() { told++ })
-	choice := uitest.Find(t, w, func(*widget.RadioGroup) bool { return true })
+	choice := uitest.Find(t, w, func(g *widget.RadioGroup) bool { return slices.Contains(g.Options, "Light") })
 	if choice.Selected != "Light" {
 		t.Errorf("%q is selected", choice.Selected)
 	}

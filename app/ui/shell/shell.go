@@ -28,6 +28,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/audit"
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/gateway"
+	"github.com/drawbridge-app/drawbridge/app/ui/keys"
 	"github.com/drawbridge-app/drawbridge/app/ui/servers"
 	"github.com/drawbridge-app/drawbridge/app/ui/settings"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
@@ -230,8 +231,8 @@ func newShell(o Options, post func(func()), spawn func(func(context.Context))) (
 	s.notes = newNotifier(s.app, s.Show, o.Logger)
 	s.notifier = s.notes
 	now := o.Engine.Settings()
-	if now.Window.Theme != string(theme.System) {
-		s.app.Settings().SetTheme(theme.New(theme.Choice(now.Window.Theme)))
+	if th := theme.Of(now.Window); th != theme.Of(store.WindowSettings{}) {
+		s.app.Settings().SetTheme(th)
 	}
 	s.build(now.Window)
 	s.tray = newTray(s.app, s.trayActions(), o.Logger)
@@ -340,7 +341,8 @@ func (s *Shell) build(remembered store.WindowSettings) {
 		placeSettings: {make: func() Page {
 			return settings.New(settings.Options{
 				Engine: s.o.Engine, Window: s.window, Runner: s.runner(),
-				Version: s.o.Version, Home: s.o.Home, OnTheme: s.applyTheme,
+				Version: s.o.Version, Home: s.o.Home, OnTheme: s.applyTheme, Clipboard: s.app.Clipboard(),
+				Shortcuts: func() { s.run(keys.Shortcuts) }, Autostart: s.o.Autostart,
 			})
 		}},
 	}
@@ -460,5 +462,5 @@ func (s *Shell) setServers(views []bridge.ServerView) {
 }
 
 func (s *Shell) applyTheme() {
-	s.app.Settings().SetTheme(theme.New(theme.Choice(s.o.Engine.Settings().Window.Theme)))
+	s.app.Settings().SetTheme(theme.Of(s.o.Engine.Settings().Window))
 }

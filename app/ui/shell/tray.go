@@ -285,7 +285,7 @@ func (s *Shell) turnLogin() {
 		if err != nil {
 			s.o.Logger.Error("the start at login could not be switched", "error", err)
 			s.show()
-			form.Tell(s.window, "Start at login could not be switched", form.Sentence(err))
+			s.warn("Start at login could not be switched", form.Sentence(err))
 		}
 		s.spawn(s.readLogin)
 	})
@@ -305,7 +305,7 @@ func (s *Shell) turnServer(id string) {
 		s.runner().Run(func(ctx context.Context) error { return s.o.Engine.SetServerEnabled(ctx, id, on) }, func(err error) {
 			if err != nil {
 				s.show()
-				form.Tell(s.window, "The server could not be switched", form.Sentence(err))
+				s.warn("The server could not be switched", form.Sentence(err))
 			}
 		})
 		return

@@ -150,7 +150,7 @@ func TestTrayMenuActs(t *testing.T) {
 	e.Err = errors.New("the disk is full")
 	a.server("workbench")
 	uitest.Shows(t, s.window, "The server could not be switched", "The disk is full.")
-	uitest.Tap(t, s.window, "OK")
+	uitest.Tap(t, s.window, "Close")
 }
 
 func TestStartAtLogin(t *testing.T) {

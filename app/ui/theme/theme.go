@@ -12,9 +12,12 @@ package theme
 
 import (
 	"image/color"
+	"math"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
+
+	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // Choice is what a person chose for light and dark.
@@ -56,12 +59,36 @@ const (
 const Radius float32 = 10
 
 // Theme is a fyne.Theme. It does not change; any goroutine may use it.
-type Theme struct{ choice Choice }
+type Theme struct {
+	choice  Choice
+	text    float32 // how large text is, beside its usual size; 0 is 1
+	compact bool
+}
 
 var _ fyne.Theme = Theme{}
 
 // New returns the theme for a choice; one that is not known counts as System.
-func New(c Choice) Theme { return Theme{c} }
+func New(c Choice) Theme { return Theme{choice: c} }
+
+// Of returns the theme that a person chose.
+func Of(w store.WindowSettings) Theme {
+	t := New(Choice(w.Theme))
+	t.text, t.compact = textSizes[TextSize(w.TextSize)], w.Compact
+	return t
+}
+
+// TextSize is how large a person has text.
+type TextSize string
+
+// The sizes, as store.WindowSettings.TextSize holds them.
+const (
+	TextSmall   TextSize = "small"
+	TextUsual   TextSize = ""
+	TextLarge   TextSize = "large"
+	TextLargest TextSize = "largest"
+)
+
+var textSizes = map[TextSize]float32{TextSmall: 0.9, TextUsual: 1, TextLarge: 1.15, TextLargest: 1.35}
 
 // Color returns a colour of the variant, or of the one that was chosen.
 func (t Theme) Color(name fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
@@ -95,10 +122,29 @@ func (t Theme) Icon(name fyne.ThemeIconName) fyne.Resource {
 
 // Size returns a size in Fyne's units.
 func (t Theme) Size(name fyne.ThemeSizeName) float32 {
-	if s, ok := sizes[name]; ok {
-		return s
+	s, ok := sizes[name]
+	if !ok {
+		s = theme.DefaultTheme().Size(name)
 	}
-	return theme.DefaultTheme().Size(name)
+	switch {
+	case t.text > 0 && texts[name]:
+		// Whole pixels: letters between them are blurred.
+		return float32(math.Round(float64(s * t.text)))
+	case t.compact && rooms[name] > 0:
+		return rooms[name]
+	}
+	return s
+}
+
+// texts are the sizes that go with the size of text.
+var texts = map[fyne.ThemeSizeName]bool{
+	theme.SizeNameText: true, theme.SizeNameCaptionText: true, theme.SizeNameSubHeadingText: true,
+	theme.SizeNameHeadingText: true, theme.SizeNameInlineIcon: true, SizeReading: true, SizeCode: true,
+}
+
+// rooms are the distances where there is less of them.
+var rooms = map[fyne.ThemeSizeName]float32{
+	theme.SizeNamePadding: 3, theme.SizeNameInnerPadding: 5, theme.SizeNameLineSpacing: 3,
 }
 
 var sizes = map[fyne.ThemeSizeName]float32{

@@ -80,6 +80,9 @@ type Engine struct {
 	// Door is what WatchGateway yields, and Trial what TestConnected finds.
 	Door  bridge.GatewayView
 	Trial gateway.Trial
+	// Stored is what Storage returns, and Taken what ImportFile does.
+	Stored bridge.Storage
+	Taken  bridge.Imported
 	// Chats is what Conversations returns, and Works whether work is under way.
 	Chats []store.Conversation
 	Works bool

@@ -1,0 +1,104 @@
+package settings
+
+import (
+	"context"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// look is the appearance: light or dark, the size of text, and how much room
+// there is between things. There is one accent, which goes with both.
+type look struct {
+	Box                  *fyne.Container
+	o                    Options
+	theme, text, density *choices
+	fail                 *widget.Label
+}
+
+// option is one of a few, with its words.
+type option struct{ words, value string }
+
+// choices is a row of a few options, one of which holds.
+type choices struct {
+	options []option
+	group   *widget.RadioGroup
+	filled  bool
+}
+
+func newChoices(options []option, chosen func(value string)) *choices {
+	c := &choices{options: options}
+	words := make([]string, len(options))
+	for i, o := range options {
+		words[i] = o.words
+	}
+	c.group = widget.NewRadioGroup(words, func(words string) {
+		for _, o := range options {
+			if o.words == words && !c.filled {
+				chosen(o.value)
+			}
+		}
+	})
+	c.group.Horizontal, c.group.Required = true, true
+	return c
+}
+
+// set shows which holds; one that there is not shows as the usual one.
+func (c *choices) set(value string) {
+	c.filled = true
+	defer func() { c.filled = false }()
+	for _, o := range c.options {
+		if o.value == "" || o.value == value {
+			c.group.SetSelected(o.words)
+		}
+		if o.value == value {
+			return
+		}
+	}
+}
+
+const compact = "compact"
+
+func newLook(o Options) *look {
+	l := &look{o: o, fail: form.Failure("")}
+	l.theme = newChoices([]option{{"As the system", ""}, {"Light", "light"}, {"Dark", "dark"}},
+		func(v string) { l.keep(func(w *store.WindowSettings) { w.Theme = v }) })
+	l.text = newChoices([]option{{"Small", string(uitheme.TextSmall)}, {"Usual", string(uitheme.TextUsual)}, {"Large", string(uitheme.TextLarge)}, {"Largest", string(uitheme.TextLargest)}},
+		func(v string) { l.keep(func(w *store.WindowSettings) { w.TextSize = v }) })
+	l.density = newChoices([]option{{"Roomy", ""}, {"Compact", compact}},
+		func(v string) { l.keep(func(w *store.WindowSettings) { w.Compact = v == compact }) })
+	row := func(name string, c *choices) fyne.CanvasObject {
+		return container.NewBorder(nil, nil, form.Sized(150, 0, form.Label(name)), nil, c.group)
+	}
+	l.Box = section("Appearance", "", form.Column(row("Colours", l.theme), row("Text size", l.text), row("Spacing", l.density), l.fail))
+	return l
+}
+
+func (l *look) load() {
+	w := l.o.Engine.Settings().Window
+	l.theme.set(w.Theme)
+	l.text.set(w.TextSize)
+	density := ""
+	if w.Compact {
+		density = compact
+	}
+	l.density.set(density)
+}
+
+// keep changes what was chosen, and shows it.
+func (l *look) keep(change func(*store.WindowSettings)) {
+	l.o.Runner.Run(func(context.Context) error {
+		return l.o.Engine.UpdateSettings(func(s *store.Settings) error { change(&s.Window); return nil })
+	}, func(err error) {
+		form.SetFailure(l.fail, form.Sentence(err))
+		l.load()
+		if err == nil && l.o.OnTheme != nil {
+			l.o.OnTheme()
+		}
+	})
+}

@@ -1,0 +1,192 @@
+package settings
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// storageEngine is what the storage needs of package bridge.
+type storageEngine interface {
+	Storage(ctx context.Context) (bridge.Storage, error)
+	ClearLogs() error
+	ExportAll(ctx context.Context, w io.Writer, told func(done, of int)) error
+	ImportFile(ctx context.Context, name string) (bridge.Imported, error)
+}
+
+// storage is how much is kept, and where it can be taken to.
+type storage struct {
+	Box                   *fyne.Container
+	o                     Options
+	sizes, backups, notes *fyne.Container
+	busy                  *form.Busy
+	fail                  *widget.Label
+	export, take, clear   *form.Action
+}
+
+func newStorage(o Options) *storage {
+	s := &storage{o: o, sizes: form.Column(), backups: form.Column(), notes: form.Column(), busy: form.NewBusy(), fail: form.Failure("")}
+	s.export = form.Button("Export everything…", s.choosePlace)
+	s.take = form.Button("Import…", s.chooseFile)
+	s.clear = form.Button("Clear the logs", s.askClear)
+	s.Box = section("Storage", "", form.Column(
+		s.sizes, s.backups,
+		form.Muted("An export has all conversations, the servers and the settings in one zip file, and no secret. Import reads such a file, or a conversation that was exported as JSON; servers in it then wait for your review."),
+		container.NewHBox(s.export, s.take, s.clear), s.busy.Box, s.fail, s.notes))
+	return s
+}
+
+func (s *storage) load() {
+	var now bridge.Storage
+	s.o.Runner.Run(func(ctx context.Context) (err error) {
+		now, err = s.o.Engine.Storage(ctx)
+		return err
+	}, func(err error) {
+		form.SetFailure(s.fail, form.Sentence(err))
+		s.show(now)
+	})
+}
+
+func (s *storage) show(now bridge.Storage) {
+	s.sizes.RemoveAll()
+	for _, row := range []struct {
+		name string
+		size int64
+	}{{"Conversations, approvals and the audit", now.Database}, {"Logs", now.Logs}, {"Everything else", now.Other}} {
+		s.sizes.Add(container.NewBorder(nil, nil, nil, form.MutedWord(form.Bytes(row.size)), form.Label(row.name)))
+	}
+	s.sizes.Add(form.Muted("It is all in " + form.Visible(now.Home, false)))
+	s.backups.RemoveAll()
+	if len(now.Backups) > 0 {
+		s.backups.Add(form.Bold("Backups"))
+		s.backups.Add(form.Muted("Before an update changes the database, it is copied. To go back: quit Drawbridge, move drawbridge.db, drawbridge.db-wal and drawbridge.db-shm out of the folder, rename a backup to drawbridge.db, and start the Drawbridge that you had before."))
+		for _, k := range now.Backups {
+			s.backups.Add(backupRow(k))
+		}
+	}
+	s.Box.Refresh()
+}
+
+func backupRow(k store.Backup) fyne.CanvasObject {
+	words := k.At.Local().Format("2 January 2006, 15:04") + " · " + form.Bytes(k.Size)
+	return container.New(layout.NewCustomPaddedVBoxLayout(-10), form.Label(words), form.MutedLine(form.Visible(filepath.Base(k.Path), false), fyne.TextStyle{Monospace: true}))
+}
+
+// choosePlace asks where the export is to go.
+func (s *storage) choosePlace() {
+	s.o.Files.Save("drawbridge-export.zip", func(path string, err error) {
+		if path == "" {
+			form.SetFailure(s.fail, form.Sentence(err))
+			return
+		}
+		s.exportTo(path)
+	})
+}
+
+func (s *storage) exportTo(path string) {
+	s.begin()
+	done := 0
+	s.o.Runner.RunBusy(s.busy, "Exporting…", func(ctx context.Context) error {
+		return form.WriteFile(path, func(w io.Writer) error {
+			return s.o.Engine.ExportAll(ctx, w, func(n, of int) {
+				s.o.Runner.Do(func() {
+					done = n
+					s.busy.Say(fmt.Sprintf("Exporting… %d of %d", n, of))
+				})
+			})
+		})
+	}, func(err error) {
+		s.end(err)
+		if err == nil {
+			s.note(counted(done, "conversation") + " exported to " + form.Visible(path, false))
+		}
+	})
+}
+
+// chooseFile asks what is to be imported.
+func (s *storage) chooseFile() {
+	s.o.Files.Open([]string{".zip", ".json"}, func(path string, err error) {
+		if path == "" {
+			form.SetFailure(s.fail, form.Sentence(err))
+			return
+		}
+		s.importFrom(path)
+	})
+}
+
+func (s *storage) importFrom(path string) {
+	s.begin()
+	var got bridge.Imported
+	s.o.Runner.RunBusy(s.busy, "Importing…", func(ctx context.Context) (err error) {
+		got, err = s.o.Engine.ImportFile(ctx, path)
+		return err
+	}, func(err error) {
+		s.end(err)
+		s.note(importedWords(got))
+		for _, n := range got.Notes {
+			s.note(form.Visible(n, false))
+		}
+	})
+}
+
+// importedWords says what came of an import.
+func importedWords(got bridge.Imported) string {
+	words := counted(len(got.Conversations), "conversation") + " imported."
+	if n := len(got.Servers); n > 0 {
+		words += " " + counted(n, "server") + " imported, to be reviewed on the Servers page."
+	}
+	if got.Presets > 0 {
+		words += " " + counted(got.Presets, "system prompt") + " imported."
+	}
+	return words
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// askClear asks before the logs go, since they do not come back.
+func (s *storage) askClear() {
+	form.Confirm(s.o.Window, "Clear the logs?", "What Drawbridge wrote down of its own work goes. Conversations and the audit stay.", "Clear", func() {
+		s.o.Runner.Run(func(context.Context) error { return s.o.Engine.ClearLogs() }, func(err error) {
+			form.SetFailure(s.fail, form.Sentence(err))
+			if err == nil {
+				s.load()
+			}
+		})
+	})
+}
+
+func (s *storage) begin() {
+	s.notes.RemoveAll()
+	form.SetFailure(s.fail, "")
+	for _, a := range []*form.Action{s.export, s.take} {
+		a.Disable()
+	}
+}
+
+func (s *storage) end(err error) {
+	for _, a := range []*form.Action{s.export, s.take} {
+		a.Enable()
+	}
+	s.load()
+	form.SetFailure(s.fail, form.Sentence(err))
+}
+
+func (s *storage) note(words string) {
+	s.notes.Add(form.Label(words))
+	s.Box.Refresh()
+}
