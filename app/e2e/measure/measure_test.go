@@ -152,6 +152,12 @@ func TestTable(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text.String())
 		}
 	}
+	if row := Bound("b", 50, 100, "ms", 1, ""); row.Over || row.Ratio != 0.5 || row.Reference != "at most 100 ms" {
+		t.Errorf("%+v", row)
+	}
+	if !Bound("b", 101, 100, "ms", 1, "").Over || !Bound("b", math.NaN(), 100, "ms", 1, "").Over {
+		t.Error("above its bound it is not over")
+	}
 	if !Quantity("none", 1, math.NaN(), "MB", 0, 1.3, "").Over {
 		t.Error("a figure that is no number is within the limit")
 	}

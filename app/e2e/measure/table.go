@@ -52,6 +52,14 @@ func Quantity(name string, ours, reference float64, unit string, digits int, lim
 	}
 }
 
+// Bound makes a line of the table of something that has a limit in its own unit
+// and nothing to stand beside: the ratio is of ours and that limit.
+func Bound(name string, ours, most float64, unit string, digits int, detail string) Row {
+	row := Quantity(name, ours, most, unit, digits, 1, detail)
+	row.Reference = fmt.Sprintf("at most %g %s", most, unit)
+	return row
+}
+
 // Steady makes a line of the table of something that was watched at the same
 // time in ours and in two copies of the reference, interval by interval, such
 // as the use of the processor. The three must be of one length, of at least one

@@ -40,6 +40,7 @@ const (
 	// leastChunk is what parts of a text come to at the least, where there is
 	// enough of it.
 	leastChunk = 2 << 10
+	longChunk  = 1 << 10 // from which a list or a table is cut
 	maxInfo    = 200     // bytes after a fence that can be its language
 	maxCode    = 4 << 10 // bytes of code in a block
 )
@@ -101,12 +102,12 @@ func (d *document) step() bool {
 		f.code.doc, f.code.from, f.code.to = d, d.done, -1
 		return true
 	}
-	n, sure := chunk(rest)
+	n, sure := chunk(rest, d.head != nil)
 	for sure && n < leastChunk { // what is there already makes few large parts
 		if f, _ := openFence(rest[n:], true); f != nil {
 			break
 		}
-		more, sureToo := chunk(rest[n:])
+		more, sureToo := chunk(rest[n:], false)
 		if !sureToo && !d.ended || n+more > maxChunk {
 			break
 		}
@@ -255,10 +256,12 @@ func (f *fence) closes(line []byte) bool {
 }
 
 // chunk returns how much of the text can be parsed by itself, and whether what
-// follows can no longer change it.
-func chunk(s []byte) (n int, sure bool) {
+// follows can no longer change it. A long list is cut between its items, and a
+// long table between its rows; table says that the text goes on with one.
+func chunk(s []byte, table bool) (n int, sure bool) {
 	s = s[:min(len(s), 2*maxChunk)] // a line may be endless
-	list := isListItem(firstLine(s))
+	first := firstLine(s)
+	list := isListItem(first)
 	blank := false
 	for at := 0; at < len(s); {
 		end := bytes.IndexByte(s[at:], '\n')
@@ -270,6 +273,11 @@ func chunk(s []byte) (n int, sure bool) {
 			if boundary(line, blank, list) {
 				return at, true
 			}
+			row := bytes.IndexByte(line, '|') >= 0
+			if at > longChunk && (table && row && end >= 0 || list && nextItem(first, line)) {
+				return at, true
+			}
+			table = row && (table || end >= 0 && delimiterRow.Match(s[at:at+end+1]))
 		}
 		if end < 0 {
 			end = len(line) - 1
@@ -300,6 +308,19 @@ func boundary(line []byte, blank, list bool) bool {
 		return f != nil
 	}
 	return blank && !(list && (isListItem(line) || mayBeListItem(line)))
+}
+
+// nextItem reports whether a line begins an item of the list that began with
+// another line, and says its own number where the list has numbers.
+func nextItem(first, line []byte) bool {
+	if !isListItem(line) || isListItem(first) && isDigit(string(first)) != isDigit(string(line)) {
+		return false
+	}
+	if !isDigit(string(line)) {
+		return line[0] == first[0]
+	}
+	mark := bytes.IndexAny(line, ".)")
+	return !bytes.HasPrefix(first, line[:mark+1])
 }
 
 var listItem = regexp.MustCompile(`^(?:[-+*]|\d{1,9}[.)])(?:[ \t]|\r?$)`)
