@@ -76,7 +76,8 @@ servers: deps-build $(SERVERS)/node_modules/.package-lock.json $(SERVERS)/.venv/
 bench: deps-test build $(FIXTURES)/node_modules/.package-lock.json ## a table of Drawbridge beside its references; fails over a limit
 	@$(GO) build -tags '$(TAGS)' -o '$(OUT)/bin/hello' ./app/e2e/testdata/hello
 	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/bench' ./app/e2e/bench
-	@'$(OUT)/bin/bench' -app '$(CURDIR)/drawbridge' -hello '$(OUT)/bin/hello' -out '$(OUT)/bench'
+	@$(GO) build -tags '$(TAGS) e2e' -o '$(OUT)/bin/transcript' ./app/e2e/bench/transcript
+	@'$(OUT)/bin/bench' -app '$(CURDIR)/drawbridge' -hello '$(OUT)/bin/hello' -transcript '$(OUT)/bin/transcript' -out '$(OUT)/bench'
 
 conformance: deps-build $(SUITE)/node_modules/.package-lock.json ## the conformance suite of MCP against our host of servers and our gateway, beside the bare SDK
 	@mkdir -p '$(OUT)/bin'

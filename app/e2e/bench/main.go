@@ -48,6 +48,7 @@ func main() {
 	var b bench
 	flag.StringVar(&b.app, "app", "./drawbridge", "the program to measure")
 	flag.StringVar(&b.hello, "hello", "", "the hello-world window to compare it with")
+	flag.StringVar(&b.transcript, "transcript", "", "the program that measures the thread; app/e2e/bench/transcript")
 	flag.StringVar(&b.out, "out", ".ci/out/bench", "the folder for logs and the table")
 	flag.IntVar(&b.pairs, "pairs", measure.MinPairs, "how many pairs a latency takes")
 	peers := flag.String("peers", "", "go through the gateways and beside the loops of others instead; the folder app/testdata/peers")
@@ -78,6 +79,7 @@ func exit(err error) int {
 // A bench is what one run needs to know.
 type bench struct {
 	app, hello, out string
+	transcript      string
 	pairs           int
 }
 
@@ -116,15 +118,15 @@ func (b *bench) peers(ctx context.Context, folder, fixtures, python, only string
 	return nil
 }
 
-// all are the benchmarks by name, in the order of the table.
-func (b *bench) all() []struct {
+// line is a benchmark and its name.
+type line struct {
 	name string
 	run  func(context.Context) (measure.Row, error)
-} {
-	return []struct {
-		name string
-		run  func(context.Context) (measure.Row, error)
-	}{
+}
+
+// all are the benchmarks by name, in the order of the table.
+func (b *bench) all() []line {
+	list := []line{
 		{"call", b.toolCall},
 		{"gateway", func(ctx context.Context) (measure.Row, error) {
 			return b.gatewayCall(ctx, "2025-11-25", "a call through the gateway")
@@ -151,10 +153,14 @@ func (b *bench) all() []struct {
 		{"memory", b.memory},
 		{"idle", b.idle},
 	}
+	for _, name := range threadLines {
+		list = append(list, line{name, b.thread(name)})
+	}
+	return list
 }
 
 func (b *bench) run(ctx context.Context, only string) error {
-	for _, file := range []*string{&b.app, &b.hello, &b.out} {
+	for _, file := range []*string{&b.app, &b.hello, &b.transcript, &b.out} {
 		absolute, err := filepath.Abs(*file)
 		if err != nil {
 			return err

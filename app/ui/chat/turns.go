@@ -12,7 +12,7 @@ import (
 )
 
 // frame is how often the window shows what a turn has brought.
-const frame = 16 * time.Millisecond
+const frame = 40 * time.Millisecond
 
 // Turns begins turns; see the methods of bridge.Bridge.
 type Turns interface {

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -43,6 +44,9 @@ func newView(p *Page) *view {
 		Earlier:       p.earlier,
 		Find:          p.Find,
 		Now:           p.o.Now,
+		Work: func(work, done func()) {
+			p.o.Runner.Run(func(context.Context) error { work(); return nil }, func(error) { done() })
+		},
 		After: func(d time.Duration, f func()) {
 			time.AfterFunc(d, func() { p.o.Runner.Do(f) })
 		},

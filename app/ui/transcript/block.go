@@ -26,6 +26,9 @@ type block struct {
 	// whether the icon is a box of a task list, and a checked one.
 	heading          int
 	lang             string
+	coloured         int  // bytes of code that have their inks
+	recoloured       bool // since it was drawn
+	plain            bool // code that nothing is known of
 	taskBox, checked bool
 	pre              bool                        // lines are broken anywhere, as in code
 	hug              bool                        // the group is as wide as the text, and stands at the right
@@ -74,6 +77,7 @@ type group struct {
 	radius      float32
 	left, right float32 // free room beside it in the column
 	over        float32 // how far it reaches above its first block's content
+	known       colours // of the piece of code that was coloured last
 }
 
 // line is one line of text, placed in its block.

@@ -24,7 +24,7 @@ const sampleMarkdown = "# Three ways to read a file\n\n" +
 	"- [x] done\n- [ ] still to do\n\n" +
 	"> Errors are values.\n>\n> > Nested, too.\n\n" +
 	"| Way | Memory | Speed |\n|:--|--:|:-:|\n| `ReadFile` | all of it | fast |\n| `Scanner` | a line | fast enough for nearly everything that a person would read |\n\n---\n\n" +
-	"A picture: ![a cat](https://example.org/cat.png), and a trap: [click](javascript:alert(1)) with hidden\u202etext\u200b.\n"
+	"The area is $A = \\pi r^2$, as every circle knows[^1], and\n\n$$\n\\int_0^1 x^2\\,dx = \\tfrac13\n$$\n\n[^1]: A *footnote*, with its words.\n\nA picture: ![a cat](https://example.org/cat.png), and a trap: [click](javascript:alert(1)) with hidden\u202etext\u200b.\n"
 
 func sampleItems() map[string][]Item {
 	args := []byte(`{"zone":"Europe/Berlin","format":"RFC 3339"}`)
@@ -67,7 +67,7 @@ func TestGallery(t *testing.T) {
 		a.Settings().SetTheme(look.New(choice))
 		for name, items := range sampleItems() {
 			for width, label := range map[float32]string{860: "wide", 420: "narrow"} {
-				v := New(Options{})
+				v := New(Options{Work: func(work, done func()) { work(); done() }})
 				w := test.NewTempWindow(t, v)
 				w.SetPadded(false)
 				w.Resize(fyne.NewSize(width, 900))

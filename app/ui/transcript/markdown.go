@@ -32,7 +32,9 @@ type typeset struct {
 func newParser() parser.Parser {
 	return goldmark.New(goldmark.WithExtensions(
 		extension.Table, extension.Strikethrough, extension.TaskList, extension.Linkify,
-	)).Parser()
+	), goldmark.WithParserOptions(parser.WithInlineParsers(
+		util.Prioritized(mathParser{}, 90), util.Prioritized(footnoteParser{}, 95),
+	))).Parser()
 }
 
 // The distances between blocks.
@@ -74,6 +76,7 @@ func (t *typeset) markdown(src, defs []byte) []*block {
 	if tooDeep(src) {
 		return t.plainText(string(src))
 	}
+	src = keepFootnotes(src)
 	n := len(src)
 	if len(defs) > 0 {
 		src = append(append(src[:n:n], "\n\n"...), defs...)
@@ -267,7 +270,11 @@ func (b *builder) block(n ast.Node, p *place) {
 		p.gap = 8
 	case *ast.Paragraph, *ast.TextBlock:
 		if n.ChildCount() > 0 {
-			b.add(p, &block{spans: b.spans(n, b.style())})
+			st := b.style()
+			if f, ok := n.FirstChild().(*footnoteNode); ok && f.words {
+				st.size, st.ink = st.size-1, look.ColorMuted
+			}
+			b.add(p, &block{spans: b.spans(n, st)})
 		}
 	case *ast.List:
 		b.list(n, p)
@@ -412,10 +419,10 @@ func (b *builder) table(n *east.Table) *table {
 
 // style is how text within a block looks.
 type style struct {
-	bold, italic, mono, strike bool
-	size                       float32
-	ink                        fyne.ThemeColorName
-	link                       string
+	bold, italic, mono, strike, math bool
+	size                             float32
+	ink                              fyne.ThemeColorName
+	link                             string
 }
 
 func (s style) span(t string) span {
@@ -424,7 +431,7 @@ func (s style) span(t string) span {
 		size = float32(int(size*0.9*2)) / 2
 	}
 	return span{
-		text: visible(t), ink: s.ink, code: s.mono, strike: s.strike, link: s.link,
+		text: visible(t), ink: s.ink, code: s.mono, strike: s.strike, math: s.math, link: s.link,
 		face: face{bold: s.bold && !s.mono, italic: s.italic && !s.mono, mono: s.mono, size: size},
 	}
 }
@@ -442,7 +449,7 @@ func (b *builder) inline(parent ast.Node, st style, out *[]span) {
 		}
 		s := st.span(t)
 		if n := len(*out); n > 0 {
-			if last := &(*out)[n-1]; last.face == s.face && last.ink == s.ink && last.code == s.code && last.strike == s.strike && last.link == s.link {
+			if last := &(*out)[n-1]; last.face == s.face && last.ink == s.ink && last.code == s.code && last.strike == s.strike && last.link == s.link && last.math == s.math {
 				last.text += s.text
 				return
 			}
@@ -511,6 +518,23 @@ func (b *builder) inline(parent ast.Node, st style, out *[]span) {
 				seg := n.Segments.At(i)
 				put(inner, string(seg.Value(b.src)))
 			}
+		case *mathNode:
+			inner := st
+			inner.mono, inner.math = true, true
+			put(inner, n.source)
+		case *footnoteNode:
+			inner := st
+			inner.ink = theme.ColorNameHyperlink
+			inner.size = st.size * 0.8
+			if !n.words {
+				put(inner, "["+n.label+"]")
+				break
+			}
+			if len(*out) > 0 {
+				put(st, "\n")
+			}
+			inner.size, inner.bold = st.size, true
+			put(inner, "["+n.label+"]")
 		case *east.TaskCheckBox:
 		default:
 			b.inline(n, st, out)

@@ -168,6 +168,9 @@ func (r *viewRenderer) renew() {
 }
 
 func (r *viewRenderer) color(name fyne.ThemeColorName) color.Color {
+	if c, ok := codeInk(name, isDark(r.v.Theme().Color(theme.ColorNameBackground, fyne.CurrentApp().Settings().ThemeVariant()))); ok {
+		return c
+	}
 	return r.v.Theme().Color(name, fyne.CurrentApp().Settings().ThemeVariant())
 }
 
@@ -218,6 +221,7 @@ func (r *viewRenderer) sync() {
 	r.grounds = grounds
 	r.objects = append(append(append(r.objects[:0:0], r.mark), under...), over...)
 	r.chrome(size)
+	v.highlight()
 }
 
 // beyond is how far above and below the view things are still placed.
@@ -286,6 +290,12 @@ func (r *viewRenderer) ground(b *block, top, left float32, begins bool) *canvas.
 
 // place puts a block's parts where they belong.
 func (r *viewRenderer) place(b *block, top, left float32, under, over []fyne.CanvasObject) (u, o []fyne.CanvasObject) {
+	r.v.wantColours(b)
+	if b.recoloured {
+		b.recoloured = false
+		b.layout(r.v.measure, r.v.column)
+		r.drop(b, false)
+	}
 	if b.shown != nil && b.shown.width != b.width {
 		r.drop(b, false)
 	}

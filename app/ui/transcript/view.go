@@ -51,6 +51,9 @@ type Options struct {
 	// Earlier asks for messages above the first; see SetMissing. They come by
 	// Prepend: all that are missing, or the next part.
 	Earlier func(all bool)
+	// Work runs work elsewhere and then done on the goroutine of the window. Nil
+	// leaves code without colours and pictures unseen.
+	Work func(work, done func())
 	// After calls a function on the goroutine of the window after a while. Nil
 	// has the thread stand still where the pointer drags beyond an edge.
 	After func(time.Duration, func())
@@ -92,6 +95,7 @@ type View struct {
 	selFrom   spot
 	selTo     spot
 	find      finder
+	code      highlighter
 	version   int // counts the changes
 	missing   int // messages above the first that are not there yet
 	asked     asked

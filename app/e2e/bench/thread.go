@@ -1,0 +1,30 @@
+//go:build linux && e2e
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+
+	"github.com/drawbridge-app/drawbridge/app/e2e/measure"
+)
+
+// threadLines are the lines of the table that app/e2e/bench/transcript measures,
+// each in a process of its own.
+var threadLines = []string{
+	"append-prose", "append-prose-growth", "append-paragraph", "append-paragraph-growth", "append-fence", "append-fence-growth",
+	"append-table", "append-table-growth", "append-list", "append-list-growth", "scroll", "jump", "copy-text", "copy-markdown", "hostile",
+}
+
+// thread measures one of them.
+func (b *bench) thread(name string) func(context.Context) (measure.Row, error) {
+	return func(ctx context.Context) (row measure.Row, err error) {
+		out, err := exec.CommandContext(ctx, b.transcript, name).Output()
+		if err != nil {
+			return row, fmt.Errorf("measure the thread: %w", err)
+		}
+		return row, json.Unmarshal(out, &row)
+	}
+}
