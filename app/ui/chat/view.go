@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/parts"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
@@ -47,6 +48,7 @@ func newView(p *Page) *view {
 		Work: func(work, done func()) {
 			p.o.Runner.Run(func(context.Context) error { work(); return nil }, func(error) { done() })
 		},
+		Save: func(_ string, data []byte) { parts.Save(p.o.Window, data) },
 		After: func(d time.Duration, f func()) {
 			time.AfterFunc(d, func() { p.o.Runner.Do(f) })
 		},

@@ -60,6 +60,9 @@ func (v *View) Say(words string) {
 // Picture is an image of a part; nil where it cannot be shown.
 type Picture struct{ image image.Image }
 
+// Image returns the picture, or nil where it cannot be shown.
+func (p Picture) Image() image.Image { return p.image }
+
 // The bounds of a picture that is shown.
 const (
 	pixelsMax = 16 << 20
@@ -148,7 +151,7 @@ func (v *View) Show(list store.Parts, pictures []Picture, structured json.RawMes
 // data shows what has bytes: a picture or a text of it, and a button that saves
 // it.
 func (v *View) data(words, text string, data []byte, p Picture) {
-	save := form.Button("Save…", func() { saveAs(v.window, data) })
+	save := form.Button("Save…", func() { Save(v.window, data) })
 	save.Name = "Save " + words
 	box := form.Column(container.NewBorder(nil, nil, nil, save, form.MutedLine(words, fyne.TextStyle{})))
 	switch {
@@ -210,8 +213,8 @@ func pretty(raw json.RawMessage) string {
 	return b.String()
 }
 
-// saveAs asks for a file and writes data to it.
-func saveAs(w fyne.Window, data []byte) {
+// Save asks for a file and writes data to it.
+func Save(w fyne.Window, data []byte) {
 	dialog.ShowFileSave(func(f fyne.URIWriteCloser, err error) {
 		if err == nil && f != nil {
 			_, err = f.Write(data)

@@ -55,7 +55,10 @@ func (e *entry) call(c Call) {
 		if c.Result.IsError {
 			title, ink = "Error", theme.ColorNameError
 		}
-		e.section(title, resultText(*c.Result), ink, g)
+		if text := resultText(*c.Result); text != "" {
+			e.section(title, text, ink, g)
+		}
+		e.media(c.Result.Content, g)
 	}
 	e.blocks[len(e.blocks)-1].below += 10
 }
@@ -124,13 +127,26 @@ const shownAtFirst = 16 << 10
 
 // section adds a titled text with a copy button to a card.
 func (e *entry) section(title, text string, ink fyne.ThemeColorName, g *group) {
+	tree := parseTree(text)
 	e.blocks = append(e.blocks, &block{
 		gap: 4, left: cardPad, right: cardPad - 6, group: g,
 		tall: func(float32) float32 { return 26 },
 		make: func() fyne.CanvasObject {
-			return newCaption(title, "Copy "+strings.ToLower(title), func() { e.view.copy(text) })
+			var more []*look.IconButton
+			if tree != nil {
+				label := "Show the JSON as it is"
+				if e.raw {
+					label = "Show the JSON as a tree"
+				}
+				more = append(more, look.NewSmallIconButton(label, look.Icon("list"), func() { e.raw = !e.raw; e.rebuild() }))
+			}
+			return newCaption(title, "Copy "+strings.ToLower(title), func() { e.view.copy(text) }, more...)
 		},
 	})
+	if tree != nil && !e.raw {
+		e.tree(tree, title, 0, g)
+		return
+	}
 	shown, rest := text, ""
 	if !e.all && len(text) > shownAtFirst {
 		n := cut(text, shownAtFirst)
@@ -339,19 +355,25 @@ func pretty(raw json.RawMessage) string {
 // resultText is a result as a person reads it.
 func resultText(r store.ToolResult) string {
 	var parts []string
+	media := false // shown below
 	for _, p := range r.Content {
 		switch p := p.(type) {
 		case store.Text:
 			parts = append(parts, prettyIfJSON(p.Text))
 		case store.Image:
-			parts = append(parts, fmt.Sprintf("[image %s, %s]", p.MIMEType, bytesText(len(p.Data))))
+			media = true
 		case store.File:
-			name := strings.TrimSpace(p.Name + " " + p.URI)
-			parts = append(parts, fmt.Sprintf("[file %s %s, %s]", name, p.MIMEType, bytesText(len(p.Data))))
+			media = true
+			if p.URI != "" {
+				parts = append(parts, p.URI)
+			}
 		}
 	}
 	if s := structured(r); s != "" {
 		parts = append(parts, s)
+	}
+	if len(parts) == 0 && media {
+		return ""
 	}
 	if len(parts) == 0 {
 		return "(nothing)"

@@ -19,12 +19,14 @@ type entry struct {
 	first  int // index of the first block in the view
 	placed int // blocks that stand in the view
 
-	doc  *document
-	open bool  // a folded item was opened
-	all  bool  // what was cut is shown whole
-	head *head // made when it comes into view
-	line headState
-	row  *bar // the buttons of a notice, as long as their labels stay
+	doc   *document
+	open  bool            // a folded item was opened
+	all   bool            // what was cut is shown whole
+	raw   bool            // JSON is shown as it was written
+	folds map[string]bool // parts of JSON that were opened or closed, by place
+	head  *head           // made when it comes into view
+	line  headState
+	row   *bar // the buttons of a notice, as long as their labels stay
 }
 
 const gapItemTop float32 = 22 // above each thing in the thread

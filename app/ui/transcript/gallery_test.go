@@ -1,6 +1,9 @@
 package transcript
 
 import (
+	"bytes"
+	"image"
+	"image/color"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -43,6 +46,11 @@ func sampleItems() map[string][]Item {
 			Call{ID: "4", Server: "files", Tool: "search", State: CallWaiting, Arguments: args},
 			Call{ID: "5", Server: "files", Tool: "search", State: CallClosed, Arguments: args},
 		},
+		"media": {
+			user,
+			Call{ID: "6", Server: "camera", Tool: "shoot", State: CallDone, Arguments: []byte(`{"where":{"room":"kitchen","lights":[true,false,null]},"size":[320,200],"empty":{}}`),
+				Result: &store.ToolResult{CallID: "c", Elapsed: 1900 * time.Millisecond, Content: store.Parts{store.Text{Text: "Here it is."}, store.Image{MIMEType: "image/png", Data: samplePicture()}, store.File{Name: "notes.pdf", MIMEType: "application/pdf", Data: make([]byte, 123456)}, store.Image{MIMEType: "image/png", Data: []byte("broken")}}}},
+		},
 		"asking": {
 			user,
 			Call{ID: "1", Server: "files", Tool: "write_file", State: CallAsking, Arguments: []byte(`{"path":"/home/ada/notes.md","content":"# Notes\n\nBuy bread."}`),
@@ -58,6 +66,21 @@ func sampleItems() map[string][]Item {
 	}
 }
 
+// samplePicture is a picture of colours.
+func samplePicture() []byte {
+	img := image.NewNRGBA(image.Rect(0, 0, 320, 200))
+	for y := range 200 {
+		for x := range 320 {
+			img.Set(x, y, color.NRGBA{uint8(x * 255 / 320), uint8(y * 255 / 200), 150, 255})
+		}
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, img); err != nil {
+		panic(err)
+	}
+	return out.Bytes()
+}
+
 // TestGallery renders every kind of item, light and dark, at two widths. With
 // DRAWBRIDGE_GALLERY set it writes the pictures there.
 func TestGallery(t *testing.T) {
@@ -67,7 +90,7 @@ func TestGallery(t *testing.T) {
 		a.Settings().SetTheme(look.New(choice))
 		for name, items := range sampleItems() {
 			for width, label := range map[float32]string{860: "wide", 420: "narrow"} {
-				v := New(Options{Work: func(work, done func()) { work(); done() }})
+				v := New(Options{Work: func(work, done func()) { work(); done() }, Save: func(string, []byte) {}})
 				w := test.NewTempWindow(t, v)
 				w.SetPadded(false)
 				w.Resize(fyne.NewSize(width, 900))

@@ -336,6 +336,7 @@ func (r *headRenderer) Destroy() {
 type strip struct {
 	widget.BaseWidget
 	text    string
+	icon    look.IconName // before the text; empty for none
 	bold    bool
 	pad     float32
 	buttons []*look.IconButton
@@ -359,8 +360,8 @@ func newCodeHead(c *code, copyText func(string)) fyne.CanvasObject {
 	return s
 }
 
-func newCaption(title, label string, copyText func()) fyne.CanvasObject {
-	s := newStrip(title, look.NewSmallIconButton(label, look.Icon(look.IconCopy), copyText))
+func newCaption(title, label string, copyText func(), more ...*look.IconButton) fyne.CanvasObject {
+	s := newStrip(title, append(more, look.NewSmallIconButton(label, look.Icon(look.IconCopy), copyText))...)
 	s.bold = true
 	return s
 }
@@ -371,6 +372,10 @@ func (s *strip) DumpText() string { return s.text }
 // CreateRenderer links the row to what is drawn.
 func (s *strip) CreateRenderer() fyne.WidgetRenderer {
 	r := &stripRenderer{s: s, text: canvas.NewText(s.text, color.Transparent)}
+	if s.icon != "" {
+		r.icon = canvas.NewImageFromResource(look.Tinted(s.icon, look.ColorMuted))
+		r.icon.FillMode = canvas.ImageFillContain
+	}
 	r.paint()
 	return r
 }
@@ -378,6 +383,7 @@ func (s *strip) CreateRenderer() fyne.WidgetRenderer {
 type stripRenderer struct {
 	s    *strip
 	text *canvas.Text
+	icon *canvas.Image // or nil
 }
 
 func (r *stripRenderer) paint() {
@@ -388,9 +394,15 @@ func (r *stripRenderer) paint() {
 }
 
 func (r *stripRenderer) Layout(size fyne.Size) {
-	r.text.Text = ellipsis(r.s.text, size.Width-32-r.s.pad, r.text.TextSize, r.text.TextStyle)
+	left := r.s.pad
+	if r.icon != nil {
+		r.icon.Resize(fyne.NewSquareSize(16))
+		r.icon.Move(fyne.NewPos(left, (size.Height-16)/2))
+		left += 22
+	}
+	r.text.Text = ellipsis(r.s.text, size.Width-float32(len(r.s.buttons))*26-6-left, r.text.TextSize, r.text.TextStyle)
 	h := r.text.MinSize().Height
-	r.text.Move(fyne.NewPos(r.s.pad, (size.Height-h)/2))
+	r.text.Move(fyne.NewPos(left, (size.Height-h)/2))
 	r.text.Resize(r.text.MinSize())
 	x := size.Width - float32(len(r.s.buttons))*26 - r.s.pad/2
 	for _, b := range r.s.buttons {
@@ -405,6 +417,9 @@ func (r *stripRenderer) Refresh()           { r.paint(); canvas.Refresh(r.s) }
 func (r *stripRenderer) Destroy()           {}
 func (r *stripRenderer) Objects() []fyne.CanvasObject {
 	out := []fyne.CanvasObject{r.text}
+	if r.icon != nil {
+		out = append(out, r.icon)
+	}
 	for _, b := range r.s.buttons {
 		out = append(out, b)
 	}

@@ -54,6 +54,8 @@ type Options struct {
 	// Work runs work elsewhere and then done on the goroutine of the window. Nil
 	// leaves code without colours and pictures unseen.
 	Work func(work, done func())
+	// Save has the person choose where to keep the bytes of a file.
+	Save func(name string, data []byte)
 	// After calls a function on the goroutine of the window after a while. Nil
 	// has the thread stand still where the pointer drags beyond an edge.
 	After func(time.Duration, func())
@@ -321,7 +323,12 @@ func (v *View) scrollBy(dy float32) {
 
 // Tapped opens the link under the pointer, if there is one.
 func (v *View) Tapped(e *fyne.PointEvent) {
-	if s := v.linkAt(e.Position); s != nil && v.o.OpenLink != nil && !v.Selected() {
+	s := v.linkAt(e.Position)
+	switch {
+	case s == nil || v.Selected():
+	case s.act != nil:
+		s.act()
+	case v.o.OpenLink != nil:
 		v.o.OpenLink(s.link)
 	}
 }
@@ -529,7 +536,7 @@ func (v *View) linkAt(p fyne.Position) (found *span) {
 				continue
 			}
 			for _, r := range l.runs {
-				if r.span.link != "" && x >= r.x && x < r.x+r.w {
+				if (r.span.link != "" || r.span.act != nil) && x >= r.x && x < r.x+r.w {
 					found = r.span
 				}
 			}

@@ -27,6 +27,7 @@ type span struct {
 	strike bool
 	math   bool   // mathematics, with its signs
 	link   string // target, checked; empty for none
+	act    func() // what a tap on it does
 	at     int    // where it begins in the text of its block
 }
 
