@@ -210,6 +210,9 @@ type Text struct {
 // back of it is an Opaque beside it.
 type Reasoning struct {
 	Text string `json:"text"`
+	// Elapsed is how long it took to come, to hundredths of a second; 0 if that is
+	// not known.
+	Elapsed time.Duration `json:"elapsed,omitempty"`
 }
 
 // ToolCall is a model's wish to run a tool.

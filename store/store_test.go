@@ -185,7 +185,7 @@ func TestServerHash(t *testing.T) {
 func TestParts(t *testing.T) {
 	t.Parallel()
 	ps := Parts{
-		Text{"t"}, Reasoning{"r"}, Text{"u"},
+		Text{"t"}, Reasoning{Text: "r"}, Text{"u"},
 		ToolCall{ID: "1", Name: "s__t", Server: "s", Tool: "t", Arguments: json.RawMessage(`{"a":1}`)},
 		ToolResult{CallID: "1", Content: Parts{Text{"x"}, Image{"image/png", []byte{0, 1}}}, Structured: json.RawMessage(`[]`), IsError: true, Started: time.Unix(1, 2).UTC(), Elapsed: 3},
 		File{Name: "n", Data: []byte("d")}, Opaque{Model: ModelRef{"p", "m"}, Data: json.RawMessage(`"z"`)},

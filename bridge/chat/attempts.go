@@ -33,6 +33,7 @@ func (t *turn) answer() (DoneReason, error) {
 		ID: store.NewID(), ConversationID: t.conv.ID, ParentID: t.head(), Role: store.RoleAssistant,
 		Status: store.StatusStreaming, Model: req.Model, CreatedAt: t.Now(),
 	}}
+	a.parts.Now = t.Now
 	defer func() { // the reader left or panicked
 		if !a.kept {
 			if err := t.keepCut(a, stoppedSentence); err != nil {
@@ -66,6 +67,7 @@ func (t *turn) answer() (DoneReason, error) {
 			}
 		}
 		*a = answer{msg: a.msg, made: a.made}
+		a.parts.Now = t.Now
 		a.msg.Model = req.Model
 	}
 }

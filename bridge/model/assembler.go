@@ -3,6 +3,7 @@ package model
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -10,6 +11,8 @@ import (
 // Assembler folds the deltas of one answer into the parts of a message, in the
 // order in which they began. The zero value is ready; one goroutine uses it.
 type Assembler struct {
+	// Now tells how long the reasoning took; nil leaves that out.
+	Now    func() time.Time
 	pieces []piece
 	calls  map[int]int    // CallDelta.Index → index in pieces
 	ran    map[string]int // ManagedCall.ID → index in pieces
@@ -23,6 +26,8 @@ type piece struct {
 	id   string
 	name string
 	part store.Part
+	// Of reasoning, when it began and when the last of it came.
+	began, last time.Time
 }
 
 // Add takes the next delta.
@@ -85,7 +90,14 @@ func (a *Assembler) text(kind byte, s string) {
 	if n := len(a.pieces); n == 0 || a.pieces[n-1].kind != kind {
 		a.pieces = append(a.pieces, piece{kind: kind})
 	}
-	a.pieces[len(a.pieces)-1].buf.WriteString(s)
+	p := &a.pieces[len(a.pieces)-1]
+	p.buf.WriteString(s)
+	if kind == 'r' && a.Now != nil {
+		p.last = a.Now()
+		if p.began.IsZero() {
+			p.began = p.last
+		}
+	}
 }
 
 // Done returns how the answer ended, and false while it has not.
@@ -111,7 +123,7 @@ func (a *Assembler) Parts(ref store.ModelRef) store.Parts {
 		case 't':
 			parts = append(parts, store.Text{Text: p.buf.String()})
 		case 'r':
-			parts = append(parts, store.Reasoning{Text: p.buf.String()})
+			parts = append(parts, store.Reasoning{Text: p.buf.String(), Elapsed: p.last.Sub(p.began).Truncate(10 * time.Millisecond)})
 		case 'o':
 			parts = append(parts, store.Opaque{Model: ref, Data: bytes.Clone(p.buf.Bytes())})
 		case 'p':

@@ -3,6 +3,8 @@ package chat
 import (
 	"context"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
@@ -37,12 +39,13 @@ func (p *Page) foot(id string) transcript.Foot {
 	}
 	if a.role == store.RoleUser {
 		f.Copy = func() string { return e.text }
+		f.Info = timeText(a.at, p.o.Now())
 		f.Actions = append(f.Actions, transcript.FootAction{Label: "Edit message", Icon: theme.IconEdit, Do: when(func() { p.edit(message, e.text) })})
 	} else {
 		if e.kind == kindAnswer {
 			f.Copy = func() string { return t.answerText(message) }
 		}
-		f.Info = usageText(a.usage, p.o.Engine.Limits(a.model))
+		f.Info = joined(timeText(a.at, p.o.Now()), usageText(a.usage, p.o.Engine.Limits(a.model)))
 		f.Actions = append(f.Actions, transcript.FootAction{
 			Label: "Regenerate answer", Icon: theme.IconRestart, Do: when(func() { p.start(p.current, request{regenerate: message}) }),
 		})
@@ -55,6 +58,27 @@ func (p *Page) foot(id string) transcript.Foot {
 		}
 	}
 	return f
+}
+
+// timeText says when something was said: the time, and the day if it was not
+// today.
+func timeText(at, now time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	at, now = at.Local(), now.Local()
+	switch {
+	case at.YearDay() == now.YearDay() && at.Year() == now.Year():
+		return at.Format("15:04")
+	case at.Year() == now.Year():
+		return at.Format("2 Jan, 15:04")
+	}
+	return at.Format("2 Jan 2006, 15:04")
+}
+
+// joined puts words side by side that are not empty.
+func joined(words ...string) string {
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " · ")
 }
 
 // switchTo shows the branch of another message in the same place.

@@ -16,8 +16,9 @@ type entry struct {
 	id      string
 	message string // id of the message that it is part of; empty for remarks
 	kind    entryKind
-	text    string   // of a message, reasoning or notice
-	files   []string // what the person attached to a message
+	text    string        // of a message, reasoning or notice
+	files   []string      // what the person attached to a message
+	took    time.Duration // of reasoning; 0 if it is not known
 	// growing says that more of the text is to come.
 	growing bool
 	// foot says that the row of the message's buttons stands below it.
@@ -105,6 +106,7 @@ type about struct {
 	role  store.Role
 	model store.ModelRef
 	usage store.Usage
+	at    time.Time
 	cut   bool // it is an answer that is not whole and calls nothing
 	calls bool
 }
@@ -153,7 +155,7 @@ func (t *thread) note(m store.Message) {
 		t.order = append(t.order, m.ID)
 	}
 	t.about[m.ID] = about{
-		role: m.Role, model: m.Model, usage: m.Usage, calls: calls,
+		role: m.Role, model: m.Model, usage: m.Usage, at: m.CreatedAt, calls: calls,
 		cut: m.Role == store.RoleAssistant && m.Status != store.StatusComplete && !calls,
 	}
 }
@@ -169,7 +171,7 @@ func (t *thread) assistant(m store.Message) {
 		case store.Text:
 			e = &entry{kind: kindAnswer, text: p.Text}
 		case store.Reasoning:
-			e = &entry{kind: kindReasoning, text: p.Text}
+			e = &entry{kind: kindReasoning, text: p.Text, took: p.Elapsed}
 		case store.ToolCall:
 			e = &entry{kind: kindCall, call: callEntry{call: p, state: callWaiting}}
 		case store.ManagedListing, store.ManagedCall:

@@ -120,7 +120,7 @@ func (v *view) item(e *entry) transcript.Item {
 	case kindAnswer:
 		return transcript.Assistant{ID: e.id, Text: e.text, Growing: e.growing, More: !e.foot}
 	case kindReasoning:
-		return transcript.Reasoning{ID: e.id, Text: e.text, Growing: e.growing}
+		return transcript.Reasoning{ID: e.id, Text: e.text, Growing: e.growing, Took: e.took}
 	case kindSummary:
 		return transcript.Reasoning{ID: e.id, Title: "Summarised here", Text: e.text}
 	case kindCall:

@@ -227,9 +227,16 @@ func (r *footRenderer) Layout(size fyne.Size) {
 		x += footStep
 	}
 	x += 6
-	r.info.Text = ellipsis(f.now.Info, max(size.Width-x, 0), r.info.TextSize, r.info.TextStyle)
-	if f.now.Info == "" || f.right {
-		r.info.Text = ""
+	room := size.Width - x
+	if f.right {
+		room = size.Width - width - 8
+	}
+	r.info.Text = ""
+	if f.now.Info != "" {
+		r.info.Text = ellipsis(f.now.Info, max(room, 0), r.info.TextSize, r.info.TextStyle)
+	}
+	if f.right {
+		x = room - r.info.MinSize().Width
 	}
 	put(r.info, x, r.info.MinSize())
 }
