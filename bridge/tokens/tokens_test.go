@@ -75,20 +75,26 @@ func TestChunks(t *testing.T) {
 func TestHostileTextsBounds(t *testing.T) {
 	c := NewCounter()
 	c.Count("gpt-5", "load")
+	size := 1 << 20
+	if bounds.Race { // it takes many times as long, and finds as much in less
+		size >>= 3
+	}
 	for name, text := range map[string]string{
-		"one letter":   strings.Repeat("a", 1<<20),
-		"spaces":       strings.Repeat(" ", 1<<20),
-		"line breaks":  strings.Repeat("\n", 1<<20),
-		"no text":      strings.Repeat("\xff\xfe", 1<<19),
-		"continuation": strings.Repeat("\x80", 1<<20),
-		"zeros":        strings.Repeat("\x00", 1<<20),
-		"emoji":        strings.Repeat("👩‍👩‍👧‍👦", 1<<15),
-		"combining":    strings.Repeat("e\u0301", 1<<18),
-		"mixed":        strings.Repeat("a ", 1<<19) + strings.Repeat("x", 1<<20),
+		"one letter":   strings.Repeat("a", size),
+		"spaces":       strings.Repeat(" ", size),
+		"line breaks":  strings.Repeat("\n", size),
+		"no text":      strings.Repeat("\xff\xfe", size/2),
+		"continuation": strings.Repeat("\x80", size),
+		"zeros":        strings.Repeat("\x00", size),
+		"emoji":        strings.Repeat("👩‍👩‍👧‍👦", size/32),
+		"combining":    strings.Repeat("e\u0301", size/4),
+		"mixed":        strings.Repeat("a ", size/2) + strings.Repeat("x", size),
 	} {
 		began := bounds.Busy()
 		n := c.Count("gpt-5", text)
-		if took := bounds.Busy() - began; took > 10*time.Second && !bounds.Race {
+		took := bounds.Busy() - began
+		t.Logf("%s: busy for %v", name, took)
+		if took > 10*time.Second && !bounds.Race {
 			t.Errorf("%s: %v", name, took)
 		}
 		if n <= 0 || n > int64(len(text)*3) {
