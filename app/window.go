@@ -16,6 +16,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/control"
 	askui "github.com/drawbridge-app/drawbridge/app/ui/ask"
 	"github.com/drawbridge-app/drawbridge/app/ui/chat"
+	"github.com/drawbridge-app/drawbridge/app/ui/clip"
 	"github.com/drawbridge-app/drawbridge/app/ui/shell"
 	"github.com/drawbridge-app/drawbridge/bridge"
 )
@@ -70,7 +71,7 @@ func runWindow(ctx context.Context, session *control.Session) int {
 			b.ApproveGatewayWith(desk)
 			return chat.New(chat.Options{
 				Engine: b, Window: host.Window, Runner: host.Runner, Now: time.Now,
-				Clipboard: fyne.CurrentApp().Clipboard(), OpenURL: fyne.CurrentApp().OpenURL,
+				Picture: clip.Picture, Clipboard: fyne.CurrentApp().Clipboard(), OpenURL: fyne.CurrentApp().OpenURL,
 				OpenServers: host.OpenServers, OpenSettings: host.OpenSettings,
 				Waiting: func(what string, lead func()) func() {
 					return host.Waiting(what, func() { host.OpenChat(); lead() })

@@ -146,6 +146,7 @@ func (b *bench) all() []line {
 		{"convert-cold", b.convertCold},
 		{"convert-cached", b.convertCached},
 		{"find-tools", b.findTools},
+		{"search", b.search},
 		{"turn", b.turnWall},
 		{"turn-kept", b.turnKept},
 		{"turn-cpu", b.turnCPU},

@@ -129,7 +129,7 @@ func TestToolOffer(t *testing.T) {
 	offer(chat.ToolOffer{Count: 140, Most: 128, Search: true, Sent: 420, Tokens: map[string]int{"workbench": 45_000}})
 	uitest.Shows(t, b.w, "These are too many", "takes at most 128 tools, and 140 run here", "the model searches them", "about 420 tokens", "4 of 4 · 45k tokens")
 	uitest.ShowsNot(t, b.w, "tree is left out")
-	if got := b.p.composer.tools.text; got != "4 of 9 tools, by search" {
+	if got := b.p.composer.tools.text; got != "4 of 9 tools, by search, 420 tokens" {
 		t.Errorf("the button says %q", got)
 	}
 	offer(chat.ToolOffer{Count: 40, Search: true, Sent: 420, Context: 128_000, Tokens: map[string]int{"workbench": 45_000}})

@@ -43,6 +43,8 @@ type Engine interface {
 	RenameConversation(ctx context.Context, id, title string) error
 	DeleteConversation(ctx context.Context, id string) error
 	Searches
+	Unsent
+	UpdateSettings(change func(*store.Settings) error) error
 	SetSwitches(ctx context.Context, id string, s store.Switches) error
 	SetModel(ctx context.Context, id string, m store.ModelRef) error
 	SetDefaultModel(m store.ModelRef) error
@@ -68,7 +70,10 @@ type Options struct {
 	Window fyne.Window
 	Runner form.Runner
 	// Clipboard takes what is copied; OpenURL opens a page in the browser.
-	Clipboard                 fyne.Clipboard
+	Clipboard fyne.Clipboard
+	// Picture reads the picture in the clipboard, on a goroutine of its own: a PNG,
+	// or nothing; it may be nil.
+	Picture                   func(context.Context) ([]byte, error)
 	OpenURL                   func(*url.URL) error
 	Now                       func() time.Time
 	OpenServers, OpenSettings func()
@@ -105,16 +110,20 @@ type Page struct {
 	runs    map[string]*run
 	drafts  map[string]string // what was typed and not sent, by conversation
 	// attached goes with the next message, by conversation.
-	attached  map[string][]*attachment
-	editing   editing
-	hidden    map[string]bool    // conversations that were deleted, and are in the history still
-	failed    map[string]bool    // those whose last turn failed out of view
-	removed   *removal           // the one that can be taken back; nil for none
-	undoTime  time.Duration      // how long it can
-	endSearch context.CancelFunc // of what is looked for; nil for nothing
-	views     []bridge.ServerView
-	shown     bool // the page is in view
-	watched   bool // somebody waits for titles
+	attached   map[string][]*attachment
+	editing    editing
+	unsent     *keeper
+	unsentRead bool
+	recalled   recall
+	sent       []string           // since the window opened, for a new conversation
+	hidden     map[string]bool    // conversations that were deleted, and are in the history still
+	failed     map[string]bool    // those whose last turn failed out of view
+	removed    *removal           // the one that can be taken back; nil for none
+	undoTime   time.Duration      // how long it can
+	endSearch  context.CancelFunc // of what is looked for; nil for nothing
+	views      []bridge.ServerView
+	shown      bool // the page is in view
+	watched    bool // somebody waits for titles
 
 	counting  bool // a countdown will go on in a moment
 	measuring once
@@ -126,6 +135,7 @@ type Page struct {
 // New makes the page. Nothing is read before Shown.
 func New(o Options) *Page {
 	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}, attached: map[string][]*attachment{}, hidden: map[string]bool{}, failed: map[string]bool{}, undoTime: undoTime}
+	p.unsent = newKeeper(o.Engine, o.Runner, func(err error) { p.fail.say(form.Sentence(err)) })
 	p.sidebar = newSidebar(o.Now, sidebarActions{
 		newChat: p.NewChat, open: func(c store.Conversation) { p.open(c.ID) }, openAt: p.openAt,
 		rename: p.rename, delete: p.delete, pin: p.pin, archive: p.archive,
@@ -134,7 +144,8 @@ func New(o Options) *Page {
 	p.head = newHead(p.openAbout)
 	p.composer = newComposer(composerActions{
 		send: p.send, stop: p.stop, leave: p.endEdit, models: p.pickModel, tools: p.chooseTools,
-		attach: p.openAttach, detach: p.detach, typed: p.typed,
+		attach: p.openAttach, detach: p.detach, typed: p.typed, changed: p.changed, pasted: p.pasted, recall: p.recallMessage,
+		breaks: func() bool { return o.Engine.Settings().Window.EnterBreaks },
 	})
 	p.view = newView(p)
 	p.fail = newNotice()
@@ -168,6 +179,7 @@ func (p *Page) Shown() {
 	p.measure()
 	p.measureTools()
 	p.watchTitles()
+	p.loadUnsent()
 	p.focusInput()
 }
 
@@ -241,6 +253,7 @@ func (p *Page) leave() {
 func (p *Page) keepDraft() {
 	p.endEdit()
 	p.drafts[p.current] = p.composer.input.Text
+	p.recalled = recall{}
 }
 
 // Open shows a conversation; one that is gone shows as an empty one that says
@@ -310,6 +323,9 @@ func (p *Page) send() {
 	files, ok := p.takeAttached()
 	if !ok {
 		return
+	}
+	if text != "" {
+		p.sent = append(p.sent, text)
 	}
 	if p.current != "" {
 		q := request{text: text, edit: p.editing.message, attached: files}
@@ -442,7 +458,8 @@ func (p *Page) refreshState() {
 	p.view.setEmpty()
 }
 
-// sayTools shows the model and how many tools it is offered.
+// sayTools shows the model, and how many tools it is offered and what they take of
+// each request, counted for that model.
 func (p *Page) sayTools() {
 	on, all := countTools(p.views, p.switches())
 	text := fmt.Sprintf("%d of %d tools", on, all)
@@ -450,7 +467,13 @@ func (p *Page) sayTools() {
 	case p.offer.Fault != "":
 		text += ", too many"
 	case p.offer.Search:
-		text += ", by search"
+		text += fmt.Sprintf(", by search, %s tokens", tokenText(int64(p.offer.Sent)))
+	case p.offerErr == nil && p.offer.Count > 0 && on > 0:
+		all := 0
+		for _, n := range p.offer.Tokens {
+			all += n
+		}
+		text += fmt.Sprintf(", %s tokens", tokenText(int64(all)))
 	}
 	p.composer.say(p.modelTitle(), text)
 }

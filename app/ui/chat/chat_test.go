@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/pick"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
@@ -318,7 +321,7 @@ func TestEarlyAnswer(t *testing.T) {
 func TestToolsSheet(t *testing.T) {
 	e := furnished()
 	b := newBench(t, e)
-	if b.p.composer.tools.text != "9 of 9 tools" {
+	if b.p.composer.tools.text != "9 of 9 tools, 4.1k tokens" {
 		t.Errorf("the button says %q", b.p.composer.tools.text)
 	}
 	b.p.composer.tools.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
@@ -359,7 +362,7 @@ func TestToolsSheet(t *testing.T) {
 		t.Errorf("the conversation begins with %+v", s)
 	}
 	b.p.NewChat()
-	if b.p.composer.tools.text != "9 of 9 tools" {
+	if b.p.composer.tools.text != "9 of 9 tools, 4.1k tokens" {
 		t.Errorf("the next conversation begins with %q", b.p.composer.tools.text)
 	}
 	uitest.ShowsNot(t, b.w, "Tools in this conversation")
@@ -394,9 +397,10 @@ func TestModelPicker(t *testing.T) {
 	b.p.composer.models.Tapped(nil)
 	b.settle()
 	uitest.Shows(t, b.w, "gpt-4o", "o4-mini", "Ollama", "The provider does not answer at that address.")
-	uitest.Fill(t, b.w, "Search models", "mini")
-	uitest.Shows(t, b.w, "gpt-5.2-mini", "o4-mini")
-	uitest.ShowsNot(t, b.w, "gpt-4o\n")
+	b.fill("mini")
+	if got := b.offered(); !slices.Equal(got, []string{"OpenAI", "gpt-5.2-mini", "o4-mini", "Ollama", "The provider does not answer at that address. Check that it runs.", "Use “mini”", "Rehearsal (no AI)"}) {
+		t.Errorf("offered are %q", got)
+	}
 	b.choose("o4-mini")
 	b.settle()
 	if b.p.composer.models.text != "OpenAI › o4-mini" {
@@ -408,8 +412,7 @@ func TestModelPicker(t *testing.T) {
 	// A model that the provider does not list can be typed.
 	b.p.pickModel()
 	b.settle()
-	uitest.Fill(t, b.w, "Search models", "llama-unlisted")
-	b.choose("Use “llama-unlisted”")
+	b.fill("llama-unlisted", fyne.KeyReturn)
 	b.settle()
 	if b.p.composer.models.text != "OpenAI › llama-unlisted" {
 		t.Errorf("the button says %q", b.p.composer.models.text)
@@ -422,10 +425,57 @@ func TestModelPicker(t *testing.T) {
 	}
 }
 
+// TestFavourites keeps a model at the top, by the star and by its shortcut, and
+// uses it by keys alone.
+func TestFavourites(t *testing.T) {
+	b := newBench(t, furnished())
+	star := func() {
+		b.w.Canvas().Focused().(fyne.Shortcutable).TypedShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyD, Modifier: fyne.KeyModifierShortcutDefault})
+		b.settle()
+	}
+	b.p.pickModel()
+	b.settle()
+	b.fill("o4")
+	star()
+	if got := b.e.Settings().Favourites; len(got) != 1 || got[0].Model != "o4-mini" {
+		t.Fatalf("favourites: %v", got)
+	}
+	b.fill("", fyne.KeyEscape)
+	b.settle()
+	b.p.pickModel()
+	b.settle()
+	if got := b.offered(); len(got) < 3 || got[0] != "Favourites" || got[1] != "o4-mini" {
+		t.Errorf("offered are %q", got)
+	}
+	b.keys(fyne.KeyReturn)
+	b.settle()
+	if got := b.p.composer.models.text; got != "OpenAI › o4-mini" {
+		t.Errorf("the button says %q", got)
+	}
+	b.p.pickModel()
+	b.settle()
+	star()
+	if got := b.e.Settings().Favourites; len(got) != 0 {
+		t.Errorf("favourites: %v", got)
+	}
+}
+
+// offered returns what the list on top offers.
+func (b *bench) offered() (out []string) {
+	b.t.Helper()
+	for _, i := range uitest.Find(b.t, b.w, func(*pick.List) bool { return true }).Items() {
+		out = append(out, i.Title)
+	}
+	return out
+}
+
 // choose taps the first row of the picker that says so.
 func (b *bench) choose(text string) {
 	b.t.Helper()
-	test.Tap(uitest.Find(b.t, b.w, func(c *chip) bool { return c.wide && c.text == text }))
+	test.Tap(uitest.Find(b.t, b.w, func(r pickRow) bool {
+		title, _, _ := strings.Cut(r.DumpText(), "\n")
+		return title == text
+	}))
 }
 
 func TestRenameAndDelete(t *testing.T) {

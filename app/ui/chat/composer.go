@@ -46,6 +46,14 @@ type composerActions struct {
 	models, tools, attach func()
 	detach                func(at int)
 	typed                 func(r rune) // after a letter was typed
+	changed               func(text string)
+	// pasted takes what the field cannot paste, and reports whether it did.
+	pasted func(text string) bool
+	// recall shows an older or a newer message that was sent, and reports whether
+	// there is one.
+	recall func(older bool) bool
+	// breaks says that Enter begins a new line and Shift+Enter sends.
+	breaks func() bool
 }
 
 func newComposer(do composerActions) *composer {
@@ -56,7 +64,13 @@ func newComposer(do composerActions) *composer {
 	c.input.onSend = c.press
 	c.input.onStop = c.escape
 	c.input.onRune = do.typed
-	c.input.OnChanged = func(string) { c.fit() }
+	c.input.onPaste = do.pasted
+	c.input.onEdge = do.recall
+	c.input.breaks = do.breaks
+	c.input.OnChanged = func(text string) {
+		c.fit()
+		do.changed(text)
+	}
 	c.models = newChip("Choose the model", "", "", theme.IconChevronDown, do.models)
 	c.tools = newChip("Choose the tools", "", theme.IconTools, "", do.tools)
 	c.attach = newChip("Attach a resource or use a prompt", "", theme.IconAdd, "", do.attach)
@@ -243,9 +257,12 @@ func (r *panelRenderer) Refresh() {
 }
 
 // input is a field of several lines in which Return sends and Shift+Return
-// begins a new line.
+// begins a new line, or the other way round.
 type input struct {
 	form.Entry
+	onPaste        func(text string) bool
+	onEdge         func(older bool) bool // Up in the first line, Down in the last
+	breaks         func() bool
 	onSend, onStop func()
 	onFocus        func(bool)
 	onRune         func(rune)
@@ -321,11 +338,17 @@ func (i *input) FocusLost() {
 func (i *input) TypedKey(k *fyne.KeyEvent) {
 	switch k.Name {
 	case fyne.KeyReturn, fyne.KeyEnter:
-		if !i.shift {
+		if i.shift == (i.breaks != nil && i.breaks()) {
 			i.onSend()
 			return
 		}
 		i.newLine()
+	case fyne.KeyUp, fyne.KeyDown:
+		row := i.CursorRow
+		i.Entry.TypedKey(k)
+		if i.CursorRow == row && !i.shift && i.onEdge != nil {
+			i.onEdge(k.Name == fyne.KeyUp)
+		}
 	case fyne.KeyEscape:
 		i.onStop()
 	default:
@@ -339,6 +362,15 @@ func (i *input) TypedRune(r rune) {
 	if i.onRune != nil {
 		i.onRune(r)
 	}
+}
+
+// TypedShortcut pastes what is no text by other means, and leaves the rest to the
+// entry.
+func (i *input) TypedShortcut(s fyne.Shortcut) {
+	if paste, ok := s.(*fyne.ShortcutPaste); ok && i.onPaste != nil && i.onPaste(paste.Clipboard.Content()) {
+		return
+	}
+	i.Entry.TypedShortcut(s)
 }
 
 // atEnd reports whether the cursor stands behind the text.

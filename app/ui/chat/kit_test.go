@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -47,8 +48,10 @@ type engine struct {
 	fail  error       // of the next reading call
 	// refused is why the next turn does not begin.
 	refused error
-	stuck   error // of every deletion
-	newest  int   // what Search says of how much it compared
+	stuck   error  // of every deletion
+	picture []byte // in the clipboard
+	unsent  map[string]string
+	newest  int // what Search says of how much it compared
 	tick    time.Time
 	kin     map[string]map[string][]string // by conversation: what Siblings returns
 	gone    map[string][]store.Message     // by a message's id: the chain that SwitchBranch shows
@@ -62,7 +65,7 @@ type engine struct {
 
 func newEngine(turns ...turn) *engine {
 	return &engine{Engine: uitest.NewEngine(), said: map[string][]store.Message{}, turns: turns, tick: noon,
-		kin: map[string]map[string][]string{}, gone: map[string][]store.Message{}, titled: make(chan struct{})}
+		kin: map[string]map[string][]string{}, gone: map[string][]store.Message{}, titled: make(chan struct{}), unsent: map[string]string{}}
 }
 
 func (e *engine) failure() error {
@@ -151,6 +154,19 @@ func (e *engine) kept() (out []string) {
 		out = append(out, c.Title)
 	}
 	return out
+}
+
+func (e *engine) SetUnsent(_ context.Context, id, text string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unsent[id] = text
+	return nil
+}
+
+func (e *engine) Unsent(context.Context) (map[string]string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.unsent), nil
 }
 
 func (e *engine) PinConversation(_ context.Context, id string, on bool) error {
@@ -469,7 +485,12 @@ func benchIn(t *testing.T, e *engine, w fyne.Window) *bench {
 			},
 		},
 		Clipboard: test.NewClipboard(),
-		OpenURL:   func(u *url.URL) error { b.opened = append(b.opened, u.String()); return nil },
+		Picture: func(context.Context) ([]byte, error) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			return e.picture, e.failure()
+		},
+		OpenURL: func(u *url.URL) error { b.opened = append(b.opened, u.String()); return nil },
 		Now: func() time.Time {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -477,6 +498,7 @@ func benchIn(t *testing.T, e *engine, w fyne.Window) *bench {
 		},
 		OpenServers: func() { b.opened = append(b.opened, "servers") }, OpenSettings: func() { b.opened = append(b.opened, "settings") },
 	})
+	b.p.unsent.pause = 0
 	b.end = func() {
 		cancel()
 		b.running.Wait()
@@ -605,6 +627,14 @@ func (b *bench) say(text string) {
 func (b *bench) row(title string) *row {
 	b.t.Helper()
 	return uitest.Find(b.t, b.w, func(r *row) bool { return r.line.day == "" && titleOf(r.line.conv) == title })
+}
+
+// pickRow is a row of a pick.List.
+type pickRow interface {
+	fyne.Tappable
+	fyne.CanvasObject
+	MouseIn(*desktop.MouseEvent)
+	DumpText() string
 }
 
 // listed reports whether the sidebar lists a conversation of that title.

@@ -7,13 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/pick"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -28,13 +27,14 @@ const maxModels = 60
 
 // picker is the sheet in which a person chooses a model.
 type picker struct {
-	p      *Page
-	sheet  *form.Sheet
-	search *form.Entry
-	list   *fyne.Container
-	now    store.ModelRef
-	groups []*modelGroup
-	cancel []context.CancelFunc
+	p          *Page
+	sheet      *form.Sheet
+	search     *pick.Entry
+	list       *pick.List
+	now        store.ModelRef
+	favourites []store.ModelRef
+	groups     []*modelGroup
+	cancel     []context.CancelFunc
 }
 
 // modelGroup is a provider with its models, as far as they are known.
@@ -47,17 +47,22 @@ type modelGroup struct {
 
 // pickModel opens the sheet.
 func (p *Page) pickModel() {
-	k := &picker{p: p, list: container.New(layout.NewCustomPaddedVBoxLayout(0)), now: p.model()}
-	k.search = form.NewEntry("Search models", "Search models")
-	k.search.OnChanged = func(string) { k.fill() }
-	content := container.NewBorder(container.NewVBox(k.search), nil, nil, nil,
-		container.NewVScroll(form.Pad(0, 8, k.list)))
+	if p.o.Window.Canvas().Overlays().Top() != nil {
+		return
+	}
+	k := &picker{p: p, list: pick.NewList(false), now: p.model(), favourites: slices.Clone(p.o.Engine.Settings().Favourites)}
+	k.search = pick.NewEntry("Search models", "Search models", k.list)
+	k.search.OnChanged = func(string) { k.fill(true) }
+	star := form.Muted("The star, or Ctrl+D, keeps a model at the top.")
+	content := container.NewBorder(form.Pad(0, 4, k.search), star, nil, nil, k.list)
 	k.sheet = form.NewSheet(p.o.Window, "Model", content)
 	k.sheet.SetFill("Model", content)
 	k.sheet.SetSize(520, 560)
 	k.sheet.SetButtons(
 		form.NewAction("Set up a provider…", widget.MediumImportance, func() { k.sheet.Close(); p.o.OpenSettings() }),
 		form.NewAction("Close", widget.MediumImportance, k.sheet.Close))
+	k.list.OnEscape = k.sheet.Close
+	k.search.OnStar = k.list.TurnStar
 	k.sheet.OnClose(func() {
 		for _, cancel := range k.cancel {
 			cancel()
@@ -68,7 +73,7 @@ func (p *Page) pickModel() {
 	for _, provider := range p.o.Engine.Providers() {
 		k.load(provider)
 	}
-	k.fill()
+	k.fill(true)
 	k.sheet.Show()
 }
 
@@ -89,47 +94,60 @@ func (k *picker) load(provider store.ProviderConfig) {
 			g.failure = form.Sentence(err)
 		}
 		if k.sheet.IsOpen() {
-			k.fill()
+			k.fill(false)
 		}
 	}))
 }
 
-// fill shows what matches the search. A model that the provider does not list
-// can be typed in full.
-func (k *picker) fill() {
+// fill shows what matches the search, the favourites first. A model that the
+// provider does not list can be typed in full. fresh puts the cursor at the first.
+func (k *picker) fill(fresh bool) {
 	query := strings.ToLower(strings.TrimSpace(k.search.Text))
-	var rows []fyne.CanvasObject
+	typed := strings.TrimSpace(k.search.Text)
+	var items []pick.Item
+	say := func(text string) { items = append(items, pick.Item{Title: text, Heading: true}) }
 	for _, g := range k.groups {
-		rows = append(rows, caption(form.Visible(g.provider.Title(), false)))
-		names := k.names(g)
+		for _, f := range k.favourites {
+			if f.Provider != g.provider.ID || query != "" && !strings.Contains(strings.ToLower(g.provider.Title()+" "+f.Model), query) {
+				continue
+			}
+			if len(items) == 0 {
+				say("Favourites")
+			}
+			i := k.choice(f, query)
+			i.Note = g.provider.Title()
+			items = append(items, i)
+		}
+	}
+	for _, g := range k.groups {
+		say(g.provider.Title())
 		found := 0
-		for _, name := range names {
+		for _, name := range k.names(g) {
 			if query != "" && !strings.Contains(strings.ToLower(g.provider.Title()+" "+name), query) {
 				continue
 			}
-			if found++; found > maxModels {
-				continue
+			if found++; found <= maxModels {
+				items = append(items, k.choice(store.ModelRef{Provider: g.provider.ID, Model: name}, query))
 			}
-			rows = append(rows, k.choice(store.ModelRef{Provider: g.provider.ID, Model: name}))
 		}
 		switch {
 		case g.loading:
-			rows = append(rows, form.Muted("Asking for its models …"))
+			say("Asking for its models …")
 		case g.failure != "":
-			rows = append(rows, form.Failure(g.failure))
+			items = append(items, pick.Item{Title: g.failure, Heading: true, Icon: theme.IconWarning, Tint: fynetheme.ColorNameError})
 		case found > maxModels:
-			rows = append(rows, form.Muted(fmt.Sprintf("%d more; search to find them.", found-maxModels)))
+			say(fmt.Sprintf("%d more; search to find them.", found-maxModels))
 		}
-		typed := strings.TrimSpace(k.search.Text)
 		if typed != "" && found == 0 && !g.loading && g.provider.Kind != store.ProviderRehearsal {
 			use := store.ModelRef{Provider: g.provider.ID, Model: typed}
-			c := newChip("", fmt.Sprintf("Use “%s”", form.Visible(typed, false)), theme.IconAdd, "", func() { k.choose(use) })
-			c.wide = true
-			rows = append(rows, c)
+			items = append(items, pick.Item{Title: fmt.Sprintf("Use “%s”", typed), Icon: theme.IconAdd, Pick: func() { k.choose(use) }})
 		}
 	}
-	k.list.Objects = rows
-	k.list.Refresh()
+	if fresh {
+		k.list.Set(items)
+	} else {
+		k.list.Update(items)
+	}
 }
 
 // names lists the models of a group, the entry's own first.
@@ -149,22 +167,31 @@ func (k *picker) names(g *modelGroup) []string {
 	return names
 }
 
-func (k *picker) choice(ref store.ModelRef) fyne.CanvasObject {
-	mark := theme.IconName("")
-	if ref == k.now {
-		mark = theme.IconCheck
+func (k *picker) choice(ref store.ModelRef, query string) pick.Item {
+	i := pick.Item{Title: ref.Model, Checked: ref == k.now, Star: pick.StarOff, Pick: func() { k.choose(ref) }, Turn: func() { k.star(ref) }}
+	if slices.Contains(k.favourites, ref) {
+		i.Star = pick.StarOn
 	}
-	c := newChip("", form.Visible(ref.Model, false), "", mark, func() { k.choose(ref) })
-	c.wide = true
-	return c
+	i.Marks, _ = contains(i.Title, query)
+	return i
 }
 
-// caption is the heading of a group.
-func caption(text string) fyne.CanvasObject {
-	n := form.MutedWord(text)
-	n.SetStyle(fyne.TextStyle{Bold: true})
-	n.SetSize(fynetheme.SizeNameCaptionText)
-	return n
+// star makes a model a favourite, or no longer.
+func (k *picker) star(ref store.ModelRef) {
+	if i := slices.Index(k.favourites, ref); i >= 0 {
+		k.favourites = slices.Delete(k.favourites, i, i+1)
+	} else {
+		k.favourites = append(k.favourites, ref)
+	}
+	k.fill(false)
+	list := slices.Clone(k.favourites)
+	k.p.o.Runner.Run(func(context.Context) error {
+		return k.p.o.Engine.UpdateSettings(func(s *store.Settings) error { s.Favourites = list; return nil })
+	}, func(err error) {
+		if err != nil && k.sheet.IsOpen() {
+			k.sheet.Fail(form.Sentence(err))
+		}
+	})
 }
 
 func (k *picker) choose(ref store.ModelRef) {

@@ -92,3 +92,15 @@ func (p *Page) listConversations() {
 	p.sidebar.setConversations(all)
 	p.refreshState()
 }
+
+// Listed returns how many conversations the page knows, and Found how many
+// messages it shows for a search with these words; -1 while it has no answer.
+func (p *Page) Listed() int { return len(p.sidebar.all) }
+
+// Found is told of at Listed.
+func (p *Page) Found(query string) int {
+	if p.sidebar.answered != query || query == "" {
+		return -1
+	}
+	return len(p.sidebar.found.Hits)
+}

@@ -66,13 +66,14 @@ type sidebar struct {
 	undo     *undoBar
 	now      func() time.Time
 
-	all     []store.Conversation
-	lines   []line
-	states  map[string]runState
-	current string
-	aside   bool // the archived ones are listed
-	found   store.Found
-	renamed *renaming // nil unless a title is being written
+	all      []store.Conversation
+	lines    []line
+	states   map[string]runState
+	current  string
+	aside    bool // the archived ones are listed
+	found    store.Found
+	answered string    // what found is the answer to
+	renamed  *renaming // nil unless a title is being written
 }
 
 // line is a row of the list: a day, or a conversation.
@@ -223,7 +224,7 @@ func (s *sidebar) looking() bool { return strings.TrimSpace(s.search.Text) != ""
 // later.
 func (s *sidebar) lookFor() {
 	if !s.looking() {
-		s.found = store.Found{}
+		s.found, s.answered = store.Found{}, ""
 		s.finding.Hide()
 		s.plain.Show()
 		s.do.search("")
@@ -239,7 +240,7 @@ func (s *sidebar) lookFor() {
 
 // setFound shows what was found for what stands in the field.
 func (s *sidebar) setFound(found store.Found) {
-	s.found = found
+	s.found, s.answered = found, s.search.Text
 	s.showFound(s.hits.Cursor() <= 0 || len(s.hits.Items()) == 0)
 }
 

@@ -2,6 +2,7 @@ package pick
 
 import (
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 )
@@ -12,7 +13,9 @@ type Entry struct {
 	// OnEscape is called for Escape, before a sheet is; it reports whether that
 	// was all. It may be nil.
 	OnEscape func() bool
-	list     *List
+	// OnStar is called for Ctrl+D; it may be nil.
+	OnStar func()
+	list   *List
 }
 
 // NewEntry returns a field whose keys drive the list.
@@ -34,4 +37,13 @@ func (e *Entry) TypedKey(k *fyne.KeyEvent) {
 		return
 	}
 	e.Entry.TypedKey(k)
+}
+
+// TypedShortcut makes what is at the cursor of the list a favourite.
+func (e *Entry) TypedShortcut(s fyne.Shortcut) {
+	if c, ok := s.(*desktop.CustomShortcut); ok && e.OnStar != nil && c.KeyName == fyne.KeyD && c.Modifier == fyne.KeyModifierShortcutDefault {
+		e.OnStar()
+		return
+	}
+	e.Entry.TypedShortcut(s)
 }

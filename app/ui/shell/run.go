@@ -3,6 +3,8 @@ package shell
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -130,13 +132,26 @@ func (s *Shell) offer(what string) {
 	}
 }
 
-// dropped takes the first file that was dropped on the window.
+// dropped takes what was dropped on the window. On the page of the conversations
+// files go with the next message; a bundle of a server, and what is dropped
+// anywhere else, is offered for review.
 func (s *Shell) dropped(_ fyne.Position, list []fyne.URI) {
+	var paths []string
 	for _, u := range list {
 		if u.Scheme() == "file" {
-			s.offer(u.Path())
-			return
+			paths = append(paths, u.Path())
 		}
+	}
+	if len(paths) == 0 {
+		return
+	}
+	chat, ok := s.places[placeChat].page.(interface{ Attach(paths []string) })
+	if !ok || s.current != placeChat || strings.EqualFold(filepath.Ext(paths[0]), ".mcpb") {
+		s.offer(paths[0])
+		return
+	}
+	if s.window.Canvas().Overlays().Top() == nil {
+		chat.Attach(paths)
 	}
 }
 
