@@ -62,34 +62,33 @@ func (c *chips) set(list []*attachment) {
 }
 
 // openAttach shows what could go with the message.
-func (p *Page) openAttach() { p.openOffers(offers.All) }
+func (p *Page) openAttach() { p.propose('@', "") }
 
-// openOffers shows the resources and prompts of the servers.
-func (p *Page) openOffers(kind offers.Kind) {
+// openOffers shows the resources and prompts of the servers, and one of them at
+// once where it is named.
+func (p *Page) openOffers(kind offers.Kind, server, name string) {
 	if p.o.Window.Canvas().Overlays().Top() != nil {
 		return
 	}
 	offers.Show(offers.Options{
 		Engine: p.o.Engine, Window: p.o.Window, Runner: p.o.Runner, Clipboard: p.o.Clipboard,
-		Title: "Resources and prompts of your servers", Servers: p.views, Kind: kind,
+		Title: "Resources and prompts of your servers", Servers: p.views, Kind: kind, Server: server, Name: name,
 		Attach: p.attach, Insert: p.insert, OnClose: p.focusInput,
 	})
 }
 
 // typed opens the sheet where a message begins with a slash, and where a word
-// begins with an at sign. What was typed stays unless something is chosen.
+// begins with an at sign or a number sign. What was typed stays unless something
+// is chosen.
 func (p *Page) typed(r rune) {
 	before, _ := strings.CutSuffix(p.composer.input.Text, string(r))
-	kind := offers.Prompts
+	begins := (before == "" || strings.HasSuffix(before, " ") || strings.HasSuffix(before, "\n")) && p.composer.input.atEnd()
 	switch {
-	case r == '/' && before == "":
-	case r == '@' && (before == "" || strings.HasSuffix(before, " ") || strings.HasSuffix(before, "\n")) && p.composer.input.atEnd():
-		kind = offers.Resources
-	default:
-		return
-	}
-	if p.editing.message == "" && offers.Any(p.views, kind) {
-		p.openOffers(kind)
+	case p.editing.message != "":
+	case r == '/' && before == "" && (len(p.o.Engine.Settings().Messages) > 0 || offers.Any(p.views, offers.Prompts)):
+		p.propose(r, "/")
+	case r == '@' && begins, r == '#' && begins && p.anyTool():
+		p.propose(r, string(r))
 	}
 }
 

@@ -2,13 +2,13 @@ package chat
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/offers"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -48,7 +48,7 @@ func (b *bench) chip(text string) *chip {
 
 func TestAttachesAResource(t *testing.T) {
 	b := newBench(t, offering(answer("Bread, it seems."), answer("Again.")))
-	test.Tap(b.p.composer.attach)
+	b.p.openOffers(offers.All, "", "")
 	b.pick(0, "Attach to message")
 	b.chip("Today")
 	if b.p.composer.send.Disabled() {
@@ -79,7 +79,7 @@ func TestAttachmentsStayWithTheirConversation(t *testing.T) {
 	b.sees("One.")
 	b.settle()
 	first := b.p.current
-	test.Tap(b.p.composer.attach)
+	b.p.openOffers(offers.All, "", "")
 	b.pick(0, "Attach to message")
 	b.p.NewChat()
 	b.settle()
@@ -98,7 +98,7 @@ func TestAttachmentsStayWithTheirConversation(t *testing.T) {
 		t.Error("a press does not remove it")
 	}
 	b.e.fail = errors.New("the note is gone")
-	test.Tap(b.p.composer.attach)
+	b.p.openOffers(offers.All, "", "")
 	b.pick(0, "Attach to message")
 	uitest.Shows(t, b.w, "The note is gone.")
 	if b.p.composer.attached != 0 {
@@ -111,7 +111,7 @@ func TestWhatWasNotSentComesBack(t *testing.T) {
 	b.say("first")
 	b.sees("One.")
 	b.settle()
-	test.Tap(b.p.composer.attach)
+	b.p.openOffers(offers.All, "", "")
 	b.pick(0, "Attach to message")
 	b.e.refused = errors.New("the disk is full")
 	b.say("second")
@@ -122,24 +122,47 @@ func TestWhatWasNotSentComesBack(t *testing.T) {
 	}
 }
 
+// top types into the sheet on top and presses keys.
+func (b *bench) top(text string, keys ...fyne.KeyName) {
+	b.t.Helper()
+	b.settle()
+	for _, r := range text {
+		b.w.Canvas().Focused().TypedRune(r)
+	}
+	b.keys(keys...)
+	b.settle()
+}
+
 func TestSignsOpenTheSheet(t *testing.T) {
 	b := newBench(t, offering())
 	b.type_("/")
-	b.pick(0, "Use in message")
+	b.top("plan", fyne.KeyReturn)
+	uitest.Tap(t, b.w, "Use in message")
+	b.settle()
 	if got := b.p.composer.input.Text; got != "User: Plan my day.\n\nAssistant: Gladly." {
 		t.Errorf("the message is %q", got)
 	}
 	b.chip("day.ics")
 	b.p.composer.input.SetText("")
 	b.type_("see @")
-	b.settle()
-	uitest.Shows(t, b.w, "Resources and prompts of your servers", "Today")
-	uitest.ShowsNot(t, b.w, "Prompt: plan")
-	b.pick(0, "Attach to message")
+	b.top("tod", fyne.KeyReturn)
+	b.chip("Today")
 	if got := b.p.composer.input.Text; got != "see " {
 		t.Errorf("the message is %q", got)
 	}
-	for _, text := range []string{"a/b", "me@example.com"} {
+	// What is no name stays in the text.
+	b.type_("@")
+	b.top("", fyne.KeyEscape)
+	if got := b.p.composer.input.Text; got != "see @" {
+		t.Errorf("typing behind the sheet gives %q", got)
+	}
+	b.p.composer.input.SetText("")
+	b.type_("#")
+	b.top(" ")
+	if b.w.Canvas().Overlays().Top() != nil || b.p.composer.input.Text != "# " {
+		t.Errorf("a heading is %q", b.p.composer.input.Text)
+	}
+	for _, text := range []string{"a/b", "me@example.com", "C#"} {
 		b.p.composer.input.SetText("")
 		b.type_(text)
 		if b.w.Canvas().Overlays().Top() != nil {
@@ -148,8 +171,79 @@ func TestSignsOpenTheSheet(t *testing.T) {
 	}
 	b.p.composer.input.SetText("")
 	b.p.SetServers(b.p.views[:1]) // the workbench alone
-	b.type_("/usr @home")
-	if b.w.Canvas().Overlays().Top() != nil || !strings.HasPrefix(b.p.composer.input.Text, "/usr @home") {
+	b.type_("/usr")
+	if b.w.Canvas().Overlays().Top() != nil || b.p.composer.input.Text != "/usr" {
 		t.Error("there is nothing to be shown")
+	}
+}
+
+// TestNamesATool switches on a tool that is off.
+func TestNamesATool(t *testing.T) {
+	b := newBench(t, furnished())
+	b.p.setSwitches(store.Switches{Off: true})
+	b.settle()
+	b.type_("use #")
+	b.top("read_text", fyne.KeyReturn)
+	if got := b.p.composer.input.Text; got != "use files__read_text_file " {
+		t.Errorf("the message is %q", got)
+	}
+	if on, _ := countTools(b.p.views, b.p.switches()); on == 0 {
+		t.Error("the tool is still off")
+	}
+}
+
+// TestPresets makes one, uses it with its arguments, changes and removes it.
+func TestPresets(t *testing.T) {
+	b := newBench(t, newEngine())
+	b.p.propose('/', "")
+	b.top("new", fyne.KeyReturn)
+	uitest.Fill(t, b.w, "Name", "weather")
+	uitest.Tap(t, b.w, "Save")
+	b.settle()
+	uitest.Shows(t, b.w, "A preset is a text")
+	uitest.Fill(t, b.w, "Message", "Weather in {{city}} on {{day}}?")
+	uitest.Tap(t, b.w, "Save")
+	b.settle()
+	for _, city := range []string{"Lima", "Cusco"} {
+		b.p.composer.input.SetText("")
+		b.type_("/")
+		b.top("weath", fyne.KeyReturn)
+		b.top(city, fyne.KeyReturn)
+		b.top("Monday", fyne.KeyReturn)
+		if got := b.p.composer.input.Text; got != "Weather in "+city+" on Monday?" {
+			t.Errorf("the message is %q", got)
+		}
+	}
+	b.p.composer.input.SetText("")
+	b.type_("/")
+	b.top("weath", fyne.KeyReturn)
+	b.top("L")
+	uitest.Tap(t, b.w, "Take Lima") // as it was before
+	b.top("", fyne.KeyReturn)
+	uitest.Tap(t, b.w, "Take Monday")
+	uitest.Tap(t, b.w, "Use in message")
+	b.settle()
+	if got := b.p.composer.input.Text; got != "Weather in Lima on Monday?" {
+		t.Errorf("the message is %q", got)
+	}
+	b.p.propose('/', "")
+	b.top("change weather", fyne.KeyReturn)
+	uitest.Fill(t, b.w, "Name", "climate")
+	uitest.Tap(t, b.w, "Save")
+	b.settle()
+	if got := b.e.Settings().Messages; len(got) != 1 || got[0].Name != "climate" {
+		t.Fatalf("presets: %+v", got)
+	}
+	b.p.propose('/', "")
+	b.top("change climate", fyne.KeyReturn)
+	uitest.Tap(t, b.w, "Remove")
+	b.settle()
+	if got := b.e.Settings().Messages; len(got) != 0 {
+		t.Errorf("presets: %+v", got)
+	}
+	uitest.Tap(t, b.w, "Save") // takes it back
+	b.settle()
+	if got := b.e.Settings().Messages; len(got) != 1 || got[0].Text != "Weather in {{city}} on {{day}}?" {
+		t.Errorf("presets: %+v", got)
 	}
 }

@@ -114,6 +114,7 @@ type Page struct {
 	editing    editing
 	unsent     *keeper
 	unsentRead bool
+	values     map[string][]string // that arguments of presets had, by name, the last first
 	recalled   recall
 	sent       []string           // since the window opened, for a new conversation
 	hidden     map[string]bool    // conversations that were deleted, and are in the history still
@@ -134,7 +135,7 @@ type Page struct {
 
 // New makes the page. Nothing is read before Shown.
 func New(o Options) *Page {
-	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}, attached: map[string][]*attachment{}, hidden: map[string]bool{}, failed: map[string]bool{}, undoTime: undoTime}
+	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}, attached: map[string][]*attachment{}, hidden: map[string]bool{}, failed: map[string]bool{}, undoTime: undoTime, values: map[string][]string{}}
 	p.unsent = newKeeper(o.Engine, o.Runner, func(err error) { p.fail.say(form.Sentence(err)) })
 	p.sidebar = newSidebar(o.Now, sidebarActions{
 		newChat: p.NewChat, open: func(c store.Conversation) { p.open(c.ID) }, openAt: p.openAt,

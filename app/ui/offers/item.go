@@ -28,6 +28,7 @@ type item struct {
 	id     string // of the server
 	server string // what people call it; empty where all are of one
 	title  string
+	name   string // what the server calls a prompt or a template
 	about  string // the server's words on it
 	prompt bool
 	icon   image.Image // nil without one
@@ -140,6 +141,7 @@ func (s *sheet) resource(v bridge.ServerView, r mcphost.Resource) *item {
 
 func (s *sheet) template(v bridge.ServerView, t mcphost.Template) *item {
 	i := s.newItem(v, t.Icon, t.URITemplate+"\n"+t.Description, t.Title, t.Name, t.URITemplate)
+	i.name = t.URITemplate
 	i.watch = v.Offers.Subscribe
 	for _, name := range t.Variables() {
 		i.takes = append(i.takes, mcphost.PromptArgument{Name: name})
@@ -162,7 +164,7 @@ func (s *sheet) template(v bridge.ServerView, t mcphost.Template) *item {
 
 func (s *sheet) prompt(v bridge.ServerView, p mcphost.Prompt) *item {
 	i := s.newItem(v, p.Icon, p.Description, p.Title, p.Name)
-	i.prompt, i.takes = true, p.Arguments
+	i.prompt, i.takes, i.name = true, p.Arguments, p.Name
 	if v.Offers.Completions {
 		i.complete = func(argument string, others map[string]string) mcphost.Completing {
 			return mcphost.Completing{Prompt: p.Name, Argument: argument, Others: others}

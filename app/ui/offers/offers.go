@@ -59,6 +59,9 @@ type Options struct {
 	Attach func(server, uri, title string)
 	// Insert takes a prompt that was filled in; nil leaves that out.
 	Insert func(messages []mcphost.PromptMessage)
+	// Server and Name choose the prompt or the template of that name at once; empty
+	// for none.
+	Server, Name string
 	// OnClose is called when the sheet was closed in any way; it may be nil.
 	OnClose func()
 }
@@ -145,6 +148,12 @@ func (s *sheet) load() {
 			s.view.Say("There is nothing here now.")
 		}
 		s.narrow()
+		for at, i := range s.shown {
+			if s.o.Name != "" && i.id == s.o.Server && i.name == s.o.Name {
+				s.list.Select(at)
+				break
+			}
+		}
 	})
 }
 

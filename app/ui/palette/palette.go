@@ -46,24 +46,55 @@ type Palette struct {
 // maxShown bounds how many commands are listed.
 const maxShown = 60
 
+// Options is what a sheet of commands is made of.
+type Options struct {
+	Title, Placeholder string
+	Commands           []Command
+	// Text says that what is typed belongs to a text that is being written: a space
+	// at its beginning closes the sheet.
+	Text bool
+	// Closed is called when the sheet was closed without a command, with what was
+	// typed; it may be nil.
+	Closed func(typed string)
+}
+
 // Show opens the palette. closed is called when it was closed without a command,
 // and may be nil. It returns nil where something else lies on top.
 func Show(w fyne.Window, commands []Command, closed func()) *Palette {
+	return Open(w, Options{
+		Title: "What do you want to do?", Placeholder: "Conversations, commands, models, servers …", Commands: commands,
+		Closed: func(string) {
+			if closed != nil {
+				closed()
+			}
+		},
+	})
+}
+
+// Open opens a sheet of commands. It returns nil where something else lies on
+// top.
+func Open(w fyne.Window, o Options) *Palette {
 	if w.Canvas().Overlays().Top() != nil {
 		return nil
 	}
-	p := &Palette{commands: commands, list: pick.NewList(false)}
-	p.field = pick.NewEntry("Find a command", "Conversations, commands, models, servers …", p.list)
-	p.field.OnChanged = func(string) { p.fill() }
+	p := &Palette{commands: o.Commands, list: pick.NewList(false)}
+	p.field = pick.NewEntry("Find a command", o.Placeholder, p.list)
+	p.field.OnChanged = func(text string) {
+		if o.Text && strings.HasPrefix(text, " ") {
+			p.sheet.Close()
+			return
+		}
+		p.fill()
+	}
 	content := container.NewBorder(form.Pad(0, 4, p.field), nil, nil, nil, p.list)
-	p.sheet = form.NewSheet(w, "What do you want to do?", nil)
-	p.sheet.SetFill("What do you want to do?", content)
+	p.sheet = form.NewSheet(w, o.Title, nil)
+	p.sheet.SetFill(o.Title, content)
 	p.sheet.SetSize(620, 560)
 	p.sheet.SetButtons(form.Button("Close", p.sheet.Close))
 	p.list.OnEscape = p.sheet.Close
 	p.sheet.OnClose(func() {
-		if closed != nil {
-			closed()
+		if o.Closed != nil {
+			o.Closed(p.field.Text)
 		}
 	})
 	p.sheet.SetFocus(p.field)

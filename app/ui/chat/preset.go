@@ -1,0 +1,180 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/store"
+)
+
+// maxProposed bounds how many values are proposed for an argument.
+const maxProposed = 6
+
+// usePreset puts a preset into the message, and asks for its arguments first.
+func (p *Page) usePreset(m store.MessagePreset) {
+	names := m.Arguments()
+	if len(names) == 0 {
+		p.write(m.Text)
+		return
+	}
+	var rows []fyne.CanvasObject
+	fields := map[string]*form.Field{}
+	sheet := form.NewSheet(p.o.Window, form.Visible(m.Name, false), nil)
+	use := func() {
+		values := map[string]string{}
+		for _, name := range names {
+			values[name] = fields[name].Text()
+			p.rememberValue(name, values[name])
+		}
+		sheet.Close()
+		p.write(m.Fill(values))
+	}
+	for i, name := range names {
+		f := form.NewField(form.Visible(name, false), "", "")
+		fields[name] = f
+		f.Entry.OnSubmitted = func(string) {
+			if i+1 < len(names) {
+				p.o.Window.Canvas().Focus(fields[names[i+1]].Entry)
+			} else {
+				use()
+			}
+		}
+		rows = append(rows, f.Box, p.proposals(name, f))
+	}
+	sheet.SetContent(form.Visible(m.Name, false), form.Column(rows...))
+	sheet.SetSize(520, 420)
+	sheet.SetButtons(form.Button("Cancel", sheet.Close), form.NewAction("Use in message", widget.HighImportance, use))
+	sheet.OnClose(p.focusInput)
+	sheet.SetFocus(fields[names[0]].Entry)
+	sheet.Show()
+}
+
+// proposals are the values that an argument of that name had before, as far as
+// they begin with what is typed.
+func (p *Page) proposals(name string, f *form.Field) *fyne.Container {
+	box := container.New(layout.NewRowWrapLayout())
+	fill := func() {
+		box.RemoveAll()
+		for _, value := range p.values[name] {
+			if len(box.Objects) < maxProposed && value != f.Text() && strings.HasPrefix(strings.ToLower(value), strings.ToLower(f.Text())) {
+				b := form.Button(form.Visible(shortenRunes(value, 40), false), func() {
+					f.SetText(value)
+					p.o.Window.Canvas().Focus(f.Entry)
+				})
+				b.Name = "Take " + form.Visible(value, false)
+				box.Add(b)
+			}
+		}
+		box.Hidden = len(box.Objects) == 0
+		form.Relayout(f.Box)
+	}
+	changed := f.Entry.OnChanged
+	f.Entry.OnChanged = func(text string) {
+		changed(text)
+		fill()
+	}
+	fill()
+	return box
+}
+
+// rememberValue keeps a value to be proposed again, as long as the window lives.
+func (p *Page) rememberValue(name, value string) {
+	if value == "" {
+		return
+	}
+	list := slices.DeleteFunc(p.values[name], func(v string) bool { return v == value })
+	p.values[name] = append([]string{value}, list[:min(len(list), 19)]...)
+}
+
+// write adds a text to the message.
+func (p *Page) write(text string) {
+	before := p.composer.input.Text
+	if strings.TrimSpace(before) != "" {
+		before = strings.TrimRight(before, "\n") + "\n\n"
+	} else {
+		before = ""
+	}
+	p.composer.input.SetText(before + text)
+	p.composer.input.toEnd()
+	p.focusInput()
+}
+
+// editPreset makes a preset, or changes the one of that name.
+func (p *Page) editPreset(m store.MessagePreset) {
+	name := form.NewField("Name", "What you look for behind /", "")
+	name.SetText(m.Name)
+	text := form.NewLines("Message", "Tell me about {{city}} in three sentences.", 8)
+	text.Wrapping = fyne.TextWrapWord
+	text.SetText(m.Text)
+	if m.Name == "" && strings.TrimSpace(p.composer.input.Text) != "" {
+		text.SetText(p.composer.input.Text)
+	}
+	title := "New preset"
+	if m.Name != "" {
+		title = "Change the preset"
+	}
+	sheet := form.NewSheet(p.o.Window, title, form.Column(name.Box, form.Caption("Message"), text,
+		form.Muted("What stands between double braces, such as {{city}}, is asked for each time.")))
+	sheet.SetSize(600, 520)
+	keep := func(change func([]store.MessagePreset) ([]store.MessagePreset, error), done func()) {
+		p.o.Runner.Run(func(context.Context) error {
+			return p.o.Engine.UpdateSettings(func(s *store.Settings) (err error) {
+				s.Messages, err = change(slices.Clone(s.Messages))
+				return err
+			})
+		}, func(err error) {
+			switch {
+			case !sheet.IsOpen():
+			case err != nil:
+				sheet.Fail(form.Sentence(err))
+			default:
+				done()
+			}
+		})
+	}
+	was := m.Name
+	buttons := []fyne.CanvasObject{form.Button("Cancel", sheet.Close)}
+	var remove *form.Action
+	remove = form.Quiet("Remove", nil, func() {
+		keep(func(all []store.MessagePreset) ([]store.MessagePreset, error) {
+			return slices.DeleteFunc(all, func(o store.MessagePreset) bool { return o.Name == was }), nil
+		}, func() {
+			was = ""
+			remove.Hide()
+			sheet.Fail("It is removed. Save keeps it again.")
+		})
+	})
+	if m.Name != "" {
+		buttons = append([]fyne.CanvasObject{remove}, buttons...)
+	}
+	buttons = append(buttons, form.NewAction("Save", widget.HighImportance, func() {
+		now := store.MessagePreset{Name: strings.TrimSpace(name.Text()), Text: text.Text}
+		keep(func(all []store.MessagePreset) ([]store.MessagePreset, error) {
+			if err := now.Validate(); err != nil {
+				return nil, err
+			}
+			for _, o := range all {
+				if o.Name == now.Name && o.Name != was {
+					return nil, fmt.Errorf("there is a preset of that name; take another name, or change that one (%w)", store.ErrExists)
+				}
+			}
+			if i := slices.IndexFunc(all, func(o store.MessagePreset) bool { return o.Name == was }); i >= 0 && was != "" {
+				all[i] = now
+				return all, nil
+			}
+			return append(all, now), nil
+		}, sheet.Close)
+	}))
+	sheet.SetButtons(buttons...)
+	sheet.OnClose(p.focusInput)
+	sheet.SetFocus(name.Entry)
+	sheet.Show()
+}
