@@ -126,7 +126,7 @@ func TestGateway(t *testing.T) {
 	s.gone(driver.Text("Rules of workbench"))
 
 	s.page("Settings")
-	s.see(driver.Text("Tools and approvals"))
+	s.must(s.app.ScrollTo(s.ctx, driver.Text("Tools and approvals"), true))
 	s.quit()
 	if strings.TrimSpace(key) == "" {
 		t.Error("the snippet has no key")
