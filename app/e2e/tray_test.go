@@ -83,3 +83,48 @@ func (s *stage) ended() {
 	defer cancel()
 	s.must(s.app.Program.Wait(ctx))
 }
+
+// TestStartsInTheTray begins as the start at login does: hidden where there is a
+// tray, and with its window where there is none.
+func TestStartsInTheTray(t *testing.T) {
+	for name, o := range map[string]desk.Options{
+		"tray": whole, "no tray": {WindowManager: true, Keychain: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, o)
+			cmd := exec.Command(program(t), "--tray")
+			cmd.Env = append(s.desk.Environ(), "DRAWBRIDGE_HOME="+s.home)
+			app, err := s.desk.Run("app", cmd)
+			s.must(err)
+			shown := func(ctx context.Context) error {
+				_, err := s.desk.Windows(ctx, app.PID())
+				return err
+			}
+			if name == "tray" {
+				s.must(desk.Until(s.ctx, time.Minute, "the icon in the tray", func(ctx context.Context) error {
+					items, err := s.desk.TrayItems(ctx)
+					if err == nil && len(items) != 1 {
+						err = errors.New("there is no icon, or more than one")
+					}
+					return err
+				}))
+				if err := shown(s.ctx); !errors.Is(err, desk.ErrNoWindow) {
+					t.Errorf("it shows a window: %v", err)
+				}
+				// Another start at login changes nothing, one by hand shows it.
+				for _, args := range [][]string{{"--tray"}, nil} {
+					again := exec.Command(program(t), args...)
+					again.Env = cmd.Env
+					second, err := s.desk.Run("second", again)
+					s.must(err)
+					s.must(second.Wait(s.ctx))
+					if err := shown(s.ctx); len(args) > 0 && !errors.Is(err, desk.ErrNoWindow) {
+						t.Errorf("a second start at login shows the window: %v", err)
+					}
+				}
+			}
+			s.must(desk.Until(s.ctx, time.Minute, "the window", shown))
+			s.must(app.Stop())
+		})
+	}
+}

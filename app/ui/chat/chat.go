@@ -61,6 +61,7 @@ type Engine interface {
 	Offers
 	Branches
 	Prompts
+	Exports
 	Counts
 }
 
@@ -84,6 +85,8 @@ type Options struct {
 	// Ready says that an answer is there, and what brings it into view. It may be
 	// nil.
 	Ready func(what string, lead func())
+	// Files asks for files; nil asks in sheets of the window.
+	Files form.Files
 }
 
 // threadWidth is how wide the composer is at the most, so that its text begins
@@ -135,11 +138,14 @@ type Page struct {
 
 // New makes the page. Nothing is read before Shown.
 func New(o Options) *Page {
+	if o.Files == nil {
+		o.Files = form.Dialogs{Window: o.Window}
+	}
 	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}, attached: map[string][]*attachment{}, hidden: map[string]bool{}, failed: map[string]bool{}, undoTime: undoTime, values: map[string][]string{}}
 	p.unsent = newKeeper(o.Engine, o.Runner, func(err error) { p.fail.say(form.Sentence(err)) })
 	p.sidebar = newSidebar(o.Now, sidebarActions{
 		newChat: p.NewChat, open: func(c store.Conversation) { p.open(c.ID) }, openAt: p.openAt,
-		rename: p.rename, delete: p.delete, pin: p.pin, archive: p.archive,
+		rename: p.rename, delete: p.delete, pin: p.pin, archive: p.archive, export: p.export,
 		search: p.searchFor, leave: p.focusInput,
 	})
 	p.head = newHead(p.openAbout)

@@ -8,6 +8,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/keys"
 	"github.com/drawbridge-app/drawbridge/app/ui/palette"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -107,6 +108,8 @@ func (p *Page) Commands(add func(...palette.Command)) []palette.Command {
 			{"Rename this conversation", theme.IconEdit, func() { p.showSidebar(true); p.sidebar.beginRename(c) }},
 			{pin, theme.IconPin, func() { p.pin(c, !c.Pinned) }},
 			{archive, theme.IconArchive, func() { p.archive(c, !c.Archived) }},
+			{"Export this conversation as Markdown", theme.IconDocument, func() { p.export(c, bridge.ExportMarkdown) }},
+			{"Export this conversation as JSON", theme.IconDocument, func() { p.export(c, bridge.ExportJSON) }},
 			{"Delete this conversation", theme.IconDelete, func() { p.showSidebar(true); p.delete(c) }},
 		} {
 			list = append(list, palette.Command{Group: "Commands", Title: of.title, Icon: of.icon, Seldom: true, Do: of.do})

@@ -14,6 +14,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/pick"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -44,6 +45,7 @@ type sidebarActions struct {
 	rename       func(c store.Conversation, title string)
 	delete       func(store.Conversation)
 	pin, archive func(c store.Conversation, on bool)
+	export       func(c store.Conversation, f bridge.ExportFormat)
 	search       func(query string) // its answer is setFound
 	leave        func()             // keys go back to the composer
 }

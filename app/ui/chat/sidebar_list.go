@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -229,6 +230,9 @@ func (s *sidebar) menu(over fyne.CanvasObject, c store.Conversation, at fyne.Pos
 		fyne.NewMenuItem("Rename", func() { s.beginRename(c) }),
 		fyne.NewMenuItem(pin, func() { s.do.pin(c, !c.Pinned) }),
 		fyne.NewMenuItem(archive, func() { s.do.archive(c, !c.Archived) }),
+		fyne.NewMenuItemSeparator(),
+		fyne.NewMenuItem("Export as Markdown…", func() { s.do.export(c, bridge.ExportMarkdown) }),
+		fyne.NewMenuItem("Export as JSON…", func() { s.do.export(c, bridge.ExportJSON) }),
 		fyne.NewMenuItemSeparator(),
 		fyne.NewMenuItem("Delete", func() { s.do.delete(c) }),
 	}
