@@ -115,6 +115,7 @@ func TestHostileDocumentBounds(t *testing.T) {
 					Choice: Choice{Methods: allMethods}, limit: patience,
 				})
 			})
+			t.Logf("%s, %d MiB", took, used>>20)
 			checkCost(t, took, used)
 			switch {
 			case err != nil && (!errors.Is(err, store.ErrInvalid) || !strings.HasSuffix(err.Error(), ".") || len(err.Error()) > 1200 || strings.ContainsAny(err.Error(), "\r\n")):
