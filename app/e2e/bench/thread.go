@@ -15,7 +15,7 @@ import (
 // each in a process of its own.
 var threadLines = []string{
 	"append-prose", "append-prose-growth", "append-paragraph", "append-paragraph-growth", "append-fence", "append-fence-growth",
-	"append-table", "append-table-growth", "append-list", "append-list-growth", "scroll", "jump", "copy-text", "copy-markdown", "hostile",
+	"append-table", "append-table-growth", "append-list", "append-list-growth", "open", "open-memory", "scroll", "jump", "copy-text", "copy-markdown", "hostile",
 }
 
 // thread measures one of them.

@@ -55,6 +55,10 @@ func line(name string) (measure.Row, error) {
 		}
 	}
 	switch name {
+	case "open":
+		return open(false)
+	case "open-memory":
+		return open(true)
 	case "scroll":
 		return scroll()
 	case "jump":
