@@ -275,7 +275,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	})
 	b.catalogue = newCatalogue(b.policy, o.Logger)
 	b.loop = chat.New(chat.Options{
-		History:   o.History,
+		History:   loopHistory{o.History, b.switchboard},
 		Tools:     guard{b},
 		Managed:   guard{b},
 		Logger:    o.Logger,

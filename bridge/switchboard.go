@@ -82,3 +82,20 @@ func (s *switchboard) forget(id string) {
 	defer s.mu.Unlock()
 	delete(s.known, id)
 }
+
+// loopHistory is the history as the loop has it. Before each step of a turn it
+// looks which tools are on, which the switchboard knows.
+type loopHistory struct {
+	History
+	switches *switchboard
+}
+
+// Conversation returns the conversation with its present switches, as
+// switchboard.get does.
+func (h loopHistory) Conversation(ctx context.Context, id string) (store.Conversation, error) {
+	c, err := h.switches.get(ctx, id)
+	if err != nil {
+		return store.Conversation{}, err
+	}
+	return *c, nil
+}
