@@ -168,7 +168,13 @@ func (q query) look(text string) (score int, passage string, marks [][2]int, fit
 		}
 		i = j
 	}
-	passage, marks = cut(text, from.start, places)
+	begin := from.start
+	for _, i := range first { // the other words are shown too where they are near
+		if i > 0 && places[i-1].start < begin && from.end-places[i-1].start <= passageSize/2 {
+			begin = places[i-1].start
+		}
+	}
+	passage, marks = cut(text, begin, places)
 	return score, passage, marks, true
 }
 
