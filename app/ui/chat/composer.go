@@ -370,7 +370,9 @@ func (i *input) TypedShortcut(s fyne.Shortcut) {
 	if paste, ok := s.(*fyne.ShortcutPaste); ok && i.onPaste != nil && i.onPaste(paste.Clipboard.Content()) {
 		return
 	}
-	i.Entry.TypedShortcut(s)
+	if !form.PassShortcut(i, s) {
+		i.Entry.TypedShortcut(s)
+	}
 }
 
 // atEnd reports whether the cursor stands behind the text.

@@ -80,13 +80,24 @@ func (e *Entry) TypedKey(key *fyne.KeyEvent) {
 
 // TypedShortcut passes what the entry does not know on to the window.
 func (e *Entry) TypedShortcut(s fyne.Shortcut) {
-	if custom, ok := s.(*desktop.CustomShortcut); ok && len(custom.KeyName) == 1 {
-		if c, ok := fyne.CurrentApp().Driver().CanvasForObject(e).(fyne.Shortcutable); ok {
-			c.TypedShortcut(s)
-			return
-		}
+	if !PassShortcut(e, s) {
+		e.Entry.TypedShortcut(s)
 	}
-	e.Entry.TypedShortcut(s)
+}
+
+// PassShortcut gives a shortcut of a letter or a sign to the window that an object
+// is in, and reports whether it did. A widget that has an Entry in it calls it with
+// itself, since the window does not know the Entry.
+func PassShortcut(o fyne.CanvasObject, s fyne.Shortcut) bool {
+	custom, ok := s.(*desktop.CustomShortcut)
+	if !ok || len(custom.KeyName) != 1 {
+		return false
+	}
+	c, ok := fyne.CurrentApp().Driver().CanvasForObject(o).(fyne.Shortcutable)
+	if ok {
+		c.TypedShortcut(s)
+	}
+	return ok
 }
 
 // Field is a labelled entry with an explanation below it, which gives way to

@@ -33,8 +33,14 @@ func (e *Entry) TypedKey(k *fyne.KeyEvent) {
 	if e.list.key(k.Name) {
 		return
 	}
-	if k.Name == fyne.KeyEscape && e.OnEscape != nil && e.OnEscape() {
-		return
+	if k.Name == fyne.KeyEscape {
+		if e.OnEscape != nil && e.OnEscape() {
+			return
+		}
+		if e.list.OnEscape != nil { // the sheet does not know the Entry in this one
+			e.list.OnEscape()
+			return
+		}
 	}
 	e.Entry.TypedKey(k)
 }
@@ -45,5 +51,7 @@ func (e *Entry) TypedShortcut(s fyne.Shortcut) {
 		e.OnStar()
 		return
 	}
-	e.Entry.TypedShortcut(s)
+	if !form.PassShortcut(e, s) {
+		e.Entry.TypedShortcut(s)
+	}
 }
