@@ -178,7 +178,11 @@ func (m *Manager) startProcess(k *link, spec processSpec) error {
 		within(drained, drainAfter)
 		left()
 		p.stderr.Close()
-		k.lines.ended.Store(true) // a request may notice that they are closed before anybody reads their end
+		select {
+		case <-k.lines.done: // we closed them first, as after an answer that is none
+		default: // a request may notice that they are closed before anybody reads their end
+			k.lines.ended.Store(true)
+		}
 		k.lines.Close()
 		k.die(errors.New("its process ended"))
 	}()

@@ -15,6 +15,7 @@ type startedApp struct {
 	fyne.App
 	started func()
 	running bool
+	queue   chan func()   // what is to be done on its goroutine
 	quit    chan struct{} // closed when the app is told to quit
 	end     func()        // ends the context
 	early   bool          // the end was waited for before the app ran
@@ -26,7 +27,14 @@ func (a *startedApp) Run() {
 	a.running = true
 	a.started()
 	a.end()
-	<-a.quit
+	for {
+		select {
+		case f := <-a.queue:
+			f()
+		case <-a.quit:
+			return
+		}
+	}
 }
 
 func (a *startedApp) Quit() { close(a.quit) }
@@ -60,8 +68,9 @@ func TestTheEndIsHeardOnceTheWindowRuns(t *testing.T) {
 	e := uitest.NewEngine()
 	e.Keep.Window.Welcomed = true
 	s, _ := start(t, e)
-	a := &startedApp{App: s.app, quit: make(chan struct{})}
+	a := &startedApp{App: s.app, queue: make(chan func(), 100), quit: make(chan struct{})}
 	s.app = a
+	s.post = func(f func()) { a.queue <- f }
 	if err := s.Run(endingContext{context.Background(), a}); err != nil {
 		t.Fatal(err)
 	}
