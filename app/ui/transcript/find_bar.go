@@ -20,13 +20,13 @@ import (
 // it.
 type FindBar struct {
 	widget.BaseWidget
-	v           *View
-	closed      func()
-	field       *findEntry
-	prev, next  *look.IconButton
-	shut        *look.IconButton
-	said        string
-	whole, none bool
+	v          *View
+	closed     func()
+	field      *findEntry
+	prev, next *look.IconButton
+	shut       *look.IconButton
+	said       string
+	none       bool
 }
 
 // NewFindBar makes a bar that is hidden until Open. closed is called when the
