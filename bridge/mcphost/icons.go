@@ -3,6 +3,7 @@ package mcphost
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"image"
 	_ "image/jpeg" // the kinds of icons that are shown
 	_ "image/png"
@@ -25,6 +26,18 @@ const (
 	iconSideMax = 512      // pixels
 	iconsMax    = 16       // that are looked at
 )
+
+// IconOf returns the icon in the definition of a tool; nil if there is none that
+// may be shown.
+func IconOf(definition json.RawMessage) *Icon {
+	var w struct {
+		Icons []wireIcon `json:"icons"`
+	}
+	if json.Unmarshal(definition, &w) != nil {
+		return nil
+	}
+	return newIcon(w.Icons)
+}
 
 // newIcon returns the first icon that may be shown; nil if there is none
 // ("Icons" of the specification).

@@ -355,6 +355,14 @@ func TestIcons(t *testing.T) {
 	if i := newIcon([]wireIcon{{"https://example.com/i.png"}, {"data:image/png;base64," + dot}}); i == nil || i.MIMEType != "image/png" {
 		t.Errorf("%+v", i)
 	}
+	if i := IconOf(json.RawMessage(`{"name":"t","icons":[{"src":"data:image/png;base64,` + dot + `"}]}`)); i == nil || i.MIMEType != "image/png" {
+		t.Errorf("of a tool: %+v", i)
+	}
+	for _, none := range []string{`{"name":"t"}`, `{"icons":"x"}`, `{"icons":[{"src":"https://example.com/i.png"}]}`, ``} {
+		if i := IconOf(json.RawMessage(none)); i != nil {
+			t.Errorf("%s has the icon %+v", none, i)
+		}
+	}
 	var wide bytes.Buffer
 	if err := png.Encode(&wide, image.NewGray(image.Rect(0, 0, iconSideMax+1, 1))); err != nil {
 		t.Fatal(err)

@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"image"
 	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/bridge"
+	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/policy"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 )
@@ -23,6 +26,7 @@ import (
 // definition is what a model would get of a tool, or of the server itself.
 type definition struct {
 	name string
+	icon image.Image // that the server gave it; nil for none
 	head string      // a line or two about it
 	tool *tools.Tool // nil for the instructions
 	text string      // what a person reads first
@@ -45,6 +49,11 @@ func definitionsOf(v bridge.ServerView) []definition {
 	table := tools.NewTable(v.Tools, tools.OpenAI)
 	for _, t := range v.Tools {
 		d := definition{name: t.Tool, text: t.Description, json: pretty(t.Definition), tool: &t}
+		if icon := mcphost.IconOf(t.Definition); icon != nil {
+			if img, _, err := image.Decode(bytes.NewReader(icon.Data)); err == nil {
+				d.icon = img
+			}
+		}
 		if name, ok := table.Name(t.Ref); ok {
 			d.head = "Offered to models as " + name
 		}
@@ -66,6 +75,35 @@ func pretty(raw json.RawMessage) string {
 		return string(raw)
 	}
 	return b.String()
+}
+
+// definitionRow is the name of a definition, with the icon that the server gave it.
+type definitionRow struct {
+	widget.BaseWidget
+	icon *canvas.Image
+	name *widget.Label
+}
+
+func newDefinitionRow() *definitionRow {
+	r := &definitionRow{icon: canvas.NewImageFromImage(nil), name: widget.NewLabel("")}
+	r.icon.FillMode = canvas.ImageFillContain
+	r.icon.SetMinSize(fyne.NewSquareSize(theme.IconInlineSize()))
+	r.icon.Hide()
+	r.name.Truncation = fyne.TextTruncateEllipsis
+	r.ExtendBaseWidget(r)
+	return r
+}
+
+func (r *definitionRow) CreateRenderer() fyne.WidgetRenderer {
+	return widget.NewSimpleRenderer(container.NewBorder(nil, nil, r.icon, nil, r.name))
+}
+
+func (r *definitionRow) set(d definition) {
+	r.icon.Image = d.icon
+	visible(r.icon, d.icon != nil)
+	r.icon.Refresh()
+	r.name.SetText(form.Visible(d.name, false))
+	r.Refresh()
 }
 
 // definitions shows each definition of a server in full.
@@ -94,13 +132,11 @@ func (p *Page) definitions(v bridge.ServerView) {
 	list := widget.NewList(
 		func() int { return len(all) },
 		func() fyne.CanvasObject {
-			l := widget.NewLabel("")
-			l.Truncation = fyne.TextTruncateEllipsis
-			return l
+			return newDefinitionRow()
 		},
 		func(i widget.ListItemID, o fyne.CanvasObject) {
-			if l, ok := o.(*widget.Label); ok {
-				l.SetText(form.Visible(all[i].name, false))
+			if r, ok := o.(*definitionRow); ok {
+				r.set(all[i])
 			}
 		})
 	list.OnSelected = choose

@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -224,5 +225,25 @@ func TestImportOffer(t *testing.T) {
 	uitest.Tap(t, w, "Add 2 and start")
 	if got := e.Did(); len(got) != 3 || !strings.HasPrefix(got[1], "add git uvx") || !strings.HasSuffix(got[2], "approve=true") {
 		t.Errorf("asked for %q", got)
+	}
+}
+
+// TestToolIcons shows the icon that a tool carries with itself, and fetches none.
+func TestToolIcons(t *testing.T) {
+	const dot = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+	test.NewTempApp(t)
+	for src, shown := range map[string]bool{dot: true, "http://127.0.0.1:1/icon.png": false} {
+		v := uitest.Stdio("files", mcphost.Ready, "npx")
+		v.Tools = []tools.Tool{uitest.Tool("files", "draw", "Draws.")}
+		v.Tools[0].Definition = json.RawMessage(`{"name":"draw","icons":[{"src":"` + src + `"}]}`)
+		row := newDefinitionRow()
+		row.set(definitionsOf(v)[0])
+		if row.icon.Visible() != shown || row.name.Text != "draw" {
+			t.Errorf("%.30s: the icon is shown: %v; the name is %q", src, row.icon.Visible(), row.name.Text)
+		}
+		row.set(definition{name: "another"})
+		if row.icon.Visible() {
+			t.Error("the icon stays with another definition")
+		}
 	}
 }
