@@ -97,20 +97,9 @@ func (p *Page) Object() fyne.CanvasObject { return p.box }
 
 // Shown follows the audit until Hidden.
 func (p *Page) Shown() {
-	ctx, cancel := context.WithCancel(context.Background())
-	p.stop = cancel
-	p.o.Runner.Go(func(life context.Context) {
-		defer cancel()
-		defer context.AfterFunc(life, cancel)()
+	p.stop = p.o.Runner.Follow(func(ctx context.Context, show func(func()) bool) {
 		for range p.o.Engine.WatchAudit(ctx) {
-			told := make(chan struct{})
-			p.o.Runner.Do(func() {
-				defer close(told)
-				p.grown()
-			})
-			select {
-			case <-told:
-			case <-ctx.Done():
+			if !show(p.grown) {
 				return
 			}
 		}

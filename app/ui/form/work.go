@@ -118,3 +118,29 @@ func (b *Busy) Stop() {
 	b.spin.Stop()
 	b.Box.Hide()
 }
+
+// Follow watches something elsewhere and shows what comes, until the function that
+// it returns is called or the window is gone; watch must end with its context. show
+// runs a function on the goroutine of the window, returns when that is done, and is
+// false when nobody looks any more.
+func (r Runner) Follow(watch func(ctx context.Context, show func(func()) bool)) context.CancelFunc {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.Go(func(life context.Context) {
+		defer cancel()
+		defer context.AfterFunc(life, cancel)()
+		watch(ctx, func(f func()) bool {
+			shown := make(chan struct{})
+			r.Do(func() {
+				defer close(shown)
+				f()
+			})
+			select {
+			case <-shown:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		})
+	})
+	return cancel
+}

@@ -90,20 +90,9 @@ func (p *Page) Object() fyne.CanvasObject { return p.scroll }
 
 // Shown follows the gateway until Hidden.
 func (p *Page) Shown() {
-	ctx, cancel := context.WithCancel(context.Background())
-	p.stop = cancel
-	p.o.Runner.Go(func(life context.Context) {
-		defer cancel()
-		defer context.AfterFunc(life, cancel)()
+	p.stop = p.o.Runner.Follow(func(ctx context.Context, show func(func()) bool) {
 		for v, err := range p.o.Engine.WatchGateway(ctx) {
-			shown := make(chan struct{})
-			p.o.Runner.Do(func() {
-				defer close(shown)
-				p.set(v, err)
-			})
-			select {
-			case <-shown:
-			case <-ctx.Done():
+			if !show(func() { p.set(v, err) }) {
 				return
 			}
 		}

@@ -127,29 +127,20 @@ func (l *logSheet) enable() {
 // watch shows what comes, until the sheet is closed.
 func (l *logSheet) watch() {
 	e := l.page.o.Engine
-	ctx, cancel := context.WithCancel(context.Background())
-	l.sheet.OnClose(cancel)
-	l.page.o.Runner.Go(func(life context.Context) {
-		defer cancel()
-		defer context.AfterFunc(life, cancel)()
+	l.sheet.OnClose(l.page.o.Runner.Follow(func(ctx context.Context, show func(func()) bool) {
 		for range e.WatchServerLog(ctx, l.id) {
 			lines := e.ServerLogLines(l.id)
 			messages, on := e.ServerMessages(l.id)
-			shown := make(chan struct{})
-			l.page.o.Runner.Do(func() {
-				defer close(shown)
+			if !show(func() {
 				l.lines = lines
 				l.show()
 				l.messages.set(messages, on)
 				l.enable()
-			})
-			select {
-			case <-shown:
-			case <-ctx.Done():
+			}) {
 				return
 			}
 		}
-	})
+	}))
 }
 
 // shown returns the lines that pass the filters.
