@@ -168,10 +168,11 @@ func (c *lineConn) exchange(ctx context.Context, id int64, data []byte, answer *
 			}
 			wrote = nil
 		case <-ctx.Done():
+			notice := append(cancelled(id, ctx.Err()), '\n')
 			go func() {
 				ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelWithin)
 				defer stop()
-				if wrote, err := c.send(ctx, append(cancelled(id, context.Canceled), '\n')); err == nil {
+				if wrote, err := c.send(ctx, notice); err == nil {
 					select {
 					case <-wrote:
 					case <-ctx.Done():
