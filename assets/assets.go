@@ -1,6 +1,6 @@
 // Package assets holds the pictures of Drawbridge: its icons, drawn for it as
-// one family of outlines on a grid of 24, the sign of the program, and the
-// table of what models take and cost.
+// one family of outlines on a grid of 24, the sign of the program, the table of
+// what models take and cost, and the texts of the window in its languages.
 //
 // It embeds files and decodes nothing. The icons are black shapes without
 // strokes, so that a theme can give them any colour; app/ui/theme does.
@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-//go:embed icons/*.svg app/* models.json licence.txt
+//go:embed icons/*.svg app/* models.json licence.txt translations/*.json
 var files embed.FS
 
 // Models returns the table of models as JSON: contexts in tokens, prices in US
@@ -82,6 +82,16 @@ func TrayPNG(state TrayState) []byte { return file("app/" + string(state) + ".pn
 // Licence returns the licence of the program, and what it takes from others, as
 // LICENSE and NOTICE have it.
 func Licence() string { return string(file("licence.txt")) }
+
+// Translation returns the texts of the window in a language, such as "en", in
+// the format of Fyne's lang; nil if there is none.
+func Translation(language string) []byte {
+	b, err := files.ReadFile("translations/" + language + ".json")
+	if err != nil {
+		return nil
+	}
+	return b
+}
 
 func file(name string) []byte {
 	b, err := files.ReadFile(name)

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 )
@@ -25,7 +25,7 @@ func (d *Desk) ApproveGateway(ctx context.Context, a bridge.GatewayApproval) (to
 	over := func() {}
 	d.o.Do(func() {
 		if d.o.Waiting != nil && ctx.Err() == nil {
-			over = d.o.Waiting(fmt.Sprintf("The app with the key “%s” wants to call %s. Answer within 45 seconds.", form.Visible(a.KeyName, false), form.Visible(a.Tool.Ref.String(), false)))
+			over = d.o.Waiting(say.F("The app with the key “%s” wants to call %s. Answer within 45 seconds.", form.Visible(a.KeyName, false), form.Visible(a.Tool.Ref.String(), false)))
 		}
 	})
 	defer d.o.Do(func() { over() })
@@ -63,26 +63,26 @@ func (d *Desk) ApproveGateway(ctx context.Context, a bridge.GatewayApproval) (to
 func (d *Desk) showCall(a bridge.GatewayApproval, answered func(tools.Answer)) *form.Sheet {
 	tool := form.Visible(a.Tool.Tool, false)
 	body := form.Column(
-		form.Label(fmt.Sprintf("The app with the key “%s” wants to call “%s” of the server “%s”.", form.Visible(a.KeyName, false), tool, form.Visible(a.Tool.ServerName, false))),
+		form.Label(say.F("The app with the key “%s” wants to call “%s” of the server “%s”.", form.Visible(a.KeyName, false), tool, form.Visible(a.Tool.ServerName, false))),
 		form.Muted(form.Visible(a.Reason, false)),
-		form.Label("With these arguments:"),
+		form.Label(say.T("With these arguments:")),
 		form.NewCard(form.Label(form.Visible(argumentsText(a.Arguments), true))),
-		form.Muted("The app waits for 45 seconds. Without an answer it is refused, and may ask again."),
+		form.Muted(say.T("The app waits for 45 seconds. Without an answer it is refused, and may ask again.")),
 	)
-	sheet := form.NewSheet(d.o.Window, "An app asks for permission", body)
+	sheet := form.NewSheet(d.o.Window, say.T("An app asks for permission"), body)
 	end := func(said tools.Answer) {
 		answered(said)
 		sheet.Close()
 	}
-	deny := form.NewAction("Deny", widget.MediumImportance, func() { end(tools.AnswerDeny) })
-	always := form.NewAction("Always allow "+tool, widget.MediumImportance, func() { end(tools.AnswerAlways) })
+	deny := form.NewAction(say.T("Deny"), widget.MediumImportance, func() { end(tools.AnswerDeny) })
+	always := form.NewAction(say.F("Always allow %s", tool), widget.MediumImportance, func() { end(tools.AnswerAlways) })
 	if len(a.After) > 0 {
 		// It is asked about for what came before, which a lasting answer for the
 		// tool is not about.
-		always.SetText("Allow after this content")
+		always.SetText(say.T("Allow after this content"))
 		always.OnTapped = func() { end(tools.AnswerAfter) }
 	}
-	once := form.NewAction("Allow once", widget.HighImportance, func() { end(tools.AnswerOnce) })
+	once := form.NewAction(say.T("Allow once"), widget.HighImportance, func() { end(tools.AnswerOnce) })
 	sheet.SetButtons(deny, always, once)
 	sheet.OnCancel(func() { end(tools.AnswerDeny) })
 	sheet.OnClose(func() { answered(tools.AnswerDeny) })
@@ -99,7 +99,7 @@ func argumentsText(raw json.RawMessage) string {
 		b.Write(raw)
 	}
 	if b.Len() > argumentsMax {
-		return string(b.Bytes()[:argumentsMax]) + fmt.Sprintf("\n(and %d bytes more)", b.Len()-argumentsMax)
+		return string(b.Bytes()[:argumentsMax]) + "\n" + say.N(b.Len()-argumentsMax, "(and %d byte more)", "(and %d bytes more)", b.Len()-argumentsMax)
 	}
 	return b.String()
 }

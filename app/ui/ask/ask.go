@@ -13,7 +13,6 @@ package ask
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 
 	"fyne.io/fyne/v2"
@@ -21,6 +20,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 )
@@ -62,7 +62,7 @@ func (d *Desk) Elicit(ctx context.Context, e bridge.Elicitation) (bridge.ElicitA
 	d.o.Do(func() {
 		if ctx.Err() == nil {
 			if d.o.Waiting != nil {
-				over = d.o.Waiting("“" + form.Visible(e.ServerName, false) + "” asks you something.")
+				over = d.o.Waiting(say.F("“%s” asks you something.", form.Visible(e.ServerName, false)))
 			}
 			shown = d.show(e, func(a bridge.ElicitAnswer) {
 				select {
@@ -101,7 +101,7 @@ type input struct {
 func (d *Desk) show(e bridge.Elicitation, answered func(bridge.ElicitAnswer)) *question {
 	q := &question{}
 	name := form.Visible(e.ServerName, false)
-	body := form.Column(form.Muted(fmt.Sprintf("These are the words of the server “%s”, not of Drawbridge. Answer only what you would tell whoever runs it.", name)))
+	body := form.Column(form.Muted(say.F("These are the words of the server “%s”, not of Drawbridge. Answer only what you would tell whoever runs it.", name)))
 	if e.Message != "" {
 		body.Add(form.NewCard(form.Label(form.Visible(e.Message, true))))
 	}
@@ -116,20 +116,20 @@ func (d *Desk) show(e bridge.Elicitation, answered func(bridge.ElicitAnswer)) *q
 	if e.Link != nil {
 		body.Add(address(e.Link))
 	}
-	q.sheet = form.NewSheet(d.o.Window, fmt.Sprintf("“%s” asks you", name), body)
+	q.sheet = form.NewSheet(d.o.Window, say.F("“%s” asks you", name), body)
 	end := func(action mcphost.ElicitAction, content map[string]any) {
 		answered(bridge.ElicitAnswer{Action: action, Content: content})
 		q.sheet.Close()
 	}
-	cancel := form.NewAction("Not now", widget.MediumImportance, func() { end(mcphost.Dismissed, nil) })
-	decline := form.NewAction("Decline", widget.MediumImportance, func() { end(mcphost.Declined, nil) })
-	accept := form.NewAction("Send", widget.HighImportance, func() {
+	cancel := form.NewAction(say.T("Not now"), widget.MediumImportance, func() { end(mcphost.Dismissed, nil) })
+	decline := form.NewAction(say.T("Decline"), widget.MediumImportance, func() { end(mcphost.Declined, nil) })
+	accept := form.NewAction(say.T("Send"), widget.HighImportance, func() {
 		if content, ok := q.content(e); ok {
 			end(mcphost.Accepted, content)
 		}
 	})
 	if e.Link != nil {
-		accept.SetText("Open in the browser")
+		accept.SetText(say.T("Open in the browser"))
 		accept.OnTapped = func() {
 			u, err := url.Parse(e.Link.URL)
 			if err == nil {
@@ -192,6 +192,6 @@ func address(l *mcphost.AskedLink) fyne.CanvasObject {
 	whole := widget.NewRichText(segment(l.Before, false), segment(l.Host, true), segment(l.After, false))
 	whole.Wrapping = fyne.TextWrapBreak
 	return form.Column(
-		form.Label("It wants you to open this address:"), form.NewCard(whole),
-		form.Muted("It leads to "+form.Visible(l.Host, false)+". Nothing has been opened or read yet."))
+		form.Label(say.T("It wants you to open this address:")), form.NewCard(whole),
+		form.Muted(say.F("It leads to %s. Nothing has been opened or read yet.", form.Visible(l.Host, false))))
 }

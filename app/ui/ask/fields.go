@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 )
 
@@ -19,7 +20,7 @@ const nothing = "—"
 func newInput(f mcphost.Field) (input, fyne.CanvasObject) {
 	label := form.Visible(f.Label(), false)
 	if f.Required {
-		label += " (required)"
+		label += " " + say.T("(required)")
 	}
 	help := form.Visible(f.Description, false)
 	switch f.Kind {
@@ -87,14 +88,14 @@ func yesNo(f mcphost.Field, label, help string) (input, fyne.CanvasObject) {
 		box, fail := failing(form.SwitchRow(s, label, help))
 		return input{f, func() (any, error) { return s.Checked, nil }, fail}, box
 	}
-	s := form.NewSelect(label, []string{nothing, "Yes", "No"}, nil)
+	s := form.NewSelect(label, []string{nothing, say.T("Yes"), say.T("No")}, nil)
 	s.SetSelected(nothing)
 	box, fail := failing(form.Labelled(label, s, help))
 	return input{f, func() (any, error) {
 		switch s.Selected {
-		case "Yes":
+		case say.T("Yes"):
 			return true, nil
-		case "No":
+		case say.T("No"):
 			return false, nil
 		}
 		return nil, nil

@@ -21,6 +21,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -72,7 +73,7 @@ func reader(system string, wayland bool) (name string, args []string, decode fun
 func run(ctx context.Context, name string, args []string) ([]byte, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return nil, fmt.Errorf("a picture in the clipboard is read by the program %s, which is not installed; install it, or drop the picture as a file on the window (%w)", name, store.ErrNotFound)
+		return nil, fmt.Errorf(say.T("a picture in the clipboard is read by the program %s, which is not installed; install it, or drop the picture as a file on the window (%w)"), name, store.ErrNotFound)
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.WaitDelay = time.Second
@@ -81,7 +82,7 @@ func run(ctx context.Context, name string, args []string) ([]byte, error) {
 		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("read the clipboard: %w", err)
+		return nil, fmt.Errorf(say.T("read the clipboard: %w"), err)
 	}
 	text, readErr := io.ReadAll(io.LimitReader(out, 2*maxPicture+1))
 	large := len(text) > 2*maxPicture
@@ -102,7 +103,7 @@ func run(ctx context.Context, name string, args []string) ([]byte, error) {
 }
 
 func tooLarge() error {
-	return fmt.Errorf("the picture in the clipboard is larger than %d MiB; make it smaller (%w)", maxPicture>>20, store.ErrInvalid)
+	return fmt.Errorf(say.T("the picture in the clipboard is larger than %d MiB; make it smaller (%w)"), maxPicture>>20, store.ErrInvalid)
 }
 
 // fromAppleScript reads «data PNGf89504E47…».

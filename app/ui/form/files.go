@@ -11,6 +11,8 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/storage"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
 
 // Files asks the person for files. What was chosen is handed over on the
@@ -79,11 +81,11 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 func Bytes(n int64) string {
 	switch {
 	case n < 1000:
-		return strconv.FormatInt(n, 10) + " bytes"
+		return say.N(int(n), "%d byte", "%d bytes", n)
 	case n < 999_500:
-		return strconv.FormatInt((n+500)/1000, 10) + " KB"
+		return say.F("%s KB", strconv.FormatInt((n+500)/1000, 10))
 	case n < 999_500_000:
-		return strconv.FormatFloat(float64(n)/1e6, 'f', 1, 64) + " MB"
+		return say.F("%s MB", strconv.FormatFloat(float64(n)/1e6, 'f', 1, 64))
 	}
-	return strconv.FormatFloat(float64(n)/1e9, 'f', 1, 64) + " GB"
+	return say.F("%s GB", strconv.FormatFloat(float64(n)/1e9, 'f', 1, 64))
 }

@@ -6,6 +6,8 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
 
 // Pair is a name with its value, as of an environment variable or a header.
@@ -19,7 +21,7 @@ type Pair struct {
 }
 
 // keptWords stands in the empty field of a secret that is there already.
-const keptWords = "stored in the keychain; type to replace"
+var keptWords = say.T("stored in the keychain; type to replace")
 
 // Pairs is a list of names and values that can be edited. A secret's value is
 // typed into a field that hides it, and one that is kept is never shown again.
@@ -94,19 +96,19 @@ func (p *Pairs) SetError(sentence string) {
 
 func (p *Pairs) add(pair Pair) *pairRow {
 	r := &pairRow{kept: pair.Kept, decided: pair.Secret || pair.Value != ""}
-	r.name = NewEntry(p.caption+": name", "NAME")
+	r.name = NewEntry(say.F("%s: name", p.caption), say.T("NAME"))
 	r.name.SetText(pair.Name)
-	r.value = NewEntry(p.caption+": value", "value")
-	r.secret = widget.NewCheck("Secret", nil)
+	r.value = NewEntry(say.F("%s: value", p.caption), say.T("value"))
+	r.secret = widget.NewCheck(say.T("Secret"), nil)
 	show := func(on bool) {
 		r.value.SetSecret(on)
 		switch {
 		case on && r.kept:
 			r.value.SetPlaceHolder(p.kept)
 		case on:
-			r.value.SetPlaceHolder("goes to the keychain")
+			r.value.SetPlaceHolder(say.T("goes to the keychain"))
 		default:
-			r.value.SetPlaceHolder("value")
+			r.value.SetPlaceHolder(say.T("value"))
 		}
 	}
 	r.secret.SetChecked(pair.Secret)
@@ -125,7 +127,7 @@ func (p *Pairs) add(pair Pair) *pairRow {
 	}
 	r.name.OnChanged, r.value.OnChanged = guess, guess
 	remove := Quiet("", theme.ContentRemoveIcon(), func() { p.remove(r) })
-	remove.Name = "Remove this row"
+	remove.Name = say.T("Remove this row")
 	if p.plain {
 		r.secret.Hide()
 	}

@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -25,7 +26,7 @@ type Select struct {
 func NewSelect(name string, options []string, changed func(string)) *Select {
 	s := &Select{Name: name}
 	s.Options, s.OnChanged = options, changed
-	s.PlaceHolder = "Choose one"
+	s.PlaceHolder = say.T("Choose one")
 	s.ExtendBaseWidget(s)
 	return s
 }

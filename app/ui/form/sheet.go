@@ -10,6 +10,8 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
 
 // Sheet is a modal dialog: a title, a content that scrolls, and buttons.
@@ -347,7 +349,7 @@ func (a *Action) press() {
 func Confirm(w fyne.Window, title, text, yes string, confirmed func()) *Sheet {
 	s := NewSheet(w, title, Label(text))
 	s.SetSize(460, 220)
-	cancel := NewAction("Cancel", widget.MediumImportance, s.Close)
+	cancel := NewAction(say.T("Cancel"), widget.MediumImportance, s.Close)
 	s.SetButtons(cancel, NewAction(yes, widget.DangerImportance, func() {
 		s.Close()
 		confirmed()

@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -56,7 +57,7 @@ func Sentence(err error) string {
 		return ""
 	}
 	if errors.Is(err, context.Canceled) {
-		return "It was cancelled."
+		return say.T("It was cancelled.")
 	}
 	s := strings.TrimSpace(err.Error())
 	for _, mark := range []error{
@@ -87,7 +88,7 @@ type Busy struct {
 // NewBusy returns one that is hidden.
 func NewBusy() *Busy {
 	b := &Busy{spin: widget.NewActivity(), text: widget.NewLabel("")}
-	b.stop = NewAction("Cancel", widget.LowImportance, nil)
+	b.stop = NewAction(say.T("Cancel"), widget.LowImportance, nil)
 	b.Box = container.NewHBox(b.spin, b.text, b.stop)
 	b.Box.Hide()
 	return b

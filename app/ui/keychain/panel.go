@@ -19,6 +19,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -41,9 +42,9 @@ func Missing(err error) bool {
 // what was shown before.
 func Ask(sheet *form.Sheet, engine Engine, runner form.Runner, back, again func()) {
 	panel := NewPanel(engine, runner, again)
-	sheet.SetContent("Where should the secrets go?", form.Groups(
-		form.Muted("Nothing was kept yet, and what you typed is not lost."), form.NewCard(panel.Box)))
-	sheet.SetButtons(form.Button("Back", back), form.Button("Try again", again))
+	sheet.SetContent(say.T("Where should the secrets go?"), form.Groups(
+		form.Muted(say.T("Nothing was kept yet, and what you typed is not lost.")), form.NewCard(panel.Box)))
+	sheet.SetButtons(form.Button(say.T("Back"), back), form.Button(say.T("Try again"), again))
 	panel.Load()
 }
 
@@ -73,7 +74,7 @@ type Panel struct {
 // person chose another place, or unlocked it.
 func NewPanel(engine Engine, runner form.Runner, changed func()) *Panel {
 	s := &Panel{engine: engine, runner: runner, changed: changed, busy: form.NewBusy(), fail: form.Failure(""), body: form.Column()}
-	s.body.Add(form.Muted("Looking for the keychain…"))
+	s.body.Add(form.Muted(say.T("Looking for the keychain…")))
 	s.Box = form.Column(s.body, s.fail, s.busy.Box)
 	return s
 }
@@ -92,33 +93,33 @@ func (s *Panel) show(state store.SecretState) {
 	switch state.Place {
 	case store.SecretsKeychain:
 		if state.Locked {
-			s.body.Add(line(form.Label("The keychain of this computer is locked. Its own dialog asks for the password."),
-				form.NewAction("Unlock", widget.HighImportance, func() {
-					s.run("Waiting for the keychain's dialog…", s.engine.UnlockSecrets)
+			s.body.Add(line(form.Label(say.T("The keychain of this computer is locked. Its own dialog asks for the password.")),
+				form.NewAction(say.T("Unlock"), widget.HighImportance, func() {
+					s.run(say.T("Waiting for the keychain's dialog…"), s.engine.UnlockSecrets)
 				})))
 			break
 		}
-		s.body.Add(form.Label("They are in the keychain of this computer. The files of Drawbridge hold only their names."))
+		s.body.Add(form.Label(say.T("They are in the keychain of this computer. The files of Drawbridge hold only their names.")))
 	case store.SecretsMemory:
-		s.body.Add(form.Label("They are kept in memory, for this run only. After the next start, type them again."))
+		s.body.Add(form.Label(say.T("They are kept in memory, for this run only. After the next start, type them again.")))
 		if reason := because(state); reason != "" {
 			s.body.Add(form.Muted(reason))
 		}
-		s.passphrase("Keep them in a sealed file instead", true)
+		s.passphrase(say.T("Keep them in a sealed file instead"), true)
 	case store.SecretsPassphrase:
 		if state.Locked {
-			s.passphrase("The file with your keys is sealed. Type its passphrase.", false)
+			s.passphrase(say.T("The file with your keys is sealed. Type its passphrase."), false)
 			break
 		}
-		s.body.Add(form.Label("They are in a file that your passphrase seals. Drawbridge asks for it once after each start."))
+		s.body.Add(form.Label(say.T("They are in a file that your passphrase seals. Drawbridge asks for it once after each start.")))
 	default:
-		s.body.Add(form.NewToned(form.Label("This computer offers no keychain, so keys and tokens cannot be kept yet. "+because(state)), theme.ColorNameWarning))
-		s.body.Add(line(form.Label("Keep them in memory: nothing is written, and you type them again after each start."),
-			form.Button("For this run only", func() {
-				s.run("Saving…", func(context.Context) error { s.engine.UseMemorySecrets(); return nil })
+		s.body.Add(form.NewToned(form.Label(say.T("This computer offers no keychain, so keys and tokens cannot be kept yet.")+" "+because(state)), theme.ColorNameWarning))
+		s.body.Add(line(form.Label(say.T("Keep them in memory: nothing is written, and you type them again after each start.")),
+			form.Button(say.T("For this run only"), func() {
+				s.run(say.T("Saving…"), func(context.Context) error { s.engine.UseMemorySecrets(); return nil })
 			})))
 		s.body.Add(widget.NewSeparator())
-		s.passphrase("Keep them in a file that a passphrase seals: you type the passphrase once after each start. If you forget it, they are lost.", true)
+		s.passphrase(say.T("Keep them in a file that a passphrase seals: you type the passphrase once after each start. If you forget it, they are lost."), true)
 	}
 	s.body.Refresh()
 	form.Relayout(s.Box)
@@ -126,28 +127,28 @@ func (s *Panel) show(state store.SecretState) {
 
 // passphrase shows the fields; a new passphrase is typed twice.
 func (s *Panel) passphrase(why string, twice bool) {
-	s.pass = form.NewFieldOf(form.NewSecretEntry("Passphrase", ""), "")
-	s.again = form.NewFieldOf(form.NewSecretEntry("Passphrase again", ""), "")
+	s.pass = form.NewFieldOf(form.NewSecretEntry(say.T("Passphrase"), ""), "")
+	s.again = form.NewFieldOf(form.NewSecretEntry(say.T("Passphrase again"), ""), "")
 	s.body.Add(form.Label(why))
 	s.body.Add(s.pass.Box)
-	words := "Unlock"
+	words := say.T("Unlock")
 	if twice {
 		s.body.Add(s.again.Box)
-		words = "Use this passphrase"
+		words = say.T("Use this passphrase")
 	}
 	use := func() {
 		s.pass.SetError("")
 		s.again.SetError("")
 		switch {
 		case s.pass.Text() == "":
-			s.pass.SetError("Type a passphrase.")
+			s.pass.SetError(say.T("Type a passphrase."))
 			return
 		case twice && s.pass.Text() != s.again.Text():
-			s.again.SetError("The two are not the same.")
+			s.again.SetError(say.T("The two are not the same."))
 			return
 		}
 		secret := store.NewSecret(s.pass.Text())
-		s.run("Opening the file…", func(ctx context.Context) error { return s.engine.UsePassphrase(ctx, secret) })
+		s.run(say.T("Opening the file…"), func(ctx context.Context) error { return s.engine.UsePassphrase(ctx, secret) })
 	}
 	s.pass.Entry.OnSubmitted = func(string) { use() }
 	s.again.Entry.OnSubmitted = func(string) { use() }

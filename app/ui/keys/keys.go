@@ -13,6 +13,8 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
 
 // ID names what a shortcut does.
@@ -63,46 +65,46 @@ const (
 // All returns the table, group by group. The caller may change what it got.
 func All() []Key {
 	return []Key{
-		{ID: NewChat, Group: "Conversations", Title: "New chat", Name: fyne.KeyN, Mod: ctrl},
-		{ID: NewChat, Group: "Conversations", Title: "New chat", Name: fyne.KeyO, Mod: ctrl | shift, Again: true},
-		{ID: Search, Group: "Conversations", Title: "Search all conversations", Name: fyne.KeyF, Mod: ctrl | shift},
-		{ID: Find, Group: "Conversations", Title: "Find in this conversation", Name: fyne.KeyF, Mod: ctrl},
-		{ID: List, Group: "Conversations", Title: "Go to the list of conversations", Name: fyne.KeyL, Mod: ctrl},
-		{ID: Sidebar, Group: "Conversations", Title: "Show or hide the list of conversations", Name: fyne.KeyB, Mod: ctrl},
-		{ID: Model, Group: "Conversations", Title: "Choose the model", Name: fyne.KeyM, Mod: ctrl},
-		{ID: Tools, Group: "Conversations", Title: "Choose the tools", Name: fyne.KeyT, Mod: ctrl},
-		{ID: Attach, Group: "Conversations", Title: "Attach a file", Name: fyne.KeyA, Mod: ctrl | shift},
-		{ID: About, Group: "Conversations", Title: "System prompt and more of this conversation", Name: fyne.KeyI, Mod: ctrl},
+		{ID: NewChat, Group: say.T("Conversations"), Title: say.T("New chat"), Name: fyne.KeyN, Mod: ctrl},
+		{ID: NewChat, Group: say.T("Conversations"), Title: say.T("New chat"), Name: fyne.KeyO, Mod: ctrl | shift, Again: true},
+		{ID: Search, Group: say.T("Conversations"), Title: say.T("Search all conversations"), Name: fyne.KeyF, Mod: ctrl | shift},
+		{ID: Find, Group: say.T("Conversations"), Title: say.T("Find in this conversation"), Name: fyne.KeyF, Mod: ctrl},
+		{ID: List, Group: say.T("Conversations"), Title: say.T("Go to the list of conversations"), Name: fyne.KeyL, Mod: ctrl},
+		{ID: Sidebar, Group: say.T("Conversations"), Title: say.T("Show or hide the list of conversations"), Name: fyne.KeyB, Mod: ctrl},
+		{ID: Model, Group: say.T("Conversations"), Title: say.T("Choose the model"), Name: fyne.KeyM, Mod: ctrl},
+		{ID: Tools, Group: say.T("Conversations"), Title: say.T("Choose the tools"), Name: fyne.KeyT, Mod: ctrl},
+		{ID: Attach, Group: say.T("Conversations"), Title: say.T("Attach a file"), Name: fyne.KeyA, Mod: ctrl | shift},
+		{ID: About, Group: say.T("Conversations"), Title: say.T("System prompt and more of this conversation"), Name: fyne.KeyI, Mod: ctrl},
 
-		{ID: Palette, Group: "Window", Title: "Find a command, a conversation, a model or a server", Name: fyne.KeyK, Mod: ctrl},
-		{ID: Shortcuts, Group: "Window", Title: "List the shortcuts", Name: fyne.KeySlash, Mod: ctrl},
-		{ID: Chat, Group: "Window", Title: "Go to the conversations", Name: fyne.Key1, Mod: ctrl},
-		{ID: Servers, Group: "Window", Title: "Go to the servers", Name: fyne.Key2, Mod: ctrl},
-		{ID: Gateway, Group: "Window", Title: "Go to the gateway", Name: fyne.Key3, Mod: ctrl},
-		{ID: Audit, Group: "Window", Title: "Go to the audit", Name: fyne.Key4, Mod: ctrl},
-		{ID: Settings, Group: "Window", Title: "Go to the settings", Name: fyne.KeyComma, Mod: ctrl},
-		{ID: Settings, Group: "Window", Title: "Go to the settings", Name: fyne.Key5, Mod: ctrl, Again: true},
-		{ID: Raise, Group: "Window", Title: "Raise the bridge: stop everything", Name: fyne.KeyB, Mod: ctrl | shift, Always: true},
-		{ID: Quit, Group: "Window", Title: "Quit", Name: fyne.KeyQ, Mod: ctrl},
+		{ID: Palette, Group: say.T("Window"), Title: say.T("Find a command, a conversation, a model or a server"), Name: fyne.KeyK, Mod: ctrl},
+		{ID: Shortcuts, Group: say.T("Window"), Title: say.T("List the shortcuts"), Name: fyne.KeySlash, Mod: ctrl},
+		{ID: Chat, Group: say.T("Window"), Title: say.T("Go to the conversations"), Name: fyne.Key1, Mod: ctrl},
+		{ID: Servers, Group: say.T("Window"), Title: say.T("Go to the servers"), Name: fyne.Key2, Mod: ctrl},
+		{ID: Gateway, Group: say.T("Window"), Title: say.T("Go to the gateway"), Name: fyne.Key3, Mod: ctrl},
+		{ID: Audit, Group: say.T("Window"), Title: say.T("Go to the audit"), Name: fyne.Key4, Mod: ctrl},
+		{ID: Settings, Group: say.T("Window"), Title: say.T("Go to the settings"), Name: fyne.KeyComma, Mod: ctrl},
+		{ID: Settings, Group: say.T("Window"), Title: say.T("Go to the settings"), Name: fyne.Key5, Mod: ctrl, Again: true},
+		{ID: Raise, Group: say.T("Window"), Title: say.T("Raise the bridge: stop everything"), Name: fyne.KeyB, Mod: ctrl | shift, Always: true},
+		{ID: Quit, Group: say.T("Window"), Title: say.T("Quit"), Name: fyne.KeyQ, Mod: ctrl},
 
-		{Group: "Writing", Title: "Send the message", Text: "Enter"},
-		{Group: "Writing", Title: "Begin a new line", Text: "Shift+Enter"},
-		{Group: "Writing", Title: "Stop the answer, or leave a message that is edited", Text: "Esc"},
-		{Group: "Writing", Title: "Messages that you sent before, at the first and the last line", Text: "Up, Down"},
-		{Group: "Writing", Title: "A prompt or a preset, at the beginning", Text: "/"},
-		{Group: "Writing", Title: "A resource or a file", Text: "@"},
-		{Group: "Writing", Title: "A tool", Text: "#"},
-		{Group: "Writing", Title: "Go to a question of a call", Text: "Shift+Tab"},
+		{Group: say.T("Writing"), Title: say.T("Send the message"), Text: say.T("Enter")},
+		{Group: say.T("Writing"), Title: say.T("Begin a new line"), Text: say.T("Shift+Enter")},
+		{Group: say.T("Writing"), Title: say.T("Stop the answer, or leave a message that is edited"), Text: say.T("Esc")},
+		{Group: say.T("Writing"), Title: say.T("Messages that you sent before, at the first and the last line"), Text: say.T("Up, Down")},
+		{Group: say.T("Writing"), Title: say.T("A prompt or a preset, at the beginning"), Text: "/"},
+		{Group: say.T("Writing"), Title: say.T("A resource or a file"), Text: "@"},
+		{Group: say.T("Writing"), Title: say.T("A tool"), Text: "#"},
+		{Group: say.T("Writing"), Title: say.T("Go to a question of a call"), Text: say.T("Shift+Tab")},
 
-		{Group: "List of conversations", Title: "Go to another conversation", Text: "Up, Down"},
-		{Group: "List of conversations", Title: "Open it", Text: "Enter"},
-		{Group: "List of conversations", Title: "Rename it", Text: "F2"},
-		{Group: "List of conversations", Title: "Delete it", Text: "Del"},
-		{Group: "List of conversations", Title: "What else there is", Text: "Menu, Right"},
+		{Group: say.T("List of conversations"), Title: say.T("Go to another conversation"), Text: say.T("Up, Down")},
+		{Group: say.T("List of conversations"), Title: say.T("Open it"), Text: say.T("Enter")},
+		{Group: say.T("List of conversations"), Title: say.T("Rename it"), Text: "F2"},
+		{Group: say.T("List of conversations"), Title: say.T("Delete it"), Text: say.T("Del")},
+		{Group: say.T("List of conversations"), Title: say.T("What else there is"), Text: say.T("Menu, Right")},
 
-		{Group: "Everywhere", Title: "Go to the next or the previous control", Text: "Tab, Shift+Tab"},
-		{Group: "Everywhere", Title: "Press it", Text: "Space, Enter"},
-		{Group: "Everywhere", Title: "Close what lies on top", Text: "Esc"},
+		{Group: say.T("Everywhere"), Title: say.T("Go to the next or the previous control"), Text: say.T("Tab, Shift+Tab")},
+		{Group: say.T("Everywhere"), Title: say.T("Press it"), Text: say.T("Space, Enter")},
+		{Group: say.T("Everywhere"), Title: say.T("Close what lies on top"), Text: say.T("Esc")},
 	}
 }
 
@@ -131,7 +133,7 @@ func (k Key) Label() string {
 	for _, m := range []struct {
 		mod  fyne.KeyModifier
 		name string
-	}{{fyne.KeyModifierControl, "Ctrl+"}, {fyne.KeyModifierSuper, super()}, {fyne.KeyModifierAlt, "Alt+"}, {fyne.KeyModifierShift, "Shift+"}} {
+	}{{fyne.KeyModifierControl, say.T("Ctrl+")}, {fyne.KeyModifierSuper, super()}, {fyne.KeyModifierAlt, say.T("Alt+")}, {fyne.KeyModifierShift, say.T("Shift+")}} {
 		if k.Mod&m.mod != 0 {
 			b.WriteString(m.name)
 		}
@@ -143,7 +145,7 @@ func super() string {
 	if runtime.GOOS == "darwin" {
 		return "⌘+"
 	}
-	return "Super+"
+	return say.T("Super+")
 }
 
 // Of returns the first shortcut of something, which must have one.

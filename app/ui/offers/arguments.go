@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 )
 
@@ -43,7 +44,7 @@ func newArguments(s *sheet, i *item) *arguments {
 		}
 		label := form.Visible(title, false)
 		if takes.Required {
-			label += " (required)"
+			label += " " + say.T("(required)")
 		}
 		f := &argument{of: a, takes: takes, field: form.NewField(label, "", form.Visible(takes.Description, true)), proposed: container.New(layout.NewRowWrapLayout())}
 		f.proposed.Hide()
@@ -57,7 +58,7 @@ func newArguments(s *sheet, i *item) *arguments {
 		a.fields = append(a.fields, f)
 		a.objects = append(a.objects, f.field.Box, f.proposed)
 	}
-	a.objects = append(a.objects, form.Row(form.NewAction("Read", widget.HighImportance, s.read)))
+	a.objects = append(a.objects, form.Row(form.NewAction(say.T("Read"), widget.HighImportance, s.read)))
 	for _, f := range a.fields {
 		f.propose()
 	}
@@ -73,7 +74,7 @@ func (a *arguments) values() (map[string]string, bool) {
 		if text := f.field.Text(); text != "" {
 			out[f.takes.Name] = text
 		} else if f.takes.Required {
-			f.field.SetError("This is required.")
+			f.field.SetError(say.T("This is required."))
 			ok = false
 		}
 	}
@@ -135,7 +136,7 @@ func (f *argument) show(list []string) {
 			short = string(text[:39]) + "…"
 		}
 		b := form.Button(short, func() { f.field.SetText(v) })
-		b.Name = "Take " + string(text)
+		b.Name = say.F("Take %s", string(text))
 		f.proposed.Add(b)
 	}
 	if len(list) == 0 {

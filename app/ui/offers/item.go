@@ -17,6 +17,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/parts"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
@@ -186,9 +187,9 @@ func (s *sheet) prompt(v bridge.ServerView, p mcphost.Prompt) *item {
 
 func roleWords(r store.Role) string {
 	if r == store.RoleAssistant {
-		return "The assistant:"
+		return say.T("The assistant:")
 	}
-	return "You:"
+	return say.T("You:")
 }
 
 // newRow makes a row of the list: an icon, the title, and the server below it.
@@ -223,7 +224,7 @@ func fillRow(r *fyne.Container, i *item) {
 		case *widget.Label:
 			title := form.Visible(i.title, false)
 			if i.prompt {
-				title = "Prompt: " + title
+				title = say.F("Prompt: %s", title)
 			}
 			o.SetText(title)
 		case *form.Note:

@@ -18,6 +18,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/parts"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -100,7 +101,7 @@ type sheet struct {
 // Show opens the sheet.
 func Show(o Options) {
 	s := &sheet{o: o, busy: form.NewBusy(), above: form.Column()}
-	s.filter = form.NewEntry("Filter", "Filter")
+	s.filter = form.NewEntry(say.T("Filter"), say.T("Filter"))
 	s.filter.OnChanged = func(string) { s.narrow() }
 	s.list = widget.NewList(func() int { return len(s.shown) }, newRow,
 		func(i widget.ListItemID, o fyne.CanvasObject) {
@@ -109,7 +110,7 @@ func Show(o Options) {
 			}
 		})
 	s.list.OnSelected = func(i widget.ListItemID) { s.choose(s.shown[i]) }
-	s.view = parts.New(o.Window, "Choose something on the left. Nothing is read before.")
+	s.view = parts.New(o.Window, say.T("Choose something on the left. Nothing is read before."))
 	s.watch = newWatching(s)
 	left := container.NewBorder(s.filter, nil, nil, nil, s.list)
 	right := container.NewBorder(form.Column(s.above, s.busy.Box), nil, nil, nil, s.view.Box)
@@ -118,11 +119,11 @@ func Show(o Options) {
 	s.sheet = form.NewSheet(o.Window, "", nil)
 	s.sheet.SetSize(1020, 680)
 	s.sheet.SetFill(o.Title, split)
-	s.copied = form.Button("Copy", func() { o.Clipboard.SetContent(s.text) })
+	s.copied = form.Button(say.T("Copy"), func() { o.Clipboard.SetContent(s.text) })
 	s.copied.Disable()
-	s.use = form.NewAction("Attach to message", widget.HighImportance, s.apply)
+	s.use = form.NewAction(say.T("Attach to message"), widget.HighImportance, s.apply)
 	s.use.Hide()
-	s.sheet.SetButtons(s.watch.box, s.copied, form.Button("Close", s.sheet.Close), s.use)
+	s.sheet.SetButtons(s.watch.box, s.copied, form.Button(say.T("Close"), s.sheet.Close), s.use)
 	s.sheet.OnClose(func() {
 		s.watch.stop()
 		if o.OnClose != nil {
@@ -137,7 +138,7 @@ func Show(o Options) {
 // load asks the servers what they have.
 func (s *sheet) load() {
 	var all []*item
-	s.o.Runner.RunBusy(s.busy, "Asking the servers…", func(ctx context.Context) (err error) {
+	s.o.Runner.RunBusy(s.busy, say.T("Asking the servers…"), func(ctx context.Context) (err error) {
 		all, err = s.offered(ctx)
 		return err
 	}, func(err error) {
@@ -145,7 +146,7 @@ func (s *sheet) load() {
 		if err != nil {
 			s.sheet.Fail(form.Sentence(err))
 		} else if len(all) == 0 {
-			s.view.Say("There is nothing here now.")
+			s.view.Say(say.T("There is nothing here now."))
 		}
 		s.narrow()
 		for at, i := range s.shown {
@@ -202,7 +203,7 @@ func (s *sheet) choose(i *item) {
 		for _, o := range a.objects {
 			s.above.Add(o)
 		}
-		s.view.Say("Fill in what it takes, then read it.")
+		s.view.Say(say.T("Fill in what it takes, then read it."))
 	}
 	form.Relayout(s.above)
 }
@@ -225,7 +226,7 @@ func (s *sheet) read() {
 	s.sheet.Fail("")
 	var got answer
 	var pictures []parts.Picture
-	s.o.Runner.RunBusy(s.busy, "Asking the server…", func(ctx context.Context) (err error) {
+	s.o.Runner.RunBusy(s.busy, say.T("Asking the server…"), func(ctx context.Context) (err error) {
 		got, err = i.read(ctx, values)
 		pictures = parts.Decode(got.parts)
 		return err
@@ -243,10 +244,10 @@ func (s *sheet) read() {
 		s.copied.Enable()
 		switch {
 		case got.uri != "" && s.o.Attach != nil:
-			s.use.SetText("Attach to message")
+			s.use.SetText(say.T("Attach to message"))
 			s.use.Show()
 		case got.uri == "" && s.o.Insert != nil:
-			s.use.SetText("Use in message")
+			s.use.SetText(say.T("Use in message"))
 			s.use.Show()
 		}
 		s.watch.offer(i, got.uri)

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
 
 // watching reads a resource again whenever its server says that it changed,
@@ -23,7 +24,7 @@ type watching struct {
 
 func newWatching(s *sheet) *watching {
 	w := &watching{sheet: s}
-	const title = "Follow changes"
+	var title = say.T("Follow changes")
 	w.on = form.NewSwitch(title, func(on bool) {
 		if on {
 			w.start()

@@ -19,6 +19,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keys"
 	"github.com/drawbridge-app/drawbridge/app/ui/pick"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -62,7 +63,7 @@ type Options struct {
 // and may be nil. It returns nil where something else lies on top.
 func Show(w fyne.Window, commands []Command, closed func()) *Palette {
 	return Open(w, Options{
-		Title: "What do you want to do?", Placeholder: "Conversations, commands, models, servers …", Commands: commands,
+		Title: say.T("What do you want to do?"), Placeholder: say.T("Conversations, commands, models, servers …"), Commands: commands,
 		Closed: func(string) {
 			if closed != nil {
 				closed()
@@ -78,7 +79,7 @@ func Open(w fyne.Window, o Options) *Palette {
 		return nil
 	}
 	p := &Palette{commands: o.Commands, list: pick.NewList(false)}
-	p.field = pick.NewEntry("Find a command", o.Placeholder, p.list)
+	p.field = pick.NewEntry(say.T("Find a command"), o.Placeholder, p.list)
 	p.field.OnChanged = func(text string) {
 		if o.Text && strings.HasPrefix(text, " ") {
 			p.sheet.Close()
@@ -90,7 +91,7 @@ func Open(w fyne.Window, o Options) *Palette {
 	p.sheet = form.NewSheet(w, o.Title, nil)
 	p.sheet.SetFill(o.Title, content)
 	p.sheet.SetSize(620, 560)
-	p.sheet.SetButtons(form.Button("Close", p.sheet.Close))
+	p.sheet.SetButtons(form.Button(say.T("Close"), p.sheet.Close))
 	p.list.OnEscape = p.sheet.Close
 	p.sheet.OnClose(func() {
 		if o.Closed != nil {
@@ -170,7 +171,7 @@ func (p *Palette) fill() {
 		}})
 	}
 	if len(items) == 0 {
-		items = []pick.Item{{Title: "Nothing matches.", Heading: true}}
+		items = []pick.Item{{Title: say.T("Nothing matches."), Heading: true}}
 	}
 	p.list.Set(items)
 }
@@ -183,8 +184,8 @@ func ShowShortcuts(w fyne.Window, exchanged bool, exchange func(bool), closed fu
 		return
 	}
 	list := pick.NewList(false)
-	field := pick.NewEntry("Search shortcuts", "Search", list)
-	swap := form.NewSwitch("Enter begins a new line, Shift+Enter sends", nil)
+	field := pick.NewEntry(say.T("Search shortcuts"), say.T("Search"), list)
+	swap := form.NewSwitch(say.T("Enter begins a new line, Shift+Enter sends"), nil)
 	fill := func() {
 		query := strings.ToLower(strings.TrimSpace(field.Text))
 		var items []pick.Item
@@ -193,12 +194,12 @@ func ShowShortcuts(w fyne.Window, exchanged bool, exchange func(bool), closed fu
 			label := k.Label()
 			if swap.Checked { // the same two keys, the other way round
 				switch label {
-				case "Enter":
-					if k.Group == "Writing" {
-						label = "Shift+Enter"
+				case say.T("Enter"):
+					if k.Group == say.T("Writing") {
+						label = say.T("Shift+Enter")
 					}
-				case "Shift+Enter":
-					label = "Enter"
+				case say.T("Shift+Enter"):
+					label = say.T("Enter")
 				}
 			}
 			if query != "" && !strings.Contains(strings.ToLower(k.Title+" "+label+" "+k.Group), query) {
@@ -215,7 +216,7 @@ func ShowShortcuts(w fyne.Window, exchanged bool, exchange func(bool), closed fu
 			items = append(items, pick.Item{Title: k.Title, Trail: label})
 		}
 		if len(items) == 0 {
-			items = []pick.Item{{Title: "No shortcut matches.", Heading: true}}
+			items = []pick.Item{{Title: say.T("No shortcut matches."), Heading: true}}
 		}
 		list.Set(items)
 	}
@@ -226,11 +227,11 @@ func ShowShortcuts(w fyne.Window, exchanged bool, exchange func(bool), closed fu
 	}
 	field.OnChanged = func(string) { fill() }
 	fill()
-	sheet := form.NewSheet(w, "Shortcuts", nil)
+	sheet := form.NewSheet(w, say.T("Shortcuts"), nil)
 	turn := container.NewBorder(nil, nil, nil, container.NewCenter(swap), widget.NewLabel(swap.Name))
-	sheet.SetFill("Shortcuts", container.NewBorder(form.Pad(0, 4, field), turn, nil, nil, list))
+	sheet.SetFill(say.T("Shortcuts"), container.NewBorder(form.Pad(0, 4, field), turn, nil, nil, list))
 	sheet.SetSize(620, 640)
-	sheet.SetButtons(form.Button("Close", sheet.Close))
+	sheet.SetButtons(form.Button(say.T("Close"), sheet.Close))
 	list.OnEscape = sheet.Close
 	sheet.OnClose(closed)
 	sheet.SetFocus(field)

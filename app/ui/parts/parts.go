@@ -27,6 +27,7 @@ import (
 	"fyne.io/fyne/v2/dialog"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -133,26 +134,26 @@ func (v *View) Show(list store.Parts, pictures []Picture, structured json.RawMes
 		case store.Text:
 			v.list.Add(Text(p.Text))
 		case store.Image:
-			v.data(fmt.Sprintf("Image · %s · %s", form.Visible(p.MIMEType, false), Size(len(p.Data))), "", p.Data, pictures[i])
+			v.data(say.F("Image · %s · %s", form.Visible(p.MIMEType, false), Size(len(p.Data))), "", p.Data, pictures[i], true)
 		case store.File:
-			v.data(fmt.Sprintf("%s · %s · %s", form.Visible(first(p.URI, p.Name, "File"), false), form.Visible(first(p.MIMEType, "no type"), false), Size(len(p.Data))),
-				textOf(p.Data), p.Data, pictures[i])
+			v.data(fmt.Sprintf("%s · %s · %s", form.Visible(first(p.URI, p.Name, say.T("File")), false), form.Visible(first(p.MIMEType, say.T("no type")), false), Size(len(p.Data))),
+				textOf(p.Data), p.Data, pictures[i], false)
 		}
 	}
 	if len(structured) > 0 {
-		v.list.Add(form.Column(form.Caption("Structured"), Text(pretty(structured))))
+		v.list.Add(form.Column(form.Caption(say.T("Structured")), Text(pretty(structured))))
 	}
 	if len(list) == 0 && len(structured) == 0 {
-		v.list.Add(form.Muted("It gave nothing back."))
+		v.list.Add(form.Muted(say.T("It gave nothing back.")))
 	}
 	form.Relayout(v.list)
 }
 
 // data shows what has bytes: a picture or a text of it, and a button that saves
 // it.
-func (v *View) data(words, text string, data []byte, p Picture) {
-	save := form.Button("Save…", func() { Save(v.window, data) })
-	save.Name = "Save " + words
+func (v *View) data(words, text string, data []byte, p Picture, picture bool) {
+	save := form.Button(say.T("Save…"), func() { Save(v.window, data) })
+	save.Name = say.F("Save %s", words)
 	box := form.Column(container.NewBorder(nil, nil, nil, save, form.MutedLine(words, fyne.TextStyle{})))
 	switch {
 	case p.image != nil:
@@ -161,8 +162,8 @@ func (v *View) data(words, text string, data []byte, p Picture) {
 		box.Add(form.Sized(10, float32(min(p.image.Bounds().Dy(), heightMax)), img))
 	case text != "":
 		box.Add(Text(text))
-	case strings.HasPrefix(words, "Image"):
-		box.Add(form.Muted("This picture cannot be shown: it is damaged, too large, or of another kind than PNG, JPEG and GIF."))
+	case picture:
+		box.Add(form.Muted(say.T("This picture cannot be shown: it is damaged, too large, or of another kind than PNG, JPEG and GIF.")))
 	}
 	v.list.Add(form.NewCard(box))
 }
@@ -189,11 +190,11 @@ func Text(text string) fyne.CanvasObject {
 func Size(n int) string {
 	switch {
 	case n < 1000:
-		return fmt.Sprintf("%d B", n)
+		return say.F("%d B", n)
 	case n < 1_000_000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+		return say.F("%.1f kB", float64(n)/1e3)
 	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	return say.F("%.1f MB", float64(n)/1e6)
 }
 
 func first(list ...string) string {

@@ -17,6 +17,7 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -218,7 +219,7 @@ func (l *List) FocusLost() { l.focused = false; l.Refresh() }
 // AccessibilityLabel says what is at the cursor.
 func (l *List) AccessibilityLabel() string {
 	if l.cursor < 0 {
-		return "Nothing found"
+		return say.T("Nothing found")
 	}
 	i := l.items[l.cursor]
 	if i.Note == "" {

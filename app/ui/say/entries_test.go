@@ -1,0 +1,314 @@
+package say_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
+)
+
+var update = flag.Bool("update", false, "write assets/translations/en.json anew")
+
+const (
+	root         = "../../.."
+	translations = root + "/assets/translations"
+)
+
+// message is an entry of a translation: a text, or the forms of one.
+type message struct {
+	text  string
+	forms map[string]string
+}
+
+func (m message) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	var v any = m.text
+	if m.forms != nil {
+		v = m.forms
+	}
+	err := e.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
+}
+
+func (m *message) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' {
+		return json.Unmarshal(b, &m.text)
+	}
+	return json.Unmarshal(b, &m.forms)
+}
+
+// sources parses what the window is made of, without its tests.
+func sources(t *testing.T, fset *token.FileSet) map[string]*ast.File {
+	t.Helper()
+	out := map[string]*ast.File{}
+	err := filepath.WalkDir(root+"/app", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() == "uitest" || d.Name() == "e2e") {
+			return filepath.SkipDir
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		if !strings.HasPrefix(rel, "app/ui/") && rel != "app/window.go" {
+			return nil
+		}
+		out[rel], err = parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) < 100 {
+		t.Fatalf("only %d files of the window were found", len(out))
+	}
+	return out
+}
+
+// literal returns the value of a text that is written out, also as a sum.
+func literal(e ast.Expr) (string, bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if e.Kind != token.STRING {
+			return "", false
+		}
+		s, err := strconv.Unquote(e.Value)
+		return s, err == nil
+	case *ast.BinaryExpr:
+		x, ok := literal(e.X)
+		y, ok2 := literal(e.Y)
+		return x + y, ok && ok2 && e.Op == token.ADD
+	case *ast.ParenExpr:
+		return literal(e.X)
+	}
+	return "", false
+}
+
+// said returns which function of say a call is of: "T", "F", "N", or none.
+func said(pkg string, c *ast.CallExpr) string {
+	name := ""
+	switch f := c.Fun.(type) {
+	case *ast.Ident:
+		if pkg == "say" {
+			name = f.Name
+		}
+	case *ast.SelectorExpr:
+		if id, ok := f.X.(*ast.Ident); ok && id.Name == "say" {
+			name = f.Sel.Name
+		}
+	}
+	if name == "T" || name == "F" || name == "N" {
+		return name
+	}
+	return ""
+}
+
+// messages returns the texts of the program by their keys.
+func messages(t *testing.T) map[string]message {
+	t.Helper()
+	fset := token.NewFileSet()
+	all := map[string]message{"the language of this file": {text: "en"}}
+	for _, f := range sources(t, fset) {
+		ast.Inspect(f, func(n ast.Node) bool {
+			c, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			fn := said(f.Name.Name, c)
+			if fn == "" {
+				return true
+			}
+			at := fset.Position(c.Pos())
+			texts := c.Args[:1]
+			if fn == "N" {
+				texts = c.Args[1:3]
+			}
+			var is []string
+			for _, e := range texts {
+				s, ok := literal(e)
+				if !ok {
+					t.Errorf("%v: a text has to be written out here, so that it can be found", at)
+					return true
+				}
+				is = append(is, s)
+			}
+			key := is[len(is)-1]
+			m := message{text: key}
+			if fn == "N" {
+				m = message{forms: map[string]string{"one": is[0], "other": is[1]}}
+			}
+			for _, s := range is {
+				switch {
+				case strings.Contains(s, "{{"):
+					t.Errorf("%v: %q has {{, which lang takes for a template", at, s)
+				case strings.TrimSpace(s) != s || s == "":
+					t.Errorf("%v: %q begins or ends with a blank; a text is whole by itself", at, s)
+				case fn == "T" && len(verbs(s)) > 0 && !strings.Contains(s, "%w") && !strings.Contains(s, "%%"):
+					if !formatted(f, c) {
+						t.Errorf("%v: %q has holes; say.F fills them", at, s)
+					}
+				}
+			}
+			key = say.Key(key)
+			if was, ok := all[key]; ok && fmt.Sprint(was) != fmt.Sprint(m) {
+				t.Errorf("%v: %q is another message elsewhere: %v", at, key, was)
+			}
+			all[key] = m
+			return true
+		})
+	}
+	if len(all) < 300 && !*update {
+		t.Fatalf("only %d texts were found", len(all))
+	}
+	return all
+}
+
+// formatted reports whether a call is the format of an fmt.Errorf.
+func formatted(f *ast.File, text *ast.CallExpr) bool {
+	found := false
+	ast.Inspect(f, func(n ast.Node) bool {
+		if c, ok := n.(*ast.CallExpr); ok && len(c.Args) > 1 && c.Args[0] == text {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
+
+var verb = regexp.MustCompile(`%(\[\d+\])?[-+# 0]*[0-9.]*(\[\d+\])?[a-zA-Z%]`)
+
+// verbs returns the holes of a format as they are filled: in order, numbered.
+func verbs(format string) []string {
+	var out []string
+	n := 0
+	for _, v := range verb.FindAllString(format, -1) {
+		if v == "%%" {
+			continue
+		}
+		n++
+		if open := strings.Index(v, "["); open >= 0 {
+			end := strings.Index(v, "]")
+			n, _ = strconv.Atoi(v[open+1 : end])
+			v = v[:open] + v[end+1:]
+		}
+		out = append(out, fmt.Sprintf("%d%s", n, v))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func read(t *testing.T, path string) map[string]message {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out map[string]message
+	if err := json.Unmarshal(data, &out); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return out
+}
+
+// TestEntries holds the English texts in assets/translations against those that
+// the program uses.
+func TestEntries(t *testing.T) {
+	all := messages(t)
+	path := translations + "/en.json"
+	if *update {
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		if err := e.Encode(all); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := read(t, path)
+	const how = "; go test ./app/ui/say -run Entries -update writes the file"
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if is, ok := file[key]; !ok {
+			t.Errorf("en.json lacks %q%s", key, how)
+		} else if fmt.Sprint(is) != fmt.Sprint(all[key]) {
+			t.Errorf("en.json has %v for %q%s", is, key, how)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(file)) {
+		if _, ok := all[key]; !ok {
+			t.Errorf("nothing uses the entry %q of en.json%s", key, how)
+		}
+	}
+}
+
+// TestForms checks that counts have their forms, with the same holes, in every
+// translation.
+func TestForms(t *testing.T) {
+	english := read(t, translations+"/en.json")
+	paths, err := filepath.Glob(translations + "/*.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no translations", err)
+	}
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".json")
+		file := read(t, path)
+		if file["the language of this file"].text != name {
+			t.Errorf("%s does not say that it is of the language %q", path, name)
+		}
+		for key, want := range english {
+			is, ok := file[key]
+			if !ok {
+				t.Errorf("%s lacks %q", path, key)
+				continue
+			}
+			if (is.forms == nil) != (want.forms == nil) {
+				t.Errorf("%s: %q has to be %v", path, key, want)
+				continue
+			}
+			texts, source := []string{is.text}, want.text
+			if want.forms != nil {
+				texts, source = nil, want.forms["other"]
+				for form, text := range is.forms {
+					if !slices.Contains([]string{"zero", "one", "two", "few", "many", "other"}, form) {
+						t.Errorf("%s: %q has a form %q, which there is not", path, key, form)
+					}
+					texts = append(texts, text)
+				}
+				if is.forms["other"] == "" || name == "en" && is.forms["one"] == "" {
+					t.Errorf("%s: %q lacks a form: %v", path, key, is)
+				}
+			}
+			for _, text := range texts {
+				if !slices.Equal(verbs(text), verbs(source)) {
+					t.Errorf("%s: %q has the holes %q, not %q", path, text, verbs(text), verbs(source))
+				}
+			}
+		}
+		for key := range file {
+			if _, ok := english[key]; !ok {
+				t.Errorf("%s: nothing uses %q", path, key)
+			}
+		}
+	}
+}
