@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -35,12 +36,12 @@ type filters struct {
 type choice struct{ title, value string }
 
 // The entries that choose everything.
-const (
-	anyWho    = "Everybody"
-	anyServer = "All servers"
-	anyTool   = "All tools"
-	anyWhat   = "All outcomes"
-	anyWhen   = "Any time"
+var (
+	anyWho    = say.T("Everybody")
+	anyServer = say.T("All servers")
+	anyTool   = say.T("All tools")
+	anyWhat   = say.T("All outcomes")
+	anyWhen   = say.T("Any time")
 )
 
 // outcome is an entry of the outcomes.
@@ -52,12 +53,12 @@ type outcome struct {
 func outcomes() []outcome {
 	return []outcome{
 		{anyWhat, func(*store.AuditQuery) {}},
-		{"Ran", func(q *store.AuditQuery) { q.Kind = store.AuditCall }},
-		{"Failed", func(q *store.AuditQuery) { q.Failed = true }},
-		{"Refused", func(q *store.AuditQuery) { q.Kind, q.Decision = store.AuditDecision, "deny" }},
-		{"Answered by you", func(q *store.AuditQuery) { q.Kind = store.AuditApproval }},
-		{"Keys", func(q *store.AuditQuery) { q.Kind = store.AuditKey }},
-		{"Bridge raised or lowered", func(q *store.AuditQuery) { q.Kind = store.AuditBridge }},
+		{say.T("Ran"), func(q *store.AuditQuery) { q.Kind = store.AuditCall }},
+		{say.T("Failed"), func(q *store.AuditQuery) { q.Failed = true }},
+		{say.T("Refused"), func(q *store.AuditQuery) { q.Kind, q.Decision = store.AuditDecision, "deny" }},
+		{say.T("Answered by you"), func(q *store.AuditQuery) { q.Kind = store.AuditApproval }},
+		{say.T("Keys"), func(q *store.AuditQuery) { q.Kind = store.AuditKey }},
+		{say.T("Bridge raised or lowered"), func(q *store.AuditQuery) { q.Kind = store.AuditBridge }},
 	}
 }
 
@@ -70,49 +71,49 @@ type span struct {
 func spans() []span {
 	return []span{
 		{anyWhen, func(time.Time) time.Time { return time.Time{} }},
-		{"Last hour", func(now time.Time) time.Time { return now.Add(-time.Hour) }},
-		{"Today", func(now time.Time) time.Time {
+		{say.T("Last hour"), func(now time.Time) time.Time { return now.Add(-time.Hour) }},
+		{say.T("Today"), func(now time.Time) time.Time {
 			return time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
 		}},
-		{"Last 7 days", func(now time.Time) time.Time { return now.AddDate(0, 0, -7) }},
-		{"Last 30 days", func(now time.Time) time.Time { return now.AddDate(0, 0, -30) }},
+		{say.T("Last 7 days"), func(now time.Time) time.Time { return now.AddDate(0, 0, -7) }},
+		{say.T("Last 30 days"), func(now time.Time) time.Time { return now.AddDate(0, 0, -30) }},
 	}
 }
 
 // clients are who calls, beside the keys.
 func clientChoices() []choice {
 	return []choice{
-		{anyWho, ""}, {"Conversations", "chat"}, {"Command line", "command"}, {"Other apps: tools", "gateway"}, {"Other apps: models", "models"}, {"You", "person"},
+		{anyWho, ""}, {say.T("Conversations"), "chat"}, {say.T("Command line"), "command"}, {say.T("Other apps: tools"), "gateway"}, {say.T("Other apps: models"), "models"}, {say.T("You"), "person"},
 	}
 }
 
 // keyPrefix begins the entry of a key.
-const keyPrefix = "Key: "
+var keyPrefix = say.T("Key:") + " "
 
 func newFilters(p *Page) *filters {
 	f := &filters{page: p, tools: map[string][]string{}}
 	changed := func(string) { f.changed() }
-	f.text = form.NewEntry("Search the audit", "Search tool, reason, error or argument")
+	f.text = form.NewEntry(say.T("Search the audit"), say.T("Search tool, reason, error or argument"))
 	f.text.OnChanged = changed
 	pick := func(name string, titles []string) *form.Select {
 		s := form.NewSelect(name, titles, nil)
 		s.SetSelectedIndex(0)
 		return s
 	}
-	f.who = pick("Who", titlesOf(clientChoices()))
-	f.server = pick("Server", []string{anyServer})
-	f.tool = pick("Tool", []string{anyTool})
+	f.who = pick(say.T("Who"), titlesOf(clientChoices()))
+	f.server = pick(say.T("Server"), []string{anyServer})
+	f.tool = pick(say.T("Tool"), []string{anyTool})
 	f.tool.Disable()
 	var titles []string
 	for _, o := range outcomes() {
 		titles = append(titles, o.title)
 	}
-	f.what = pick("Outcome", titles)
+	f.what = pick(say.T("Outcome"), titles)
 	titles = nil
 	for _, s := range spans() {
 		titles = append(titles, s.title)
 	}
-	f.when = pick("Time", titles)
+	f.when = pick(say.T("Time"), titles)
 	f.server.OnChanged = func(string) { f.follow(); f.changed() }
 	for _, s := range []*form.Select{f.who, f.tool, f.what, f.when} {
 		s.OnChanged = changed

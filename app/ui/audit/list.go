@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/parts"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -62,7 +62,7 @@ func (r *records) TypedKey(e *fyne.KeyEvent) {
 }
 
 // AccessibilityLabel names the list.
-func (r *records) AccessibilityLabel() string { return "Records" }
+func (r *records) AccessibilityLabel() string { return say.T("Records") }
 
 // atTop reports whether the newest are in view.
 func (l *list) atTop() bool { return l.list.GetScrollOffset() < 10 }
@@ -148,20 +148,21 @@ func (p *Page) whoOf(r store.AuditRecord) string {
 	}
 	switch r.Client {
 	case "chat":
-		return "Conversation"
+		return say.T("Conversation")
 	case "command":
-		return "Command line"
+		return say.T("Command line")
 	case "person", "window":
-		return "You"
+		return say.T("You")
 	case "gateway", "models":
-		what := "App"
-		if r.Client == "models" {
-			what = "App asking models"
+		switch {
+		case r.Client == "models" && key != "":
+			return say.F("App asking models “%s”", key)
+		case r.Client == "models":
+			return say.T("App asking models without a key")
+		case key != "":
+			return say.F("App “%s”", key)
 		}
-		if key != "" {
-			return what + " “" + key + "”"
-		}
-		return what + " without a key"
+		return say.T("App without a key")
 	case "":
 		return "Drawbridge"
 	}
@@ -173,15 +174,15 @@ func outcomeOf(r store.AuditRecord) (string, fyne.ThemeColorName) {
 	switch r.Kind {
 	case store.AuditCall:
 		if r.Error != "" {
-			return "failed", theme.ColorNameError
+			return say.T("failed"), theme.ColorNameError
 		}
-		return "ran", theme.ColorNameSuccess
+		return say.T("ran"), theme.ColorNameSuccess
 	case store.AuditDecision:
-		return "refused", theme.ColorNameWarning
+		return say.T("refused"), theme.ColorNameWarning
 	case store.AuditApproval:
 		words := map[string]string{
-			"once": "allowed once", "conversation": "allowed for the conversation", "always": "always allowed", "after": "allowed after this content",
-			"deny": "denied", "never": "never allowed", "allow": "set", "": "asked again from now on",
+			"once": say.T("allowed once"), "conversation": say.T("allowed for the conversation"), "always": say.T("always allowed"), "after": say.T("allowed after this content"),
+			"deny": say.T("denied"), "never": say.T("never allowed"), "allow": say.T("set"), "": say.T("asked again from now on"),
 		}[r.Decision]
 		if words == "" {
 			words = r.Decision
@@ -189,9 +190,9 @@ func outcomeOf(r store.AuditRecord) (string, fyne.ThemeColorName) {
 		return words, theme.ColorNamePrimary
 	case store.AuditBridge:
 		if r.Decision == "deny" {
-			return "raised", theme.ColorNameError
+			return say.T("raised"), theme.ColorNameError
 		}
-		return "lowered", theme.ColorNameSuccess
+		return say.T("lowered"), theme.ColorNameSuccess
 	}
 	return string(r.Kind), theme.ColorNameDisabled
 }
@@ -203,17 +204,17 @@ func at(now, t time.Time) string {
 	case t.YearDay() == now.YearDay() && t.Year() == now.Year():
 		return t.Format("15:04:05")
 	case t.Year() == now.Year():
-		return t.Format("2 Jan 15:04")
+		return say.Date(t, "2 Jan 15:04")
 	}
-	return t.Format("2 Jan 2006")
+	return say.Date(t, "2 Jan 2006")
 }
 
 func took(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
-		return fmt.Sprintf("%d µs", d.Microseconds())
+		return say.F("%d µs", d.Microseconds())
 	case d < 10*time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
+		return say.F("%d ms", d.Milliseconds())
 	}
 	return d.Round(time.Second).String()
 }

@@ -23,6 +23,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -78,15 +79,15 @@ func New(o Options) *Page {
 	p := &Page{o: o, fail: form.Failure(""), empty: form.Muted(""), servers: map[string]string{}, query: func() {}}
 	p.filters = newFilters(p)
 	p.list = newList(p)
-	p.clear = form.Button("Clear filters", func() { p.filters.reset() })
+	p.clear = form.Button(say.T("Clear filters"), func() { p.filters.reset() })
 	p.nothing = form.Column(p.empty, container.NewHBox(p.clear))
 	p.nothing.Hide()
-	p.fresh = form.NewAction("Show newer records", widget.HighImportance, func() { p.list.top(); p.load() })
+	p.fresh = form.NewAction(say.T("Show newer records"), widget.HighImportance, func() { p.list.top(); p.load() })
 	p.fresh.Hide()
-	export := form.Quiet("Export…", theme.DownloadIcon(), p.export)
-	keep := form.Quiet("What is kept…", theme.SettingsIcon(), p.keep)
+	export := form.Quiet(say.T("Export…"), theme.DownloadIcon(), p.export)
+	keep := form.Quiet(say.T("What is kept…"), theme.SettingsIcon(), p.keep)
 	head := container.New(layout.NewCustomPaddedVBoxLayout(form.Gap*1.5),
-		form.Heading("Audit", "What was called, refused and answered, by whom, and why.", keep, export),
+		form.Heading(say.T("Audit"), say.T("What was called, refused and answered, by whom, and why."), keep, export),
 		p.filters.box, p.fail, p.nothing, container.NewCenter(p.fresh))
 	p.box = container.New(form.Centered(1100), form.Pad(24, 20, container.NewBorder(head, nil, nil, nil, p.list.list)))
 	return p
@@ -202,9 +203,9 @@ func (p *Page) show() {
 	switch {
 	case len(p.records) > 0:
 	case p.filters.any():
-		words = "No record fits the search and the filters."
+		words = say.T("No record fits the search and the filters.")
 	default:
-		words = "Nothing has been called, refused or answered yet. Each call of a tool stands here within a second, whoever made it."
+		words = say.T("Nothing has been called, refused or answered yet. Each call of a tool stands here within a second, whoever made it.")
 	}
 	p.empty.SetText(words)
 	visible(p.clear, p.filters.any())
@@ -224,23 +225,23 @@ func visible(o fyne.CanvasObject, on bool) {
 // keep shows what is kept of a call.
 func (p *Page) keep() {
 	now := p.o.Engine.Settings()
-	values := form.NewSwitch("Keep the values of arguments", nil)
+	values := form.NewSwitch(say.T("Keep the values of arguments"), nil)
 	values.Set(now.AuditArguments)
-	size := form.NewField("At most, in megabytes", "64", "When it is full, the oldest records make room. What is exported stays.")
+	size := form.NewField(say.T("At most, in megabytes"), "64", say.T("When it is full, the oldest records make room. What is exported stays."))
 	if now.AuditMB > 0 {
 		size.SetText(fmt.Sprint(now.AuditMB))
 	}
-	sheet := form.NewSheet(p.o.Window, "What is kept", form.Groups(
-		form.SwitchRow(values, "Keep the values of arguments",
-			"Off, only their shape is kept: names and types. On, what is called is written down as it is, except for secrets that Drawbridge knows. It counts from now on."),
+	sheet := form.NewSheet(p.o.Window, say.T("What is kept"), form.Groups(
+		form.SwitchRow(values, say.T("Keep the values of arguments"),
+			say.T("Off, only their shape is kept: names and types. On, what is called is written down as it is, except for secrets that Drawbridge knows. It counts from now on.")),
 		size.Box))
 	sheet.SetSize(560, 400)
-	save := form.NewAction("Save", widget.HighImportance, nil)
+	save := form.NewAction(say.T("Save"), widget.HighImportance, nil)
 	save.OnTapped = func() {
 		mb := 0
 		if text := size.Text(); text != "" {
 			if _, err := fmt.Sscanf(text, "%d", &mb); err != nil || fmt.Sprint(mb) != text || mb < 1 || mb > 100_000 {
-				size.SetError("Type a whole number of megabytes from 1 to 100000, or nothing for 64.")
+				size.SetError(say.T("Type a whole number of megabytes from 1 to 100000, or nothing for 64."))
 				return
 			}
 		}
@@ -258,7 +259,7 @@ func (p *Page) keep() {
 		})
 	}
 	size.Entry.OnSubmitted = func(string) { save.OnTapped() }
-	sheet.SetButtons(form.NewAction("Cancel", widget.MediumImportance, sheet.Close), save)
+	sheet.SetButtons(form.NewAction(say.T("Cancel"), widget.MediumImportance, sheet.Close), save)
 	sheet.SetFocus(values)
 	sheet.Show()
 }

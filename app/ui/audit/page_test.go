@@ -247,7 +247,7 @@ func TestTheAuditIsExported(t *testing.T) {
 		t.Errorf("half a file is left: %v", err)
 	}
 	uitest.Tap(t, w, "Export")
-	uitest.Shows(t, w, "1 records are in")
+	uitest.Shows(t, w, "1 record is in")
 }
 
 func TestGallery(t *testing.T) {

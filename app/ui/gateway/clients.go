@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	apps "github.com/drawbridge-app/drawbridge/bridge/gateway"
 )
 
@@ -22,9 +23,9 @@ type clients struct {
 const clientsMost = 30
 
 func newClients(p *Page) *clients {
-	c := &clients{page: p, list: newRows("No app is connected. One stands here from its first request on."), more: form.Muted("")}
+	c := &clients{page: p, list: newRows(say.T("No app is connected. One stands here from its first request on.")), more: form.Muted("")}
 	c.more.Hide()
-	c.box = section("Connected apps", "", form.Column(c.list.box, c.more))
+	c.box = section(say.T("Connected apps"), "", form.Column(c.list.box, c.more))
 	return c
 }
 
@@ -42,35 +43,35 @@ func (c *clients) show() {
 	now := c.page.o.Now()
 	c.list.set(ids, func(string) *row { return newRow() }, func(i int, r *row) {
 		one := shown[i]
-		r.set(clientName(one), "used "+ago(now, one.Used), clientWords(one))
+		r.set(clientName(one), say.F("used %s", ago(now, one.Used)), clientWords(one))
 	})
 	show(c.more, len(all) > len(shown))
-	c.more.SetText(fmt.Sprintf("And %d more.", len(all)-len(shown)))
+	c.more.SetText(say.N(len(all)-len(shown), "And %d more.", "And %d more.", len(all)-len(shown)))
 	c.box.Refresh()
 }
 
 // clientName is what an app calls itself.
 func clientName(c apps.Client) string {
 	if c.Name == apps.TesterName {
-		return "Drawbridge's own test"
+		return say.T("Drawbridge's own test")
 	}
 	name := strings.TrimSpace(c.Name + " " + c.Version)
 	if name == "" {
-		return "An app that does not name itself"
+		return say.T("An app that does not name itself")
 	}
 	return form.Visible(name, false)
 }
 
 func clientWords(c apps.Client) string {
-	words := "key " + form.Visible(c.KeyName, false)
+	words := say.F("key %s", form.Visible(c.KeyName, false))
 	if len(c.Namespace) > 0 {
-		words += " · " + names(c.Namespace) + " alone"
+		words += " · " + say.F("%s alone", names(c.Namespace))
 	}
 	if c.Protocol != "" {
-		words += " · MCP " + form.Visible(c.Protocol, false)
+		words += " · " + say.F("MCP %s", form.Visible(c.Protocol, false))
 	}
 	if c.Session {
-		words += " · connected since " + c.Since.Local().Format("15:04")
+		words += " · " + say.F("connected since %s", c.Since.Local().Format("15:04"))
 	}
 	return "K" + words[1:]
 }

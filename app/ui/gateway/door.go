@@ -15,6 +15,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -46,7 +47,7 @@ func newAddress(p *Page, caption, copied string) *address {
 	a.text.TextStyle.Monospace = true
 	a.text.Selectable = true
 	a.text.Truncation = fyne.TextTruncateEllipsis
-	copies := form.Quiet("Copy", theme.ContentCopyIcon(), func() { p.o.Clipboard.SetContent(a.text.Text) })
+	copies := form.Quiet(say.T("Copy"), theme.ContentCopyIcon(), func() { p.o.Clipboard.SetContent(a.text.Text) })
 	copies.Name = copied
 	a.box = container.NewBorder(nil, nil, form.Sized(130, 0, form.MutedWord(caption)), container.NewCenter(copies), a.text)
 	return a
@@ -54,17 +55,17 @@ func newAddress(p *Page, caption, copied string) *address {
 
 func newDoor(p *Page) *door {
 	d := &door{page: p, dot: form.NewDot(theme.ColorNameDisabled), problem: form.Failure("")}
-	d.words = form.Bold("Off")
+	d.words = form.Bold(say.T("Off"))
 	d.words.SizeName = theme.SizeNameSubHeadingText
 	d.words.Truncation = fyne.TextTruncateEllipsis
-	d.toggle = form.NewSwitch("Gateway", d.turn)
-	d.address = newAddress(p, "MCP address", "Copy the address")
-	d.models = newAddress(p, "OpenAI base URL", "Copy the base URL")
+	d.toggle = form.NewSwitch(say.T("Gateway"), d.turn)
+	d.address = newAddress(p, say.T("MCP address"), say.T("Copy the address"))
+	d.models = newAddress(p, say.T("OpenAI base URL"), say.T("Copy the base URL"))
 	d.reach = form.Muted("")
-	d.open = form.NewToned(form.Label("Other computers in the network reach it. Whoever is in the network can try keys there, and a key that leaks can be used from elsewhere."), theme.ColorNameWarning)
+	d.open = form.NewToned(form.Label(say.T("Other computers in the network reach it. Whoever is in the network can try keys there, and a key that leaks can be used from elsewhere.")), theme.ColorNameWarning)
 	d.open.Hide()
 	d.where = container.New(layout.NewCustomPaddedVBoxLayout(0), d.address.box, d.models.box)
-	settings := form.Quiet("Port and network…", theme.SettingsIcon(), d.settings)
+	settings := form.Quiet(say.T("Port and network…"), theme.SettingsIcon(), d.settings)
 	mark := container.NewCenter(form.Sized(20, 20, d.dot))
 	d.frame = form.NewCard(container.New(layout.NewCustomPaddedVBoxLayout(4),
 		container.NewBorder(nil, nil, mark, container.NewCenter(d.toggle), d.words),
@@ -82,17 +83,17 @@ func (d *door) show() {
 	switch {
 	case v.Address != "":
 		d.dot.SetTone(theme.ColorNameSuccess)
-		d.words.SetText("On")
+		d.words.SetText(say.T("On"))
 		if n := len(v.Clients); n > 0 {
-			d.words.SetText("On · " + count(n, "app") + " connected")
+			d.words.SetText(say.N(n, "On · %d app connected", "On · %d apps connected", n))
 		}
 	case v.Problem != "":
 		d.dot.SetTone(theme.ColorNameError)
-		d.words.SetText("It does not listen")
+		d.words.SetText(say.T("It does not listen"))
 		form.SetFailure(d.problem, form.Sentence(errors.New(v.Problem)))
 	default:
 		d.dot.SetTone(theme.ColorNameDisabled)
-		d.words.SetText("Off")
+		d.words.SetText(say.T("Off"))
 	}
 	if v.Address != "" {
 		d.address.text.SetText(v.Address)
@@ -118,17 +119,17 @@ func outside(s store.GatewaySettings) bool {
 
 // reachWords says who reaches it, and at which port.
 func reachWords(v bridge.GatewayState) string {
-	port := "A free port is chosen when it is switched on first, and kept."
+	port := say.T("A free port is chosen when it is switched on first, and kept.")
 	if v.Settings.Port > 0 {
-		port = fmt.Sprintf("It keeps port %d.", v.Settings.Port)
+		port = say.F("It keeps port %d.", v.Settings.Port)
 	}
 	switch {
 	case outside(v.Settings):
-		return port + " Each app shows a key, over TLS."
+		return port + " " + say.T("Each app shows a key, over TLS.")
 	case v.Address != "":
-		return port + " Programs of this computer alone reach it, and each shows a key."
+		return port + " " + say.T("Programs of this computer alone reach it, and each shows a key.")
 	}
-	return port + " Until then no other app can use your servers."
+	return port + " " + say.T("Until then no other app can use your servers.")
 }
 
 // turn opens or closes the gateway, now and from now on.
@@ -160,22 +161,22 @@ func (d *door) change(s store.GatewaySettings, done func(error)) {
 // settings shows where the gateway listens.
 func (d *door) settings() {
 	was := d.page.view.Settings
-	port := form.NewField("Port", "chosen free at the first start", "It is kept, since it is in the files of the apps. Empty chooses a free one.")
+	port := form.NewField(say.T("Port"), say.T("chosen free at the first start"), say.T("It is kept, since it is in the files of the apps. Empty chooses a free one."))
 	if was.Port > 0 {
 		port.SetText(strconv.Itoa(was.Port))
 	}
-	outer := form.NewField("Address of this computer in the network", "192.168.1.5", "0.0.0.0 or :: is all of them.")
+	outer := form.NewField(say.T("Address of this computer in the network"), "192.168.1.5", say.T("0.0.0.0 or :: is all of them."))
 	outer.SetText(was.OpenToNetwork)
-	cert := form.NewField("Certificate", "/home/you/cert.pem", "The full path of a PEM file. Keys would cross the network in the clear without TLS.")
+	cert := form.NewField(say.T("Certificate"), "/home/you/cert.pem", say.T("The full path of a PEM file. Keys would cross the network in the clear without TLS."))
 	cert.SetText(was.CertFile)
-	key := form.NewField("Key of the certificate", "/home/you/key.pem", "The full path of a PEM file.")
+	key := form.NewField(say.T("Key of the certificate"), "/home/you/key.pem", say.T("The full path of a PEM file."))
 	key.SetText(was.KeyFile)
-	hosts := form.NewField("Names by which other computers call it", "desk.lan", "Requests for any other name are refused. Several are separated by blanks.")
+	hosts := form.NewField(say.T("Names by which other computers call it"), "desk.lan", say.T("Requests for any other name are refused. Several are separated by blanks."))
 	hosts.SetText(strings.Join(was.Hosts, " "))
 	inside := form.Column(
-		form.NewToned(form.Label("Whoever is in that network can try keys, and a key that leaks can be used from another computer. Servers run here with your rights. Open it only in a network that you trust."), theme.ColorNameWarning),
+		form.NewToned(form.Label(say.T("Whoever is in that network can try keys, and a key that leaks can be used from another computer. Servers run here with your rights. Open it only in a network that you trust.")), theme.ColorNameWarning),
 		outer.Box, cert.Box, key.Box, hosts.Box)
-	lan := form.NewSwitch("Let other computers reach it", func(on bool) {
+	lan := form.NewSwitch(say.T("Let other computers reach it"), func(on bool) {
 		if on {
 			inside.Show()
 		} else {
@@ -187,23 +188,23 @@ func (d *door) settings() {
 	if !lan.Checked {
 		inside.Hide()
 	}
-	header := form.NewField("Header for a client's own credential", "x-mcp-auth", "With which an app passes its own credential on to the servers.")
+	header := form.NewField(say.T("Header for a client's own credential"), "x-mcp-auth", say.T("With which an app passes its own credential on to the servers."))
 	header.SetText(was.CredentialHeader)
-	bare := form.NewSwitch("Bare names", nil)
+	bare := form.NewSwitch(say.T("Bare names"), nil)
 	bare.Set(was.BareNames)
-	more := form.NewFold("More", form.Column(header.Box,
-		form.SwitchRow(bare, "List tools without the server's name", "In an address of one server alone: read_file instead of files__read_file.")))
+	more := form.NewFold(say.T("More"), form.Column(header.Box,
+		form.SwitchRow(bare, say.T("List tools without the server's name"), say.T("In an address of one server alone: read_file instead of files__read_file."))))
 	more.SetOpen(was.CredentialHeader != "" || was.BareNames)
-	sheet := form.NewSheet(d.page.o.Window, "Port and network", form.Groups(port.Box,
-		form.Column(form.SwitchRow(lan, "Let other computers reach it", "Off, it listens at 127.0.0.1, which programs of this computer alone reach."), inside), more.Box))
+	sheet := form.NewSheet(d.page.o.Window, say.T("Port and network"), form.Groups(port.Box,
+		form.Column(form.SwitchRow(lan, say.T("Let other computers reach it"), say.T("Off, it listens at 127.0.0.1, which programs of this computer alone reach.")), inside), more.Box))
 	sheet.SetSize(640, 600)
 	busy := form.NewBusy()
-	save := form.NewAction("Save", widget.HighImportance, nil)
+	save := form.NewAction(say.T("Save"), widget.HighImportance, nil)
 	save.OnTapped = func() {
 		s := d.page.view.Settings.Clone()
 		n, err := number(port.Text(), 65535)
 		if err != nil || n > 0 && n < 1 {
-			port.SetError("A port is a number from 1024 to 65535.")
+			port.SetError(say.T("A port is a number from 1024 to 65535."))
 			return
 		}
 		s.Port = int(n)
@@ -212,7 +213,7 @@ func (d *door) settings() {
 			s.OpenToNetwork, s.CertFile, s.KeyFile = strings.TrimSpace(outer.Text()), strings.TrimSpace(cert.Text()), strings.TrimSpace(key.Text())
 			s.Hosts = strings.FieldsFunc(hosts.Text(), func(r rune) bool { return r == ' ' || r == ',' })
 			if s.OpenToNetwork == "" {
-				outer.SetError("Type the address of this computer in that network, for example 192.168.1.5.")
+				outer.SetError(say.T("Type the address of this computer in that network, for example 192.168.1.5."))
 				return
 			}
 		}
@@ -223,7 +224,7 @@ func (d *door) settings() {
 			return
 		}
 		save.Disable()
-		busy.Start("Saving…", nil)
+		busy.Start(say.T("Saving…"), nil)
 		d.change(s, func(err error) {
 			busy.Stop()
 			save.Enable()
@@ -235,7 +236,7 @@ func (d *door) settings() {
 			sheet.Close()
 		})
 	}
-	sheet.SetButtons(busy.Box, form.NewAction("Cancel", widget.MediumImportance, sheet.Close), save)
+	sheet.SetButtons(busy.Box, form.NewAction(say.T("Cancel"), widget.MediumImportance, sheet.Close), save)
 	sheet.SetFocus(port.Entry)
 	sheet.Show()
 }
@@ -248,7 +249,7 @@ func number(s string, most int64) (int64, error) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 0 || n > most {
-		return 0, fmt.Errorf("type a whole number from 0 (no limit) to %s", grouped(most))
+		return 0, fmt.Errorf(say.T("type a whole number from 0 (no limit) to %s"), grouped(most))
 	}
 	return n, nil
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -26,12 +26,12 @@ type keys struct {
 
 func newKeys(p *Page) *keys {
 	k := &keys{page: p, fail: form.Failure("")}
-	k.held = newRows("No key yet, so nobody is let in. “Connect an app” makes one with all that the app needs; “Add key” makes one alone.")
+	k.held = newRows(say.T("No key yet, so nobody is let in. “Connect an app” makes one with all that the app needs; “Add key” makes one alone."))
 	k.gone = newRows("")
-	k.past = form.NewFold("Revoked", k.gone.box)
+	k.past = form.NewFold(say.T("Revoked"), k.gone.box)
 	k.past.Box.Hide()
-	add := form.Quiet("Add key", theme.ContentAddIcon(), k.add)
-	k.box = section("Keys", "Each app shows a key, and its limits hold beside your rules. Of a key only a hash is kept.",
+	add := form.Quiet(say.T("Add key"), theme.ContentAddIcon(), k.add)
+	k.box = section(say.T("Keys"), say.T("Each app shows a key, and its limits hold beside your rules. Of a key only a hash is kept."),
 		form.Column(k.fail, k.held.box, k.past.Box), add)
 	return k
 }
@@ -51,27 +51,27 @@ func (k *keys) show() {
 	fill := func(list []store.Key) func(int, *row) {
 		return func(i int, r *row) {
 			one := list[i]
-			state := "never used"
+			state := say.T("never used")
 			switch {
 			case !one.RevokedAt.IsZero():
-				state = "revoked " + ago(now, one.RevokedAt)
+				state = say.F("revoked %s", ago(now, one.RevokedAt))
 			case !one.UsedAt.IsZero():
-				state = "used " + ago(now, one.UsedAt)
+				state = say.F("used %s", ago(now, one.UsedAt))
 			}
 			if e := one.Limits.Expires; !e.IsZero() && one.RevokedAt.IsZero() {
 				state += " · " + until(now, e)
 			}
 			words := limitWords(one.Limits, true)
 			if t := k.page.teamName(one.Team); t != "" {
-				words = "Team " + form.Visible(t, false) + " · " + strings.ToLower(words[:1]) + words[1:]
+				words = say.F("Team %s", form.Visible(t, false)) + " · " + words
 			}
-			r.set(form.Visible(one.Name, false), state, words)
+			r.set(form.Visible(one.Name, false), state, capital(words))
 		}
 	}
 	k.held.set(ids(held), func(id string) *row {
 		one := held[slices.IndexFunc(held, func(o store.Key) bool { return o.ID == id })]
-		revoke := form.Quiet("Revoke", theme.DeleteIcon(), func() { k.revoke(one) })
-		revoke.Name = "Revoke " + form.Visible(one.Name, false)
+		revoke := form.Quiet(say.T("Revoke"), theme.DeleteIcon(), func() { k.revoke(one) })
+		revoke.Name = say.F("Revoke %s", form.Visible(one.Name, false))
 		return newRow(revoke)
 	}, fill(held))
 	k.gone.set(ids(gone), func(string) *row { return newRow() }, fill(gone))
@@ -99,9 +99,9 @@ func (p *Page) teamName(id string) string {
 
 func (k *keys) revoke(one store.Key) {
 	name := form.Visible(one.Name, false)
-	form.Confirm(k.page.o.Window, "Revoke “"+name+"”?",
-		"The app that shows this key is refused from now on, also in what runs. It cannot be taken back; the app would need a new key.",
-		"Revoke", func() {
+	form.Confirm(k.page.o.Window, say.F("Revoke “%s”?", name),
+		say.T("The app that shows this key is refused from now on, also in what runs. It cannot be taken back; the app would need a new key."),
+		say.T("Revoke"), func() {
 			k.page.o.Runner.Run(func(ctx context.Context) error { return k.page.o.Engine.RevokeKey(ctx, one.ID) }, func(err error) {
 				form.SetFailure(k.fail, form.Sentence(err))
 				k.box.Refresh()
@@ -110,7 +110,7 @@ func (k *keys) revoke(one store.Key) {
 }
 
 // noTeam is the choice of a key that belongs to none.
-const noTeam = "No team"
+var noTeam = say.T("No team")
 
 // teamChoice is a choice of a team; nil where there is none.
 func (p *Page) teamChoice() *form.Select {
@@ -121,7 +121,7 @@ func (p *Page) teamChoice() *form.Select {
 	for _, t := range p.view.Teams {
 		titles = append(titles, t.Name)
 	}
-	s := form.NewSelect("Team", titles, nil)
+	s := form.NewSelect(say.T("Team"), titles, nil)
 	s.SetSelected(noTeam)
 	return s
 }
@@ -136,21 +136,21 @@ func chosenTeam(s *form.Select) string {
 // add shows the form of a new key.
 func (k *keys) add() {
 	p := k.page
-	name := form.NewField("Name", "my editor", "What it is called here, in questions and in the audit.")
+	name := form.NewField(say.T("Name"), say.T("my editor"), say.T("What it is called here, in questions and in the audit."))
 	limits := newLimitsForm(p, true)
 	body := form.Groups(name.Box)
 	team := p.teamChoice()
 	if team != nil {
-		body.Add(form.Labelled("Team", team, "What bounds the team bounds the key, too."))
+		body.Add(form.Labelled(say.T("Team"), team, say.T("What bounds the team bounds the key, too.")))
 	}
 	body.Add(limits.box)
-	sheet := form.NewSheet(p.o.Window, "Add a key", body)
+	sheet := form.NewSheet(p.o.Window, say.T("Add a key"), body)
 	sheet.SetSize(640, 680)
-	create := form.NewAction("Make key", widget.HighImportance, nil)
+	create := form.NewAction(say.T("Make key"), widget.HighImportance, nil)
 	create.OnTapped = func() {
 		l, ok := limits.read()
 		if strings.TrimSpace(name.Text()) == "" {
-			name.SetError("Give it a name, for example my editor.")
+			name.SetError(say.T("Give it a name, for example my editor."))
 			ok = false
 		}
 		if !ok {
@@ -173,31 +173,30 @@ func (k *keys) add() {
 		})
 	}
 	name.Entry.OnSubmitted = func(string) { create.OnTapped() }
-	sheet.SetButtons(form.NewAction("Cancel", widget.MediumImportance, sheet.Close), create)
+	sheet.SetButtons(form.NewAction(say.T("Cancel"), widget.MediumImportance, sheet.Close), create)
 	sheet.SetFocus(name.Entry)
 	sheet.Show()
 }
 
 // once shows the value of a key, which is shown this once.
 func (p *Page) once(made store.Key, value store.Secret) {
-	text := "Switch the gateway on, then an app reaches it at the address that stands there."
+	text := say.T("Switch the gateway on, then an app reaches it at the address that stands there.")
 	if p.view.Address != "" {
-		text = "The app finds the gateway at " + p.view.Address
+		text = say.F("The app finds the gateway at %s.", p.view.Address)
 		if made.Limits.Models != nil {
-			text += ", and models at " + strings.TrimSuffix(p.view.Address, "/mcp") + "/v1"
+			text = say.F("The app finds the gateway at %s, and models at %s.", p.view.Address, strings.TrimSuffix(p.view.Address, "/mcp")+"/v1")
 		}
-		text += "."
 	}
-	sheet := form.NewSheet(p.o.Window, fmt.Sprintf("The key “%s”", form.Visible(made.Name, false)), form.Column(
-		form.Label("Give it to the app now: it is shown this once, and only a hash of it is kept."),
+	sheet := form.NewSheet(p.o.Window, say.F("The key “%s”", form.Visible(made.Name, false)), form.Column(
+		form.Label(say.T("Give it to the app now: it is shown this once, and only a hash of it is kept.")),
 		form.NewCode(form.Lines(value.Reveal()), 48),
-		form.Muted("The app sends it as Authorization: Bearer KEY, or as the header x-drawbridge-key. "+text)))
+		form.Muted(say.T("The app sends it as Authorization: Bearer KEY, or as the header x-drawbridge-key.")+" "+text)))
 	sheet.SetSize(620, 320)
-	done := form.NewAction("Done", widget.MediumImportance, sheet.Close)
-	copies := form.NewAction("Copy key", widget.HighImportance, nil)
+	done := form.NewAction(say.T("Done"), widget.MediumImportance, sheet.Close)
+	copies := form.NewAction(say.T("Copy key"), widget.HighImportance, nil)
 	copies.OnTapped = func() {
 		p.o.Clipboard.SetContent(value.Reveal())
-		copies.SetText("Copied")
+		copies.SetText(say.T("Copied"))
 	}
 	sheet.SetButtons(done, copies)
 	sheet.SetFocus(copies)

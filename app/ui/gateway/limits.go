@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -37,9 +39,9 @@ type limitsForm struct {
 }
 
 // The choices of when something ends.
-const (
-	expiresNever = "Never"
-	expiresDate  = "On a date"
+var (
+	expiresNever = say.T("Never")
+	expiresDate  = say.T("On a date")
 )
 
 func lasts() []struct {
@@ -49,7 +51,7 @@ func lasts() []struct {
 	return []struct {
 		title string
 		days  int
-	}{{"In a day", 1}, {"In 7 days", 7}, {"In 30 days", 30}, {"In 90 days", 90}, {"In a year", 365}}
+	}{{say.T("In a day"), 1}, {say.T("In 7 days"), 7}, {say.T("In 30 days"), 30}, {say.T("In 90 days"), 90}, {say.T("In a year"), 365}}
 }
 
 // The layouts in which a date is typed.
@@ -59,10 +61,10 @@ const (
 )
 
 // Words of the form that tests and people look for.
-const (
-	allServers = "All servers"
-	mayModels  = "It may ask models"
-	mayApprove = "It may approve calls"
+var (
+	allServers = say.T("All servers")
+	mayModels  = say.T("It may ask models")
+	mayApprove = say.T("It may approve calls")
 )
 
 func newLimitsForm(p *Page, key bool) *limitsForm {
@@ -71,52 +73,52 @@ func newLimitsForm(p *Page, key bool) *limitsForm {
 	for _, c := range p.o.Engine.Providers() {
 		f.knownP = append(f.knownP, c.ID)
 	}
-	f.servers = form.NewPicks("", "", "There is no server yet.")
-	f.groups = form.NewPicks("", "", "No server belongs to a group yet; Rules on a server's card puts it into one.")
-	f.some = form.Column(form.Caption("Servers"), f.servers.Box, form.Caption("Groups of servers"), f.groups.Box)
+	f.servers = form.NewPicks("", "", say.T("There is no server yet."))
+	f.groups = form.NewPicks("", "", say.T("No server belongs to a group yet; Rules on a server's card puts it into one."))
+	f.some = form.Column(form.Caption(say.T("Servers")), f.servers.Box, form.Caption(say.T("Groups of servers")), f.groups.Box)
 	f.every = form.NewSwitch(allServers, func(on bool) {
 		show(f.some, !on)
 		form.Relayout(f.box)
 	})
-	f.tools = form.NewFieldOf(form.NewLines("Tools", "all of those servers", 2),
-		"Only these, one a line: files__read_file, files__* for all of a server, or a tool's bare name.")
-	f.minute = form.NewField("Calls a minute", "no limit", "")
-	f.day = form.NewField("Calls a day", "no limit", "")
+	f.tools = form.NewFieldOf(form.NewLines(say.T("Tools"), say.T("all of those servers"), 2),
+		say.T("Only these, one a line: files__read_file, files__* for all of a server, or a tool's bare name."))
+	f.minute = form.NewField(say.T("Calls a minute"), say.T("no limit"), "")
+	f.day = form.NewField(say.T("Calls a day"), say.T("no limit"), "")
 	titles := []string{expiresNever}
 	for _, l := range lasts() {
 		titles = append(titles, l.title)
 	}
-	f.date = form.NewField("Date", "2027-01-31", "It ends at the beginning of that day; 2027-01-31 18:00 ends it then.")
-	f.expires = form.NewSelect("Expires", append(titles, expiresDate), func(s string) {
+	f.date = form.NewField(say.T("Date"), "2027-01-31", say.T("It ends at the beginning of that day; 2027-01-31 18:00 ends it then."))
+	f.expires = form.NewSelect(say.T("Expires"), append(titles, expiresDate), func(s string) {
 		show(f.date.Box, s == expiresDate)
 		form.Relayout(f.date.Box)
 	})
 
-	f.providers = form.NewPicks("All providers", "", "There is no provider yet; set one up in the settings.")
-	f.modelNames = form.NewFieldOf(form.NewLines("Models", "all models of those providers", 2), "Only these, one a line: gpt-5, or openai/gpt-5.")
-	f.tokens = form.NewField("Tokens a day", "no limit", "")
-	f.cost = form.NewField("US dollars a day", "no limit", "")
+	f.providers = form.NewPicks(say.T("All providers"), "", say.T("There is no provider yet; set one up in the settings."))
+	f.modelNames = form.NewFieldOf(form.NewLines(say.T("Models"), say.T("all models of those providers"), 2), say.T("Only these, one a line: gpt-5, or openai/gpt-5."))
+	f.tokens = form.NewField(say.T("Tokens a day"), say.T("no limit"), "")
+	f.cost = form.NewField(say.T("US dollars a day"), say.T("no limit"), "")
 	f.modelsBox = form.Column(f.providers.Box, f.modelNames.Box, pair(f.tokens.Box, f.cost.Box))
-	title, help := mayModels, "At the address that ends in /v1, with your providers' keys. That costs what it costs there."
+	title, help := mayModels, say.T("At the address that ends in /v1, with your providers' keys. That costs what it costs there.")
 	if !key {
-		title, help = "Limit the models", "Off, what each key says counts alone."
+		title, help = say.T("Limit the models"), say.T("Off, what each key says counts alone.")
 	}
 	f.models = form.NewSwitch(title, func(on bool) {
 		show(f.modelsBox, on)
 		form.Relayout(f.box)
 	})
 	modelsRow := form.SwitchRow(f.models, title, help)
-	title, help = mayApprove, "An answer that the app gives counts as yours, once, for that call and its arguments."
+	title, help = mayApprove, say.T("An answer that the app gives counts as yours, once, for that call and its arguments.")
 	if !key {
-		title, help = "Its apps may never approve calls", "Whatever their keys say."
+		title, help = say.T("Its apps may never approve calls"), say.T("Whatever their keys say.")
 	}
 	f.approve = form.NewSwitch(title, nil)
 
 	f.box = form.Groups(
-		form.Column(form.SwitchRow(f.every, allServers, "Those that are added later, too."), f.some),
+		form.Column(form.SwitchRow(f.every, allServers, say.T("Those that are added later, too.")), f.some),
 		f.tools.Box,
 		pair(f.minute.Box, f.day.Box),
-		form.Column(form.Labelled("Expires", f.expires, ""), f.date.Box),
+		form.Column(form.Labelled(say.T("Expires"), f.expires, ""), f.date.Box),
 		form.Column(modelsRow, f.modelsBox),
 		form.SwitchRow(f.approve, title, help))
 	f.fill(store.Limits{})
@@ -179,7 +181,7 @@ func (f *limitsForm) read() (l store.Limits, ok bool) {
 		l.Servers, l.Groups = f.servers.Chosen(), f.groups.Chosen()
 	}
 	if l.Servers != nil && len(l.Servers)+len(l.Groups) == 0 {
-		f.servers.SetError("Choose a server or a group, or all servers.")
+		f.servers.SetError(say.T("Choose a server or a group, or all servers."))
 		ok = false
 	}
 	l.Tools = lines(f.tools.Text())
@@ -203,13 +205,13 @@ func (f *limitsForm) read() (l store.Limits, ok bool) {
 		m := &store.ModelAccess{Providers: f.providers.Chosen(), Models: lines(f.modelNames.Text()), TokensPerDay: num(f.tokens, 1_000_000_000_000)}
 		f.providers.SetError("")
 		if m.Providers != nil && len(m.Providers) == 0 {
-			f.providers.SetError("Choose a provider, or all of them.")
+			f.providers.SetError(say.T("Choose a provider, or all of them."))
 			ok = false
 		}
 		f.cost.SetError("")
 		if s := strings.TrimPrefix(strings.TrimSpace(f.cost.Text()), "$"); s != "" {
 			if m.CostPerDay, err = strconv.ParseFloat(s, 64); err != nil || !(m.CostPerDay >= 0 && m.CostPerDay < 1e9) {
-				f.cost.SetError("Type an amount, for example 2.50.")
+				f.cost.SetError(say.T("Type an amount, for example 2.50."))
 				ok = false
 			}
 		}
@@ -235,12 +237,12 @@ func (f *limitsForm) ends() (time.Time, error) {
 			switch {
 			case err != nil:
 			case !at.After(now):
-				return at, fmt.Errorf("%s is over already. Choose a later one", f.date.Text())
+				return at, fmt.Errorf(say.T("%s is over already. Choose a later one"), f.date.Text())
 			default:
 				return at, nil
 			}
 		}
-		return time.Time{}, fmt.Errorf("type a date such as 2027-01-31")
+		return time.Time{}, errors.New(say.T("type a date such as 2027-01-31"))
 	default:
 		i := slices.IndexFunc(lasts(), func(l struct {
 			title string

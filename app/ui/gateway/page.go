@@ -24,6 +24,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	apps "github.com/drawbridge-app/drawbridge/bridge/gateway"
@@ -77,10 +78,10 @@ const pageWidth = 900
 func New(o Options) *Page {
 	p := &Page{o: o, fail: form.Failure("")}
 	p.door, p.keys, p.clients, p.teams = newDoor(p), newKeys(p), newClients(p), newTeams(p)
-	connect := form.NewAction("Connect an app", widget.HighImportance, p.connect)
+	connect := form.NewAction(say.T("Connect an app"), widget.HighImportance, p.connect)
 	connect.SetIcon(uitheme.Icon(uitheme.IconLink))
 	p.scroll, _ = form.Page(pageWidth,
-		form.Heading("Gateway", "One address at which other apps use your servers, under the same rules as your conversations.", connect),
+		form.Heading(say.T("Gateway"), say.T("One address at which other apps use your servers, under the same rules as your conversations."), connect),
 		p.fail, p.door.frame, p.keys.box, p.clients.box, p.teams.box)
 	return p
 }

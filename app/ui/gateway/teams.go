@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -24,12 +25,12 @@ type teams struct {
 
 func newTeams(p *Page) *teams {
 	t := &teams{page: p, fail: form.Failure("")}
-	t.teams = newRows("No team. Keys need none; a team bounds several keys at once.")
-	t.organisations = newRows("No organisation. It bounds several teams at once.")
-	t.box = section("Teams and organisations", "What bounds a team bounds each of its keys, and what bounds an organisation each of its teams.",
+	t.teams = newRows(say.T("No team. Keys need none; a team bounds several keys at once."))
+	t.organisations = newRows(say.T("No organisation. It bounds several teams at once."))
+	t.box = section(say.T("Teams and organisations"), say.T("What bounds a team bounds each of its keys, and what bounds an organisation each of its teams."),
 		form.Column(t.fail, t.teams.box, widget.NewSeparator(), t.organisations.box),
-		form.Quiet("Add team", theme.ContentAddIcon(), func() { t.edit(store.Team{}, true) }),
-		form.Quiet("Add organisation", theme.ContentAddIcon(), func() { t.edit(store.Team{}, false) }))
+		form.Quiet(say.T("Add team"), theme.ContentAddIcon(), func() { t.edit(store.Team{}, true) }),
+		form.Quiet(say.T("Add organisation"), theme.ContentAddIcon(), func() { t.edit(store.Team{}, false) }))
 	return t
 }
 
@@ -37,9 +38,9 @@ func (t *teams) show() {
 	v := t.page.view
 	actions := func(name string, edit, remove func()) *row {
 		name = form.Visible(name, false)
-		e := form.Quiet("Edit", theme.DocumentCreateIcon(), edit)
-		r := form.Quiet("Remove", theme.DeleteIcon(), remove)
-		e.Name, r.Name = "Edit "+name, "Remove "+name
+		e := form.Quiet(say.T("Edit"), theme.DocumentCreateIcon(), edit)
+		r := form.Quiet(say.T("Remove"), theme.DeleteIcon(), remove)
+		e.Name, r.Name = say.F("Edit %s", name), say.F("Remove %s", name)
 		return newRow(e, r)
 	}
 	ids := make([]string, len(v.Teams))
@@ -66,9 +67,9 @@ func (t *teams) show() {
 		}
 		words := limitWords(one.Limits, false)
 		if o := t.organisationName(one.Organisation); o != "" {
-			words = "Of " + form.Visible(o, false) + " · " + strings.ToLower(words[:1]) + words[1:]
+			words = say.F("Of %s", form.Visible(o, false)) + " · " + words
 		}
-		r.set(form.Visible(one.Name, false), count(n, "key"), words)
+		r.set(form.Visible(one.Name, false), say.N(n, "%d key", "%d keys", n), capital(words))
 	})
 	ids = make([]string, len(v.Organisations))
 	for i, one := range v.Organisations {
@@ -93,7 +94,7 @@ func (t *teams) show() {
 				n++
 			}
 		}
-		r.set(form.Visible(one.Name, false), "organisation · "+count(n, "team"), limitWords(one.Limits, false))
+		r.set(form.Visible(one.Name, false), say.N(n, "organisation · %d team", "organisation · %d teams", n), capital(limitWords(one.Limits, false)))
 	})
 	t.box.Refresh()
 }
@@ -108,11 +109,11 @@ func (t *teams) organisationName(id string) string {
 }
 
 func (t *teams) remove(name, id string, team bool) {
-	what, text := "organisation", "Its teams have to be moved or removed first."
+	title, text := say.F("Remove the organisation “%s”?", form.Visible(name, false)), say.T("Its teams have to be moved or removed first.")
 	if team {
-		what, text = "team", "Its keys have to be revoked first."
+		title, text = say.F("Remove the team “%s”?", form.Visible(name, false)), say.T("Its keys have to be revoked first.")
 	}
-	form.Confirm(t.page.o.Window, "Remove the "+what+" “"+form.Visible(name, false)+"”?", text, "Remove", func() {
+	form.Confirm(t.page.o.Window, title, text, say.T("Remove"), func() {
 		t.page.o.Runner.Run(func(ctx context.Context) error {
 			if team {
 				return t.page.o.Engine.RemoveTeam(ctx, id)
@@ -126,39 +127,39 @@ func (t *teams) remove(name, id string, team bool) {
 }
 
 // noOrganisation is the choice of a team that belongs to none.
-const noOrganisation = "No organisation"
+var noOrganisation = say.T("No organisation")
 
 // edit shows the form of a team or an organisation; one without an id is new.
 func (t *teams) edit(was store.Team, team bool) {
 	p := t.page
-	name := form.NewField("Name", "", "")
+	name := form.NewField(say.T("Name"), "", "")
 	name.SetText(was.Name)
 	limits := newLimitsForm(p, false)
 	limits.fill(was.Limits)
 	body := form.Groups(name.Box)
-	what := "organisation"
+	nameless := say.T("Give the organisation a name.")
 	var organisation *form.Select
 	if team {
-		what = "team"
+		nameless = say.T("Give the team a name.")
 		if len(p.view.Organisations) > 0 {
 			titles := []string{noOrganisation}
 			for _, o := range p.view.Organisations {
 				titles = append(titles, o.Name)
 			}
-			organisation = form.NewSelect("Organisation", titles, nil)
+			organisation = form.NewSelect(say.T("Organisation"), titles, nil)
 			organisation.SetSelected(noOrganisation)
 			if was.Organisation != "" {
 				organisation.SetSelected(t.organisationName(was.Organisation))
 			}
-			body.Add(form.Labelled("Organisation", organisation, ""))
+			body.Add(form.Labelled(say.T("Organisation"), organisation, ""))
 		}
 	}
 	body.Add(limits.box)
-	title, yes := "Edit “"+form.Visible(was.Name, false)+"”", "Save"
+	title, yes := say.F("Edit “%s”", form.Visible(was.Name, false)), say.T("Save")
 	if was.ID == "" {
-		title, yes = "Add a team", "Add"
+		title, yes = say.T("Add a team"), say.T("Add")
 		if !team {
-			title = "Add an organisation"
+			title = say.T("Add an organisation")
 		}
 	}
 	sheet := form.NewSheet(p.o.Window, title, body)
@@ -168,7 +169,7 @@ func (t *teams) edit(was store.Team, team bool) {
 		l, ok := limits.read()
 		is := store.Team{ID: was.ID, Name: strings.TrimSpace(name.Text()), Limits: l}
 		if is.Name == "" {
-			name.SetError("Give the " + what + " a name.")
+			name.SetError(nameless)
 			ok = false
 		}
 		if !ok {
@@ -196,7 +197,7 @@ func (t *teams) edit(was store.Team, team bool) {
 		})
 	}
 	name.Entry.OnSubmitted = func(string) { save.OnTapped() }
-	sheet.SetButtons(form.NewAction("Cancel", widget.MediumImportance, sheet.Close), save)
+	sheet.SetButtons(form.NewAction(say.T("Cancel"), widget.MediumImportance, sheet.Close), save)
 	sheet.SetFocus(name.Entry)
 	sheet.Show()
 }

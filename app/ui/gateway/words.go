@@ -1,15 +1,17 @@
 package gateway
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/layout"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -20,95 +22,96 @@ func tight() fyne.Layout { return layout.NewCustomPaddedVBoxLayout(-6) }
 func ago(now, at time.Time) string {
 	switch d := now.Sub(at); {
 	case d < 10*time.Second:
-		return "just now"
+		return say.T("just now")
 	case d < time.Minute:
-		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+		return say.F("%d s ago", int(d.Seconds()))
 	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+		return say.F("%d min ago", int(d.Minutes()))
 	case d < 24*time.Hour:
-		return fmt.Sprintf("%d h ago", int(d.Hours()))
+		return say.F("%d h ago", int(d.Hours()))
 	case d < 48*time.Hour:
-		return "yesterday"
+		return say.T("yesterday")
 	case d < 30*24*time.Hour:
-		return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+		days := int(d.Hours() / 24)
+		return say.N(days, "%d day ago", "%d days ago", days)
 	}
-	return "on " + day(at)
+	return say.F("on %s", day(at))
 }
 
-func day(at time.Time) string { return at.Local().Format("2 Jan 2006") }
+func day(at time.Time) string { return say.Date(at.Local(), "2 Jan 2006") }
 
 // until says when something ends.
 func until(now, at time.Time) string {
 	switch d := at.Sub(now); {
 	case d <= 0:
-		return "expired " + ago(now, at)
+		return say.F("expired %s", ago(now, at))
 	case d < time.Hour:
-		return fmt.Sprintf("expires in %d min", int(d.Minutes())+1)
+		return say.F("expires in %d min", int(d.Minutes())+1)
 	case d < 48*time.Hour:
-		return fmt.Sprintf("expires in %d h", int(d.Hours())+1)
+		return say.F("expires in %d h", int(d.Hours())+1)
 	}
-	return "expires on " + day(at)
+	return say.F("expires on %s", day(at))
 }
 
-// limitWords says in a line what limits allow; key says that they are a key's.
+// limitWords says in a line, without a capital, what limits allow; key says
+// that they are a key's.
 func limitWords(l store.Limits, key bool) string {
 	var parts []string
-	add := func(format string, a ...any) { parts = append(parts, fmt.Sprintf(format, a...)) }
+	add := func(text string) { parts = append(parts, text) }
 	switch seen := names(l.Servers); {
 	case l.Servers == nil && l.Groups == nil:
-		add("all servers")
+		add(say.T("all servers"))
 	case len(l.Servers) == 0 && len(l.Groups) == 0:
-		add("no server")
+		add(say.T("no server"))
 	case len(l.Groups) == 0:
-		add("servers %s", seen)
+		add(say.F("servers %s", seen))
 	case len(l.Servers) == 0:
-		add("groups %s", names(l.Groups))
+		add(say.F("groups %s", names(l.Groups)))
 	default:
-		add("servers %s and groups %s", seen, names(l.Groups))
+		add(say.F("servers %s and groups %s", seen, names(l.Groups)))
 	}
 	switch {
 	case len(l.Tools) > 0:
-		add("tools %s", names(l.Tools))
+		add(say.F("tools %s", names(l.Tools)))
 	case l.Tools != nil:
-		add("no tool")
+		add(say.T("no tool"))
 	}
 	if l.CallsPerMinute > 0 {
-		add("%s a minute", count(l.CallsPerMinute, "call"))
+		add(say.N(l.CallsPerMinute, "%s call a minute", "%s calls a minute", grouped(int64(l.CallsPerMinute))))
 	}
 	if l.CallsPerDay > 0 {
-		add("%s a day", count(l.CallsPerDay, "call"))
+		add(say.N(l.CallsPerDay, "%s call a day", "%s calls a day", grouped(int64(l.CallsPerDay))))
 	}
 	switch {
 	case l.Models != nil:
-		add("%s", modelWords(*l.Models))
+		add(modelWords(*l.Models))
 	case key:
-		add("no models")
+		add(say.T("no models"))
 	}
 	if l.MayApprove {
-		add("may approve")
+		add(say.T("may approve"))
 	}
 	if l.NoApprove {
-		add("its apps may not approve")
+		add(say.T("its apps may not approve"))
 	}
-	text := strings.Join(parts, " · ")
-	return strings.ToUpper(text[:1]) + text[1:]
+	return strings.Join(parts, " · ")
 }
 
 func modelWords(m store.ModelAccess) string {
-	text := "all models"
+	text := say.T("all models")
 	switch {
 	case len(m.Models) > 0:
-		text = "models " + names(m.Models)
+		text = say.F("models %s", names(m.Models))
 	case m.Models != nil || m.Providers != nil && len(m.Providers) == 0:
-		text = "no models"
+		text = say.T("no models")
 	case m.Providers != nil:
-		text = "models of " + names(m.Providers)
+		text = say.F("models of %s", names(m.Providers))
 	}
 	if m.TokensPerDay > 0 {
-		text += ", " + grouped(m.TokensPerDay) + " tokens a day"
+		text += ", " + say.N(int(m.TokensPerDay), "%s token a day", "%s tokens a day", grouped(m.TokensPerDay))
 	}
 	if m.CostPerDay > 0 {
-		text += ", $" + strconv.FormatFloat(m.CostPerDay, 'f', -1, 64) + " a day"
+		text += ", " + say.F("$%s a day", strconv.FormatFloat(m.CostPerDay, 'f', -1, 64))
 	}
 	return text
 }
@@ -120,18 +123,17 @@ func names(list []string) string {
 	shown := make([]string, 0, namesMost)
 	for i, n := range list {
 		if i == namesMost {
-			return strings.Join(shown, ", ") + fmt.Sprintf(" and %d more", len(list)-namesMost)
+			return say.F("%s and %d more", strings.Join(shown, ", "), len(list)-namesMost)
 		}
 		shown = append(shown, form.Visible(n, false))
 	}
 	return strings.Join(shown, ", ")
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return grouped(int64(n)) + " " + what + "s"
+// capital begins a text with a capital.
+func capital(text string) string {
+	r, n := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(r)) + text[n:]
 }
 
 // grouped writes a number with its thousands apart.

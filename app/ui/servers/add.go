@@ -2,7 +2,6 @@ package servers
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -62,22 +62,22 @@ func (p *Page) newAdding() *adding {
 	taken := func(name string) bool { return p.taken(name, "") }
 	a.command = newEditor(p.o.Window, store.TransportStdio, taken)
 	a.address = newEditor(p.o.Window, store.TransportHTTP, taken)
-	a.paste = form.NewFieldOf(form.NewLines("Text", `{"mcpServers": {"files": {"command": "npx", "args": ["-y", "…"]}}}`, 12),
-		"The block from the server's README, another app's file (JSON, TOML or YAML), or an install link. Nothing of it runs before you have seen it.")
+	a.paste = form.NewFieldOf(form.NewLines(say.T("Text"), `{"mcpServers": {"files": {"command": "npx", "args": ["-y", "…"]}}}`, 12),
+		say.T("The block from the server's README, another app's file (JSON, TOML or YAML), or an install link. Nothing of it runs before you have seen it."))
 	a.paste.Entry.TextStyle.Monospace = true
-	a.apps = form.Column(form.Label("Drawbridge looks where other apps keep their MCP servers: Claude, Cursor, VS Code, LM Studio, Windsurf, Gemini CLI, Zed, goose, Codex and Continue. Their files are only read."))
-	a.bundle = form.NewField("Bundle", "/path/to/server.mcpb", "An MCP bundle, .mcpb or .dxt. It can also be dropped on the window.")
-	pick := form.Button("Choose…", a.chooseBundle)
-	pick.Name = "Choose a bundle"
-	a.document = form.NewField("OpenAPI document", "https://api.example.com/openapi.json", "A file or an address, JSON or YAML, of version 2.0, 3.0 or 3.1. Its operations become tools; you choose which.")
-	file := form.Button("Choose…", func() { choosePath(p.o.Window, setup.Field{Kind: setup.KindFile}, a.document) })
-	file.Name = "Choose an OpenAPI document"
+	a.apps = form.Column(form.Label(say.T("Drawbridge looks where other apps keep their MCP servers: Claude, Cursor, VS Code, LM Studio, Windsurf, Gemini CLI, Zed, goose, Codex and Continue. Their files are only read.")))
+	a.bundle = form.NewField(say.T("Bundle"), "/path/to/server.mcpb", say.T("An MCP bundle, .mcpb or .dxt. It can also be dropped on the window."))
+	pick := form.Button(say.T("Choose…"), a.chooseBundle)
+	pick.Name = say.T("Choose a bundle")
+	a.document = form.NewField(say.T("OpenAPI document"), "https://api.example.com/openapi.json", say.T("A file or an address, JSON or YAML, of version 2.0, 3.0 or 3.1. Its operations become tools; you choose which."))
+	file := form.Button(say.T("Choose…"), func() { choosePath(p.o.Window, setup.Field{Kind: setup.KindFile}, a.document) })
+	file.Name = say.T("Choose an OpenAPI document")
 	a.bodies = []fyne.CanvasObject{a.command.Box, a.address.Box, a.paste.Box, a.apps, beside(a.bundle.Box, pick), beside(a.document.Box, file)}
-	for i, text := range []string{"Command", "URL", "Paste", "Other apps", "Bundle", "OpenAPI"} {
+	for i, text := range []string{say.T("Command"), "URL", say.T("Paste"), say.T("Other apps"), say.T("Bundle"), "OpenAPI"} {
 		a.ways = append(a.ways, form.NewAction(text, widget.MediumImportance, func() { a.choose(i) }))
-		a.ways[i].Name = "Add by " + text
+		a.ways[i].Name = say.F("Add by %s", text)
 	}
-	a.sheet = form.NewSheet(p.o.Window, "Add a server", nil)
+	a.sheet = form.NewSheet(p.o.Window, say.T("Add a server"), nil)
 	a.sheet.SetSize(editorWidth, editorHeight)
 	return a
 }
@@ -102,9 +102,9 @@ func (a *adding) choose(way int) {
 	for _, b := range a.ways {
 		tabs.Add(b)
 	}
-	a.sheet.SetContent("Add a server", form.Groups(tabs, a.bodies[way]))
-	a.sheet.SetButtons(a.busy.Box, form.Button("Cancel", a.sheet.Close),
-		form.NewAction("Continue", widget.HighImportance, a.next))
+	a.sheet.SetContent(say.T("Add a server"), form.Groups(tabs, a.bodies[way]))
+	a.sheet.SetButtons(a.busy.Box, form.Button(say.T("Cancel"), a.sheet.Close),
+		form.NewAction(say.T("Continue"), widget.HighImportance, a.next))
 	if a.sheet.IsOpen() {
 		a.focus()
 	}
@@ -145,7 +145,7 @@ func (a *adding) next() {
 // read has the engine read what was pasted.
 func (a *adding) read(text []byte) {
 	var found bridge.Import
-	a.page.o.Runner.RunBusy(a.busy, "Reading…", func(context.Context) (err error) {
+	a.page.o.Runner.RunBusy(a.busy, say.T("Reading…"), func(context.Context) (err error) {
 		found, err = a.page.o.Engine.ReadImport(text, "")
 		return err
 	}, func(err error) {
@@ -160,12 +160,12 @@ func (a *adding) read(text []byte) {
 // lookInApps has the engine read what other apps have.
 func (a *adding) lookInApps() {
 	var found []bridge.Import
-	a.page.o.Runner.RunBusy(a.busy, "Looking…", func(ctx context.Context) error {
+	a.page.o.Runner.RunBusy(a.busy, say.T("Looking…"), func(ctx context.Context) error {
 		found = a.page.o.Engine.Imports(ctx)
 		return nil
 	}, func(error) {
 		if len(found) == 0 {
-			a.sheet.Fail("No servers of other apps were found on this computer. If you know the file, drop it on the window or paste its text.")
+			a.sheet.Fail(say.T("No servers of other apps were found on this computer. If you know the file, drop it on the window or paste its text."))
 			return
 		}
 		a.page.choose(a.sheet, a.busy, NewPicker(found, nil), func() { a.choose(a.way) })
@@ -191,11 +191,11 @@ func (a *adding) chooseBundle() {
 func (a *adding) openBundle() {
 	path := strings.TrimSpace(a.bundle.Text())
 	if path == "" {
-		a.bundle.SetError("Type the path of the bundle, or choose it.")
+		a.bundle.SetError(say.T("Type the path of the bundle, or choose it."))
 		return
 	}
 	var d setup.Draft
-	a.page.o.Runner.RunBusy(a.busy, "Opening…", func(ctx context.Context) (err error) {
+	a.page.o.Runner.RunBusy(a.busy, say.T("Opening…"), func(ctx context.Context) (err error) {
 		d, err = a.page.o.Engine.OpenBundle(ctx, path)
 		return err
 	}, func(err error) {
@@ -207,20 +207,18 @@ func (a *adding) openBundle() {
 	})
 }
 
-func plural(n int) string { return count(n, "server") }
-
 // mend opens a draft in the form.
 func (p *Page) mend(sheet *form.Sheet, d setup.Draft, keep func(setup.Draft), back func()) {
 	e := newEditor(p.o.Window, d.Config.Transport, func(name string) bool { return p.taken(name, "") })
-	e.fill(d, "kept as it was found; type to replace")
-	sheet.SetContent("Edit "+form.Visible(d.Config.Name, false), e.Box)
-	done := form.NewAction("Done", widget.HighImportance, func() {
+	e.fill(d, say.T("kept as it was found; type to replace"))
+	sheet.SetContent(say.F("Edit %s", form.Visible(d.Config.Name, false)), e.Box)
+	done := form.NewAction(say.T("Done"), widget.HighImportance, func() {
 		if changed, ok := e.draft(); ok {
 			keep(changed)
 			back()
 		}
 	})
-	sheet.SetButtons(form.Button("Back", back), done)
+	sheet.SetButtons(form.Button(say.T("Back"), back), done)
 	sheet.SetFocus(e.name.Entry)
 }
 
@@ -235,25 +233,25 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, chosen []setup.Compar
 			box.Add(name)
 		}
 		if e.State == setup.Differs {
-			box.Add(form.NewToned(form.Label("It takes the place of "+form.Visible(e.Server.Name, false)+", which is here."), theme.ColorNameWarning))
+			box.Add(form.NewToned(form.Label(say.F("It takes the place of %s, which is here.", form.Visible(e.Server.Name, false))), theme.ColorNameWarning))
 		}
 		for _, o := range notesView(d) {
 			box.Add(o)
 		}
 		box.Add(commandView(d.Config))
 	}
-	words := "Add and start"
-	title := "Review what will run"
+	words := say.T("Add and start")
+	title := say.T("Review what will run")
 	if len(chosen) > 1 {
-		words = fmt.Sprintf("Add %d and start", len(chosen))
+		words = say.N(len(chosen), "Add %d and start", "Add %d and start", len(chosen))
 	}
-	cancel := form.Button("Cancel", sheet.Close)
+	cancel := form.Button(say.T("Cancel"), sheet.Close)
 	var yes *form.Action
 	var submit, show func()
 	submit = func() {
 		yes.Disable()
 		sheet.Fail("")
-		p.o.Runner.RunBusy(busy, "Adding…", func(ctx context.Context) error {
+		p.o.Runner.RunBusy(busy, say.T("Adding…"), func(ctx context.Context) error {
 			if len(chosen) == 1 && chosen[0].State == setup.New {
 				_, err := p.o.Engine.AddServer(ctx, chosen[0].Draft, true)
 				return err
@@ -270,7 +268,7 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, chosen []setup.Compar
 				sheet.SetFocus(cancel)
 				said := form.Sentence(err)
 				if len(chosen) > 1 {
-					said += " None of them was added."
+					said += " " + say.T("None of them was added.")
 				}
 				sheet.Fail(said)
 				return
@@ -281,7 +279,7 @@ func (p *Page) confirm(sheet *form.Sheet, busy *form.Busy, chosen []setup.Compar
 	yes = form.NewAction(words, widget.HighImportance, submit)
 	show = func() {
 		sheet.SetContent(title, box)
-		sheet.SetButtons(busy.Box, form.Button("Back", back), cancel, yes)
+		sheet.SetButtons(busy.Box, form.Button(say.T("Back"), back), cancel, yes)
 		sheet.SetFocus(cancel)
 	}
 	show()
@@ -291,7 +289,7 @@ func riskOf(chosen []setup.Compared) string {
 	if len(chosen) == 1 {
 		return risk(chosen[0].Draft.Config)
 	}
-	return "Drawbridge will run these programs on your computer, with your rights, and connect to these addresses, each time the servers start. Approve only what you know."
+	return say.T("Drawbridge will run these programs on your computer, with your rights, and connect to these addresses, each time the servers start. Approve only what you know.")
 }
 
 // edit opens a server in the form.
@@ -308,8 +306,8 @@ func (p *Page) edit(v bridge.ServerView) {
 	busy := form.NewBusy()
 	var write func()
 	write = func() {
-		sheet.SetContent("Edit "+form.Visible(v.Server.Name, false), e.Box)
-		sheet.SetButtons(busy.Box, form.Button("Cancel", sheet.Close), form.NewAction("Save", widget.HighImportance, func() {
+		sheet.SetContent(say.F("Edit %s", form.Visible(v.Server.Name, false)), e.Box)
+		sheet.SetButtons(busy.Box, form.Button(say.T("Cancel"), sheet.Close), form.NewAction(say.T("Save"), widget.HighImportance, func() {
 			d, ok := e.draft()
 			if !ok {
 				return
@@ -334,17 +332,17 @@ func (p *Page) confirmChange(sheet *form.Sheet, busy *form.Busy, id string, d se
 		box.Add(o)
 	}
 	box.Add(commandView(d.Config))
-	sheet.SetContent("Review what will run", box)
-	cancel := form.Button("Cancel", sheet.Close)
-	sheet.SetButtons(busy.Box, form.Button("Back", back), cancel,
-		form.NewAction("Save and start", widget.HighImportance, func() { p.save(sheet, busy, id, d, true, again) }))
+	sheet.SetContent(say.T("Review what will run"), box)
+	cancel := form.Button(say.T("Cancel"), sheet.Close)
+	sheet.SetButtons(busy.Box, form.Button(say.T("Back"), back), cancel,
+		form.NewAction(say.T("Save and start"), widget.HighImportance, func() { p.save(sheet, busy, id, d, true, again) }))
 	sheet.SetFocus(cancel)
 }
 
 // save keeps a changed server; back shows again what was shown before.
 func (p *Page) save(sheet *form.Sheet, busy *form.Busy, id string, d setup.Draft, approve bool, back func()) {
 	sheet.Fail("")
-	p.o.Runner.RunBusy(busy, "Saving…", func(ctx context.Context) error {
+	p.o.Runner.RunBusy(busy, say.T("Saving…"), func(ctx context.Context) error {
 		return p.o.Engine.UpdateServer(ctx, id, d, approve)
 	}, func(err error) {
 		switch {

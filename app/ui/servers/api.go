@@ -14,6 +14,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/openapi"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
@@ -52,24 +53,24 @@ func newAPIEditor(api *bridge.API, base store.ServerConfig, taken func(string) b
 	if e.base.OpenAPI == nil {
 		e.base.OpenAPI = &store.OpenAPI{}
 	}
-	e.name = form.NewField("Name", "shop", "How it is called here and in the names of its tools.")
+	e.name = form.NewField(say.T("Name"), "shop", say.T("How it is called here and in the names of its tools."))
 	e.name.SetText(base.Name)
-	e.address = form.NewField("Base URL", "https://api.example.com/v1", "Requests go to this address and to no other; the paths of the document follow it.")
+	e.address = form.NewField(say.T("Base URL"), "https://api.example.com/v1", say.T("Requests go to this address and to no other; the paths of the document follow it."))
 	e.address.SetText(base.URL)
 	where := form.Column(e.address.Box)
 	if len(api.BaseURLs) > 0 && base.URL == "" {
 		box := container.New(layout.NewRowWrapLayout())
 		for _, u := range api.BaseURLs[:min(len(api.BaseURLs), 4)] {
 			b := form.Button(form.Visible(u, false), func() { e.address.SetText(u) })
-			b.Name = "Use " + form.Visible(u, false)
+			b.Name = say.F("Use %s", form.Visible(u, false))
 			box.Add(b)
 		}
-		where.Add(form.Muted("The document names:"))
+		where.Add(form.Muted(say.T("The document names:")))
 		where.Add(box)
 	}
 	e.auth = newAPIAuthSection()
 	e.auth.fill(e.base, keptInKeychain)
-	e.headers = form.NewPairs("Headers", "Sent with every request. A value marked secret goes to the keychain.", "Add header", setup.LikelySecret)
+	e.headers = form.NewPairs(say.T("Headers"), say.T("Sent with every request. A value marked secret goes to the keychain."), say.T("Add header"), setup.LikelySecret)
 	e.headers.Set(pairsOf(base.Headers))
 	e.more = newMore([]section{newRunSection(store.TransportOpenAPI)})
 	e.more.fill(e.base, keptInKeychain)
@@ -79,7 +80,7 @@ func newAPIEditor(api *bridge.API, base store.ServerConfig, taken func(string) b
 }
 
 // keptInKeychain stands in the empty field of a secret that is there already.
-const keptInKeychain = "stored in the keychain; type to replace"
+var keptInKeychain = say.T("stored in the keychain; type to replace")
 
 // usualMethods are those that become tools where none is named.
 func (e *apiEditor) usualMethods() []string {
@@ -117,7 +118,7 @@ func (e *apiEditor) operations() fyne.CanvasObject {
 		e.methods = append(e.methods, c)
 		row.Add(c)
 	}
-	box := form.Column(form.Caption("Operations that become tools"), row)
+	box := form.Column(form.Caption(say.T("Operations that become tools")), row)
 	tags := tagsOf(e.api.Operations)
 	switch {
 	case len(tags) == 0:
@@ -130,16 +131,16 @@ func (e *apiEditor) operations() fyne.CanvasObject {
 			e.tags = append(e.tags, c)
 			wrap.Add(c)
 		}
-		box.Add(form.Muted("Only those with one of these tags (none: all):"))
+		box.Add(form.Muted(say.T("Only those with one of these tags (none: all):")))
 		box.Add(wrap)
 	default:
-		e.typed = form.NewField("Tags", "", "One a line. Empty means all.")
+		e.typed = form.NewField(say.T("Tags"), "", say.T("One a line. Empty means all."))
 		e.typed.Entry.MultiLine = true
 		e.typed.SetText(strings.Join(now.Tags, "\n"))
 		e.typed.Entry.OnChanged = func(string) { e.recount() }
 		box.Add(e.typed.Box)
 	}
-	e.paths = form.NewFieldOf(form.NewLines("Paths", "/pets/**", 2), "Patterns, one a line: * stands for a part of a path, ** for any number of them. Empty means all.")
+	e.paths = form.NewFieldOf(form.NewLines(say.T("Paths"), "/pets/**", 2), say.T("Patterns, one a line: * stands for a part of a path, ** for any number of them. Empty means all."))
 	e.paths.SetText(strings.Join(now.Paths, "\n"))
 	e.paths.Entry.OnChanged = func(string) { e.recount() }
 	box.Add(e.paths.Box)
@@ -192,7 +193,7 @@ func (e *apiEditor) choice() openapi.Choice {
 // picks returns the operations that are chosen. The error is a sentence.
 func (e *apiEditor) picks() ([]openapi.Operation, error) {
 	if !slices.ContainsFunc(e.methods, func(c *widget.Check) bool { return c.Checked }) {
-		return nil, fmt.Errorf("choose at least one method (%w)", store.ErrInvalid)
+		return nil, fmt.Errorf(say.T("choose at least one method (%w)"), store.ErrInvalid)
 	}
 	return e.api.Choose(e.choice())
 }
@@ -204,7 +205,7 @@ func (e *apiEditor) recount() {
 	if err != nil {
 		e.paths.SetError(form.Sentence(err))
 	}
-	e.count.SetText(fmt.Sprintf("%d of %s become tools", len(ops), count(len(e.api.Operations), "operation")))
+	e.count.SetText(say.N(len(e.api.Operations), "%d of %d operation become tools", "%d of %d operations become tools", len(ops), len(e.api.Operations)))
 	lines := make([]form.Line, len(ops))
 	for i, o := range ops {
 		lines[i].Text = fmt.Sprintf("%-7s %s", o.Method, o.Path)
@@ -227,20 +228,20 @@ func (e *apiEditor) config() (store.ServerConfig, map[store.SecretRef]store.Secr
 	wrong := func(f *form.Field, sentence string) { f.SetError(sentence); ok = false }
 	c.URL = strings.TrimSpace(e.address.Text())
 	if u, err := url.Parse(c.URL); len(store.EnvRefs(c.URL)) == 0 && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		wrong(e.address, "This is no address. It should look like https://api.example.com/v1.")
+		wrong(e.address, say.T("This is no address. It should look like https://api.example.com/v1."))
 	}
 	c.Name = strings.TrimSpace(e.name.Text())
 	switch {
 	case c.Name == "":
-		wrong(e.name, "Give it a name, for example shop.")
+		wrong(e.name, say.T("Give it a name, for example shop."))
 	case e.taken(c.Name):
-		wrong(e.name, "There is a server of this name already. Choose another.")
+		wrong(e.name, say.T("There is a server of this name already. Choose another."))
 	}
 	if c.ID == "" {
 		c.ID = c.Name
 	}
 	if ops, err := e.picks(); err != nil || len(ops) == 0 {
-		said := "No operation fits. Choose more methods or tags, or other paths."
+		said := say.T("No operation fits. Choose more methods or tags, or other paths.")
 		if err != nil {
 			said = form.Sentence(err)
 		}
@@ -275,11 +276,11 @@ func suggestAPIName(api *bridge.API) string {
 func (a *adding) readDocument() {
 	source := strings.TrimSpace(a.document.Text())
 	if source == "" {
-		a.document.SetError("Type the file or the address of the document, or choose the file.")
+		a.document.SetError(say.T("Type the file or the address of the document, or choose the file."))
 		return
 	}
 	var api *bridge.API
-	a.page.o.Runner.RunBusy(a.busy, "Reading…", func(ctx context.Context) (err error) {
+	a.page.o.Runner.RunBusy(a.busy, say.T("Reading…"), func(ctx context.Context) (err error) {
 		api, err = a.page.o.Engine.ReadAPI(ctx, source, "")
 		return err
 	}, func(err error) {
@@ -288,7 +289,7 @@ func (a *adding) readDocument() {
 			return
 		}
 		if len(api.Operations) == 0 {
-			a.document.SetError("The document has no operations that could become tools.")
+			a.document.SetError(say.T("The document has no operations that could become tools."))
 			return
 		}
 		base := store.ServerConfig{Name: setup.UniqueName(suggestAPIName(api), func(n string) bool { return a.page.taken(n, "") })}
@@ -304,8 +305,8 @@ func (a *adding) readDocument() {
 func (p *Page) chooseOperations(sheet *form.Sheet, busy *form.Busy, e *apiEditor, back func()) {
 	again := func() { p.chooseOperations(sheet, busy, e, back) }
 	sheet.SetContent(apiTitle(e.api), e.Box)
-	sheet.SetButtons(busy.Box, form.Button("Back", back), form.Button("Cancel", sheet.Close),
-		form.NewAction("Continue", widget.HighImportance, func() {
+	sheet.SetButtons(busy.Box, form.Button(say.T("Back"), back), form.Button(say.T("Cancel"), sheet.Close),
+		form.NewAction(say.T("Continue"), widget.HighImportance, func() {
 			p.draftAPI(sheet, busy, e, func(d setup.Draft) {
 				p.confirm(sheet, busy, []setup.Compared{{Draft: d, State: setup.New}}, again)
 			})
@@ -319,7 +320,7 @@ func (p *Page) chooseOperations(sheet *form.Sheet, busy *form.Busy, e *apiEditor
 
 func apiTitle(api *bridge.API) string {
 	if api.Title == "" {
-		return "An OpenAPI document"
+		return say.T("An OpenAPI document")
 	}
 	return form.Visible(api.Title, false)
 }
@@ -333,7 +334,7 @@ func (p *Page) draftAPI(sheet *form.Sheet, busy *form.Busy, e *apiEditor, then f
 	}
 	var d setup.Draft
 	var names []string
-	p.o.Runner.RunBusy(busy, "Looking through it…", func(ctx context.Context) (err error) {
+	p.o.Runner.RunBusy(busy, say.T("Looking through it…"), func(ctx context.Context) (err error) {
 		d, names, err = e.api.Draft(ctx, c)
 		return err
 	}, func(err error) {
@@ -345,7 +346,7 @@ func (p *Page) draftAPI(sheet *form.Sheet, busy *form.Busy, e *apiEditor, then f
 			d.Secrets[ref] = v
 		}
 		if len(names) > 0 {
-			d.Notes = append([]string{count(len(names), "tool") + ": " + strings.Join(names, ", ") + "."}, d.Notes...)
+			d.Notes = append([]string{say.N(len(names), "%d tool: %s.", "%d tools: %s.", len(names), strings.Join(names, ", "))}, d.Notes...)
 		}
 		then(d)
 	})
@@ -372,8 +373,8 @@ func (p *Page) editAPI(v bridge.ServerView) {
 		busy := form.NewBusy()
 		var write func()
 		write = func() {
-			sheet.SetContent("Edit "+form.Visible(v.Server.Name, false), e.Box)
-			sheet.SetButtons(busy.Box, form.Button("Cancel", sheet.Close), form.NewAction("Save", widget.HighImportance, func() {
+			sheet.SetContent(say.F("Edit %s", form.Visible(v.Server.Name, false)), e.Box)
+			sheet.SetButtons(busy.Box, form.Button(say.T("Cancel"), sheet.Close), form.NewAction(say.T("Save"), widget.HighImportance, func() {
 				p.draftAPI(sheet, busy, e, func(d setup.Draft) {
 					if d.Config.Hash() == v.Server.Hash() {
 						p.save(sheet, busy, id, d, false, write)

@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 )
 
@@ -46,7 +47,7 @@ func newAsked(w fyne.Window, f setup.Field) (fyne.CanvasObject, askedField) {
 	part := askedField{field: f}
 	title, help := form.Visible(f.Title, false), form.Visible(f.Description, true)
 	if f.Required && f.Kind != setup.KindSwitch {
-		title += " (needed)"
+		title += " " + say.T("(needed)")
 	}
 	failure := form.Failure("")
 	above := form.Muted(help) // what was never drawn, as the failure, is not known to be on the screen
@@ -73,9 +74,9 @@ func newAsked(w fyne.Window, f setup.Field) (fyne.CanvasObject, askedField) {
 	var field *form.Field
 	switch {
 	case f.Secret:
-		field = form.NewFieldOf(form.NewSecretEntry(title, "goes to the keychain"), help)
+		field = form.NewFieldOf(form.NewSecretEntry(title, say.T("goes to the keychain")), help)
 	case f.Multiple:
-		field = form.NewFieldOf(form.NewLines(title, "one a line", 3), help)
+		field = form.NewFieldOf(form.NewLines(title, say.T("one a line"), 3), help)
 	default:
 		field = form.NewField(title, placeholderOf(f), help)
 	}
@@ -96,19 +97,19 @@ func newAsked(w fyne.Window, f setup.Field) (fyne.CanvasObject, askedField) {
 	if f.Kind != setup.KindFolder && f.Kind != setup.KindFile {
 		return field.Box, part
 	}
-	choose := form.Button("Choose…", func() { choosePath(w, f, field) })
-	choose.Name = "Choose " + title
+	choose := form.Button(say.T("Choose…"), func() { choosePath(w, f, field) })
+	choose.Name = say.F("Choose %s", title)
 	return beside(field.Box, choose), part
 }
 
 func placeholderOf(f setup.Field) string {
 	switch f.Kind {
 	case setup.KindNumber:
-		return "a number"
+		return say.T("a number")
 	case setup.KindFolder:
-		return "the full path of a folder"
+		return say.T("the full path of a folder")
 	case setup.KindFile:
-		return "the full path of a file"
+		return say.T("the full path of a file")
 	}
 	return ""
 }
@@ -166,7 +167,7 @@ func (a *asking) draft() (setup.Draft, error) {
 		values[p.field.Key] = v
 	}
 	if wrong != nil {
-		return setup.Draft{}, errors.New("something is missing above, or has to be mended")
+		return setup.Draft{}, errors.New(say.T("something is missing above, or has to be mended"))
 	}
 	return a.d.Fill(values)
 }

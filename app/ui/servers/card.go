@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
@@ -68,21 +69,21 @@ func newCard(p *Page) *card {
 	c.log = form.MutedLine("", fyne.TextStyle{Monospace: true})
 	c.log.SetSize(theme.SizeNameCaptionText)
 	c.failure = form.Failure("")
-	c.review = form.NewAction("Review", widget.HighImportance, func() { c.page.review(c.view) })
-	c.changes = form.NewAction("Review definitions", widget.HighImportance, func() { c.page.reviewDefinitions(c.view) })
-	c.managed = form.NewAction("See what differs", widget.HighImportance, func() { c.page.reviewManaged(c.view) })
-	c.defs = form.Quiet("Tools", theme.ListIcon(), func() { c.page.definitions(c.view) })
-	c.offers = form.Quiet("Browse", theme.FolderOpenIcon(), func() { c.page.browse(c.view) })
+	c.review = form.NewAction(say.T("Review"), widget.HighImportance, func() { c.page.review(c.view) })
+	c.changes = form.NewAction(say.T("Review definitions"), widget.HighImportance, func() { c.page.reviewDefinitions(c.view) })
+	c.managed = form.NewAction(say.T("See what differs"), widget.HighImportance, func() { c.page.reviewManaged(c.view) })
+	c.defs = form.Quiet(say.T("Tools"), theme.ListIcon(), func() { c.page.definitions(c.view) })
+	c.offers = form.Quiet(say.T("Browse"), theme.FolderOpenIcon(), func() { c.page.browse(c.view) })
 	c.offers.Hide()
-	c.power = form.Quiet("Stop", theme.MediaStopIcon(), c.turn)
-	c.restart = form.Quiet("Restart", theme.ViewRefreshIcon(), func() {
+	c.power = form.Quiet(say.T("Stop"), theme.MediaStopIcon(), c.turn)
+	c.restart = form.Quiet(say.T("Restart"), theme.ViewRefreshIcon(), func() {
 		c.page.run(c.id(), func(context.Context) error { return p.o.Engine.RestartServer(c.id()) })
 	})
-	log := form.Quiet("Show log", theme.DocumentIcon(), func() { c.page.showLog(c.view) })
-	c.edit = form.Quiet("Edit", theme.DocumentCreateIcon(), func() { c.page.edit(c.view) })
-	remove := form.Quiet("Remove", theme.DeleteIcon(), func() { c.page.remove(c.view) })
-	check := form.Quiet("Check", theme.QuestionIcon(), func() { c.page.check(c.view) })
-	ruled := form.Quiet("Rules", uitheme.Icon(uitheme.IconShield), func() { c.page.rulesOf(c.view) })
+	log := form.Quiet(say.T("Show log"), theme.DocumentIcon(), func() { c.page.showLog(c.view) })
+	c.edit = form.Quiet(say.T("Edit"), theme.DocumentCreateIcon(), func() { c.page.edit(c.view) })
+	remove := form.Quiet(say.T("Remove"), theme.DeleteIcon(), func() { c.page.remove(c.view) })
+	check := form.Quiet(say.T("Check"), theme.QuestionIcon(), func() { c.page.check(c.view) })
+	ruled := form.Quiet(say.T("Rules"), uitheme.Icon(uitheme.IconShield), func() { c.page.rulesOf(c.view) })
 	c.buttons = form.Wrap(c.defs, ruled, c.offers, log, check, c.power, c.restart, layout.NewSpacer(), c.edit, remove)
 
 	c.notice = form.Column()
@@ -116,7 +117,7 @@ func (c *card) set(v bridge.ServerView) {
 	words = ruleWords(v)
 	c.rules.SetText(words)
 	visible(c.rules, words != "")
-	c.toggle.Name = "Use " + name
+	c.toggle.Name = say.F("Use %s", name)
 	c.toggle.Set(!v.Server.Disabled)
 	c.dot.SetTone(tone(v))
 	if first {
@@ -125,7 +126,7 @@ func (c *card) set(v bridge.ServerView) {
 			c.brief.SetStyle(fyne.TextStyle{})
 			c.buttons.Objects = []fyne.CanvasObject{c.defs, c.buttons.Objects[1], c.restart}
 			if c.page.o.OpenSettings != nil {
-				c.buttons.Add(form.Quiet("Folders", theme.FolderIcon(), c.page.o.OpenSettings))
+				c.buttons.Add(form.Quiet(say.T("Folders"), theme.FolderIcon(), c.page.o.OpenSettings))
 			}
 		}
 	}
@@ -143,10 +144,10 @@ func (c *card) set(v bridge.ServerView) {
 	c.sandbox.set(v)
 	running := v.State == mcphost.Ready || v.State == mcphost.Starting
 	if running {
-		c.power.SetText("Stop")
+		c.power.SetText(say.T("Stop"))
 		c.power.SetIcon(theme.MediaStopIcon())
 	} else {
-		c.power.SetText("Start")
+		c.power.SetText(say.T("Start"))
 		c.power.SetIcon(theme.MediaPlayIcon())
 	}
 	enable(c.power, running || v.State == mcphost.Failed || v.State == mcphost.Stopped || v.State == mcphost.Asleep)
@@ -171,21 +172,21 @@ func (c *card) notices() {
 	}
 	v := c.view
 	if v.State == mcphost.Held {
-		what := "This command has not run yet. Look at it in full, then approve it."
+		what := say.T("This command has not run yet. Look at it in full, then approve it.")
 		if v.Server.Transport.OverHTTP() || v.Server.Transport == store.TransportOpenAPI {
-			what = "Nothing was sent to this address yet. Look at it in full, then approve it."
+			what = say.T("Nothing was sent to this address yet. Look at it in full, then approve it.")
 		}
 		ask(what, c.review)
 	}
 	if n := len(v.Held); n > 0 {
-		what := count(n, "definition") + " changed or came new since you last looked. No model gets them until you have seen them."
+		what := say.N(n, "%d definition changed or came new since you last looked. No model gets them until you have seen them.", "%d definitions changed or came new since you last looked. No model gets them until you have seen them.", n)
 		ask(what, c.changes)
 	}
 	if h := v.Managed.Hold; h != nil {
-		ask(form.Visible(h.Reason, false)+" No provider gets this server until you have looked.", c.managed)
+		ask(form.Visible(h.Reason, false)+" "+say.T("No provider gets this server until you have looked."), c.managed)
 	}
 	if v.Server.Managed && !v.Managed.Can {
-		c.notice.Add(form.Muted("No provider can connect to it. " + v.Managed.Why))
+		c.notice.Add(form.Muted(say.T("No provider can connect to it.") + " " + v.Managed.Why))
 	}
 	if len(c.notice.Objects) == 0 {
 		c.notice.Hide()
@@ -202,8 +203,8 @@ func (c *card) label(name string) {
 		}
 	}
 	c.signIn.label(name)
-	c.sandbox.more.Name = "What holds " + name
-	c.power.Name = "Start or stop " + name
+	c.sandbox.more.Name = say.F("What holds %s", name)
+	c.power.Name = say.F("Start or stop %s", name)
 }
 
 // animate moves the spinner while the server starts and can be seen.
@@ -263,7 +264,7 @@ func tail(lines []string, n int) string {
 // sentence shows what the host said of a failure.
 func sentence(s string) string {
 	if s == "" {
-		return "It failed, and did not say why. The log may."
+		return say.T("It failed, and did not say why. The log may.")
 	}
 	return form.Visible(s, true)
 }

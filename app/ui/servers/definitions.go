@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"image"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/policy"
@@ -42,7 +42,7 @@ func definitionsOf(v bridge.ServerView) []definition {
 			panic("servers: a string always encodes: " + err.Error())
 		}
 		out = append(out, definition{
-			name: "Instructions", head: "What the server tells every model about itself.",
+			name: say.T("Instructions"), head: say.T("What the server tells every model about itself."),
 			text: v.Instructions.Text, json: string(quoted),
 		})
 	}
@@ -55,7 +55,7 @@ func definitionsOf(v bridge.ServerView) []definition {
 			}
 		}
 		if name, ok := table.Name(t.Ref); ok {
-			d.head = "Offered to models as " + name
+			d.head = say.F("Offered to models as %s", name)
 		}
 		if t.Title != "" && t.Title != t.Tool {
 			d.head = "“" + t.Title + "”. " + d.head
@@ -146,15 +146,15 @@ func (p *Page) definitions(v bridge.ServerView) {
 
 	sheet := form.NewSheet(p.o.Window, "", nil)
 	sheet.SetSize(980, 680)
-	sheet.SetFill(fmt.Sprintf("%s: %s", form.Visible(v.Server.Name, false), count(len(v.Tools), "tool")), split)
-	done := form.NewAction("Close", widget.HighImportance, sheet.Close)
-	run = form.Button("Run it…", func() {
+	sheet.SetFill(say.N(len(v.Tools), "%s: %d tool", "%s: %d tools", form.Visible(v.Server.Name, false), len(v.Tools)), split)
+	done := form.NewAction(say.T("Close"), widget.HighImportance, sheet.Close)
+	run = form.Button(say.T("Run it…"), func() {
 		if t := all[chosen].tool; t != nil {
 			p.runTool(*t)
 		}
 	})
 	run.Disable()
-	sheet.SetButtons(form.Button("Copy definition", func() {
+	sheet.SetButtons(form.Button(say.T("Copy definition"), func() {
 		if chosen < len(all) {
 			p.o.Clipboard.SetContent(all[chosen].json)
 		}
@@ -175,17 +175,17 @@ func difference(held []policy.Held) []form.Line {
 		}
 		name := h.Name
 		if name == "" {
-			name = "the server's instructions"
+			name = say.T("the server's instructions")
 		}
 		was, is := readable(h.Old), readable(h.New)
 		if h.Old == nil {
-			out = append(out, form.Line{Text: "New: " + name, Tone: theme.ColorNamePrimary})
+			out = append(out, form.Line{Text: say.F("New: %s", name), Tone: theme.ColorNamePrimary})
 			for _, l := range form.Lines(is) {
 				out = append(out, form.Line{Text: "+ " + l.Text, Tone: theme.ColorNameSuccess})
 			}
 			continue
 		}
-		out = append(out, form.Line{Text: "Changed: " + name, Tone: theme.ColorNamePrimary})
+		out = append(out, form.Line{Text: say.F("Changed: %s", name), Tone: theme.ColorNamePrimary})
 		out = append(out, diffLines(was, is)...)
 	}
 	return out
@@ -237,12 +237,12 @@ func (p *Page) reviewDefinitions(v bridge.ServerView) {
 	}
 	sheet := form.NewSheet(p.o.Window, "", nil)
 	sheet.SetSize(900, 660)
-	lead := form.Label("A server can change what it tells a model about its tools. Read what is different: text that gives a model orders is a reason to refuse. Until you approve, the tools below are not offered and cannot be called.")
-	sheet.SetFill("Review "+count(len(held), "definition")+" of "+form.Visible(v.Server.Name, false),
+	lead := form.Label(say.T("A server can change what it tells a model about its tools. Read what is different: text that gives a model orders is a reason to refuse. Until you approve, the tools below are not offered and cannot be called."))
+	sheet.SetFill(say.N(len(held), "Review %d definition of %s", "Review %d definitions of %s", len(held), form.Visible(v.Server.Name, false)),
 		container.NewBorder(lead, nil, nil, nil, form.NewCode(difference(held), 240)))
-	words := "Approve"
+	words := say.T("Approve")
 	if len(held) > 1 {
-		words = fmt.Sprintf("Approve all %d", len(held))
+		words = say.N(len(held), "Approve all %d", "Approve all %d", len(held))
 	}
 	p.approving(sheet, words, func(ctx context.Context) error { return p.o.Engine.ApproveTools(ctx, v.Server.ID, seen) })
 }

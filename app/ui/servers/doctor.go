@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
@@ -31,22 +32,22 @@ type checking struct {
 // test runs when the person asks for it.
 func (p *Page) check(v bridge.ServerView) {
 	c := &checking{page: p, view: v, busy: form.NewBusy(), programs: form.Column(), steps: form.Column()}
-	c.sheet = form.NewSheet(p.o.Window, "Check "+form.Visible(v.Server.Name, false), nil)
+	c.sheet = form.NewSheet(p.o.Window, say.F("Check %s", form.Visible(v.Server.Name, false)), nil)
 	c.sheet.SetSize(720, 560)
-	c.test = form.NewAction("Test it", widget.HighImportance, c.run)
+	c.test = form.NewAction(say.T("Test it"), widget.HighImportance, c.run)
 	box := form.Groups()
 	if v.Server.Transport == store.TransportStdio {
-		box.Add(form.Column(form.Caption("What it needs"), c.programs))
+		box.Add(form.Column(form.Caption(say.T("What it needs")), c.programs))
 	}
-	box.Add(form.Column(form.Caption("Test"), form.Muted("Starts it apart from the one that may be running, lists its tools and stops it again."), c.steps))
-	c.sheet.SetContent("Check "+form.Visible(v.Server.Name, false), box)
-	close := form.Button("Close", c.sheet.Close)
+	box.Add(form.Column(form.Caption(say.T("Test")), form.Muted(say.T("Starts it apart from the one that may be running, lists its tools and stops it again.")), c.steps))
+	c.sheet.SetContent(say.F("Check %s", form.Visible(v.Server.Name, false)), box)
+	close := form.Button(say.T("Close"), c.sheet.Close)
 	c.sheet.SetButtons(c.busy.Box, close, c.test)
 	c.sheet.SetFocus(c.test)
 	c.sheet.Show()
 	if v.State == mcphost.Held {
 		c.test.Disable()
-		c.steps.Add(form.Label("Look at its command and approve it first."))
+		c.steps.Add(form.Label(say.T("Look at its command and approve it first.")))
 	}
 	c.look()
 }
@@ -56,7 +57,7 @@ func (c *checking) look() {
 	if c.view.Server.Transport != store.TransportStdio {
 		return
 	}
-	c.programs.Add(form.Muted("Looking…"))
+	c.programs.Add(form.Muted(say.T("Looking…")))
 	var list []setup.Check
 	c.page.o.Runner.Run(func(ctx context.Context) (err error) {
 		list, err = c.page.o.Engine.CheckServer(ctx, c.view.Server.ID)
@@ -90,13 +91,13 @@ func (c *checking) program(k setup.Check) fyne.CanvasObject {
 		box.Add(form.Label(form.Visible(k.Words, true)))
 	}
 	if k.Install != "" {
-		copy := form.Button("Copy", func() {
+		copy := form.Button(say.T("Copy"), func() {
 			if c.page.o.Clipboard != nil {
 				c.page.o.Clipboard.SetContent(k.Install)
 			}
 		})
-		copy.Name = "Copy the command that installs " + form.Visible(k.Program, false)
-		box.Add(form.Muted("Type this into a terminal to install it:"))
+		copy.Name = say.F("Copy the command that installs %s", form.Visible(k.Program, false))
+		box.Add(form.Muted(say.T("Type this into a terminal to install it:")))
 		box.Add(container.NewBorder(nil, nil, nil, container.NewCenter(copy), form.Exact(k.Install)))
 	}
 	return form.NewCard(box)
@@ -109,7 +110,7 @@ func marked(tone fyne.ThemeColorName, o fyne.CanvasObject) fyne.CanvasObject {
 
 // stepWords name the steps of a test.
 var stepWords = map[string]string{
-	"resolve": "The program", "start": "Starting", "connect": "The address", "initialize": "The protocol", "list": "The tools",
+	"resolve": say.T("The program"), "start": say.T("Starting"), "connect": say.T("The address"), "initialize": say.T("The protocol"), "list": say.T("The tools"),
 }
 
 // run tests the server and shows each step as it comes.
@@ -118,7 +119,7 @@ func (c *checking) run() {
 	c.steps.RemoveAll()
 	form.Relayout(c.steps)
 	var last mcphost.Status
-	c.page.o.Runner.RunBusy(c.busy, "Testing…", func(ctx context.Context) (err error) {
+	c.page.o.Runner.RunBusy(c.busy, say.T("Testing…"), func(ctx context.Context) (err error) {
 		last, err = c.page.o.Engine.DiagnoseServer(ctx, c.view.Server.ID, func(s mcphost.Step) {
 			c.page.o.Runner.Do(func() { c.step(s) })
 		})
@@ -129,7 +130,7 @@ func (c *checking) run() {
 			c.steps.Add(form.Failure(form.Sentence(err)))
 		}
 		if lines := tail(last.Log, 12); lines != "" {
-			c.steps.Add(form.Caption("Its log"))
+			c.steps.Add(form.Caption(say.T("Its log")))
 			c.steps.Add(form.Exact(lines))
 		}
 		form.Relayout(c.steps)

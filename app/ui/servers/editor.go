@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -44,11 +45,11 @@ type editor struct {
 // window.
 func newEditor(w fyne.Window, transport store.Transport, taken func(string) bool) *editor {
 	e := &editor{transport: transport, taken: taken}
-	e.name = form.NewField("Name", "files", "How it is called here and in the names of its tools.")
+	e.name = form.NewField(say.T("Name"), "files", say.T("How it is called here and in the names of its tools."))
 	switch transport {
 	case store.TransportHTTP, store.TransportSSE:
-		e.address = form.NewField("URL", "https://example.com/mcp", "The address of the server's Streamable HTTP endpoint.")
-		e.headers = form.NewPairs("Headers", "Sent with every request. A value marked secret goes to the keychain.", "Add header", setup.LikelySecret)
+		e.address = form.NewField("URL", "https://example.com/mcp", say.T("The address of the server's Streamable HTTP endpoint."))
+		e.headers = form.NewPairs(say.T("Headers"), say.T("Sent with every request. A value marked secret goes to the keychain."), say.T("Add header"), setup.LikelySecret)
 		e.mode = newModeField()
 		clear := e.address.Entry.OnChanged
 		e.address.Entry.OnChanged = func(text string) { clear(text); e.mode.follow(text) }
@@ -60,11 +61,11 @@ func newEditor(w fyne.Window, transport store.Transport, taken func(string) bool
 		e.Box.Add(e.mode.box)
 		e.sections = append(e.sections, auth)
 	default:
-		e.command = form.NewField("Command", "npx", "The program that starts the server. npx, uvx and the like are found as in your terminal.")
-		e.args = form.NewFieldOf(form.NewLines("Arguments", "-y @modelcontextprotocol/server-everything", 3),
-			"On one line, with quotes as in a shell; or one argument a line, taken as it is.")
-		e.env = form.NewPairs("Environment", "Variables that the server gets. A value marked secret goes to the keychain.", "Add variable", setup.LikelySecret)
-		e.dir = form.NewField("Folder", "your home folder", "Where the program runs. Leave it empty for your home folder.")
+		e.command = form.NewField(say.T("Command"), "npx", say.T("The program that starts the server. npx, uvx and the like are found as in your terminal."))
+		e.args = form.NewFieldOf(form.NewLines(say.T("Arguments"), "-y @modelcontextprotocol/server-everything", 3),
+			say.T("On one line, with quotes as in a shell; or one argument a line, taken as it is."))
+		e.env = form.NewPairs(say.T("Environment"), say.T("Variables that the server gets. A value marked secret goes to the keychain."), say.T("Add variable"), setup.LikelySecret)
+		e.dir = form.NewField(say.T("Folder"), say.T("your home folder"), say.T("Where the program runs. Leave it empty for your home folder."))
 		e.Box = form.Groups(e.name.Box, e.command.Box, e.args.Box, e.env.Box, e.dir.Box)
 	}
 	m := newMore(moreSections(w, transport))
@@ -157,11 +158,11 @@ func (e *editor) draft() (setup.Draft, bool) {
 		c.URL = strings.TrimSpace(e.address.Text())
 		c.Managed = e.mode.on.Checked
 		if u, err := url.Parse(c.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			wrong(e.address, "This is no address. It should look like https://example.com/mcp.")
+			wrong(e.address, say.T("This is no address. It should look like https://example.com/mcp."))
 		} else if u.User != nil {
-			wrong(e.address, "The address contains a user name or password. Put it into a header that is marked secret.")
+			wrong(e.address, say.T("The address contains a user name or password. Put it into a header that is marked secret."))
 		} else if m := bridge.ManagedOf(*c); c.Managed && !m.Can {
-			wrong(e.address, "No provider can connect to this address. "+m.Why+" Turn that off, or use another address.")
+			wrong(e.address, say.F("No provider can connect to this address. %s Turn that off, or use another address.", m.Why))
 		}
 	} else {
 		c.Command, c.Dir = strings.TrimSpace(e.command.Text()), strings.TrimSpace(e.dir.Text())
@@ -173,7 +174,7 @@ func (e *editor) draft() (setup.Draft, bool) {
 			c.Args = args
 		}
 		if c.Command == "" {
-			wrong(e.command, "The command is missing. Type the program that starts the server, for example npx.")
+			wrong(e.command, say.T("The command is missing. Type the program that starts the server, for example npx."))
 		}
 		e.takeLineApart(c)
 	}
@@ -184,9 +185,9 @@ func (e *editor) draft() (setup.Draft, bool) {
 	}
 	switch {
 	case c.Name == "":
-		wrong(e.name, "Give it a name, for example files.")
+		wrong(e.name, say.T("Give it a name, for example files."))
 	case e.taken(c.Name):
-		wrong(e.name, "There is a server of this name already. Choose another.")
+		wrong(e.name, say.T("There is a server of this name already. Choose another."))
 	}
 	c.ID = e.base.Config.ID
 	if c.ID == "" {
@@ -242,22 +243,22 @@ func readPairs(d *setup.Draft, from *form.Pairs, kind string, before map[string]
 		_, twice := out[name]
 		switch {
 		case name == "":
-			from.SetError("A value has no name. Type its name, or remove the row.")
+			from.SetError(say.T("A value has no name. Type its name, or remove the row."))
 			return nil, false
 		case twice:
-			from.SetError("The name " + name + " is there twice.")
+			from.SetError(say.F("The name %s is there twice.", name))
 			return nil, false
 		case p.Kept && before[name].Secret():
 			out[name] = before[name]
 		case p.Secret && p.Value == "":
-			from.SetError("Type the value of " + name + ".")
+			from.SetError(say.F("Type the value of %s.", name))
 			return nil, false
 		case p.Secret:
 			ref := store.ServerSecret(d.Config.ID, kind, name)
 			d.Secrets[ref] = store.NewSecret(p.Value)
 			out[name] = store.RefTo(ref)
 		case store.Value(p.Value).Secret():
-			from.SetError(name + " refers to a secret by name. Type the value itself and mark it secret.")
+			from.SetError(say.F("%s refers to a secret by name. Type the value itself and mark it secret.", name))
 			return nil, false
 		default:
 			out[name] = store.Value(p.Value)

@@ -14,6 +14,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 )
@@ -99,11 +100,11 @@ func (p *Picker) Objects() []fyne.CanvasObject {
 func stateWords(e setup.Compared) string {
 	switch e.State {
 	case setup.Same:
-		return "here already"
+		return say.T("here already")
 	case setup.Differs:
-		return "differs from " + form.Visible(e.Server.Name, false) + " here"
+		return say.F("differs from %s here", form.Visible(e.Server.Name, false))
 	}
-	return "new"
+	return say.T("new")
 }
 
 func (p *Picker) card(i *pickItem) fyne.CanvasObject {
@@ -120,20 +121,20 @@ func (p *Picker) card(i *pickItem) fyne.CanvasObject {
 	case i.entry.State == setup.Same:
 		check.Disable()
 	case p.edit != nil && i.entry.State == setup.New && len(d.Fields) == 0 && d.Bundle == nil:
-		b := form.Button("Edit", func() { p.edit(i) })
-		b.Name = "Edit " + name
+		b := form.Button(say.T("Edit"), func() { p.edit(i) })
+		b.Name = say.F("Edit %s", name)
 		end.Add(b)
 	}
 	box := form.Column(container.NewBorder(nil, nil, nil, end, check), form.MutedLine(brief(d.Shown()), fyne.TextStyle{Monospace: true}))
 	if len(i.entry.Changes) > 0 {
-		box.Add(form.Muted("Checked, it replaces the server that is here:"))
+		box.Add(form.Muted(say.T("Checked, it replaces the server that is here:")))
 		box.Add(form.NewCode(changeLines(i.entry.Changes), min(float32(len(i.entry.Changes))*60, 180)))
 	}
 	for _, s := range d.Warnings {
 		box.Add(form.NewToned(form.Label(form.Visible(s, true)), theme.ColorNameWarning))
 	}
 	for _, f := range d.Fields {
-		box.Add(form.Muted("It asks for: " + form.Visible(f.Title, false) + "."))
+		box.Add(form.Muted(say.F("It asks for: %s.", form.Visible(f.Title, false))))
 	}
 	for _, n := range d.Notes {
 		box.Add(form.Muted(form.Visible(n, true)))
@@ -167,20 +168,20 @@ func (p *Page) found(found []bridge.Import) {
 // choose lets the person pick among what was found. back may be nil.
 func (p *Page) choose(sheet *form.Sheet, busy *form.Busy, list *Picker, back func()) {
 	again := func() { p.choose(sheet, busy, list, back) }
-	next := form.NewAction("Continue", widget.HighImportance, func() { p.ask(sheet, busy, list.Picked(), again) })
+	next := form.NewAction(say.T("Continue"), widget.HighImportance, func() { p.ask(sheet, busy, list.Picked(), again) })
 	list.changed = func() { enable(next, len(list.Picked()) > 0) }
 	list.edit = func(i *pickItem) {
 		p.mend(sheet, i.entry.Draft, func(d setup.Draft) { i.entry.Draft = d }, again)
 	}
 	box := form.Column(list.Objects()...)
 	if list.Len() == 0 {
-		box.Add(form.Label("None of the servers in this text can be used here."))
+		box.Add(form.Label(say.T("None of the servers in this text can be used here.")))
 	}
 	list.changed()
-	sheet.SetContent("Found "+plural(list.Len()), box)
-	leave := form.Button("Cancel", sheet.Close)
+	sheet.SetContent(say.N(list.Len(), "Found %d server", "Found %d servers", list.Len()), box)
+	leave := form.Button(say.T("Cancel"), sheet.Close)
 	if back != nil {
-		leave = form.Button("Back", back)
+		leave = form.Button(say.T("Back"), back)
 	}
 	sheet.SetButtons(busy.Box, leave, next)
 	sheet.SetFocus(next)
@@ -214,7 +215,7 @@ func (p *Page) ask(sheet *form.Sheet, busy *form.Busy, chosen []setup.Compared, 
 		p.confirm(sheet, busy, chosen, back)
 		return
 	}
-	again := func() { p.show(sheet, busy, "What it asks for", box, forms, chosen, back) }
+	again := func() { p.show(sheet, busy, say.T("What it asks for"), box, forms, chosen, back) }
 	again()
 	if first != nil {
 		sheet.SetFocus(first)
@@ -224,7 +225,7 @@ func (p *Page) ask(sheet *form.Sheet, busy *form.Busy, chosen []setup.Compared, 
 // show shows the forms, also when the person comes back to them.
 func (p *Page) show(sheet *form.Sheet, busy *form.Busy, title string, box fyne.CanvasObject, forms []*asking, chosen []setup.Compared, back func()) {
 	sheet.SetContent(title, box)
-	sheet.SetButtons(busy.Box, form.Button("Back", back), form.Button("Cancel", sheet.Close), form.NewAction("Continue", widget.HighImportance, func() {
+	sheet.SetButtons(busy.Box, form.Button(say.T("Back"), back), form.Button(say.T("Cancel"), sheet.Close), form.NewAction(say.T("Continue"), widget.HighImportance, func() {
 		filled := slices.Clone(chosen)
 		for i, f := range forms {
 			if f == nil {
@@ -258,12 +259,12 @@ func (p *Page) Open(what string) {
 		a.way = wayPaste
 		a.start()
 		var text []byte
-		p.o.Runner.RunBusy(a.busy, "Reading…", func(context.Context) (err error) {
+		p.o.Runner.RunBusy(a.busy, say.T("Reading…"), func(context.Context) (err error) {
 			text, err = setup.ReadFile(what)
 			return err
 		}, func(err error) {
 			if err != nil {
-				a.paste.SetError(form.Sentence(fmt.Errorf("the file cannot be read: %w", err)))
+				a.paste.SetError(form.Sentence(fmt.Errorf(say.T("the file cannot be read: %w"), err)))
 				return
 			}
 			a.read(text)

@@ -2,7 +2,6 @@ package servers
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -11,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 )
@@ -40,7 +40,7 @@ type logSheet struct {
 // The choices of what is shown, by the least level.
 func logLevels() []struct{ title, least string } {
 	return []struct{ title, least string }{
-		{"All levels", "debug"}, {"Info and above", "info"}, {"Warnings and errors", "warning"}, {"Errors", "error"},
+		{say.T("All levels"), "debug"}, {say.T("Info and above"), "info"}, {say.T("Warnings and errors"), "warning"}, {say.T("Errors"), "error"},
 	}
 }
 
@@ -52,11 +52,11 @@ func (p *Page) showLog(v bridge.ServerView) {
 		titles = append(titles, o.title)
 	}
 	l.code = form.NewCode(nil, 200)
-	l.level = form.NewSelect("Levels", titles, nil)
+	l.level = form.NewSelect(say.T("Levels"), titles, nil)
 	l.level.SetSelectedIndex(0)
 	l.framed = form.Framed(l.level)
-	l.filter = form.NewEntry("Filter", "Filter")
-	l.follow = widget.NewCheck("Follow", func(on bool) {
+	l.filter = form.NewEntry(say.T("Filter"), say.T("Filter"))
+	l.follow = widget.NewCheck(say.T("Follow"), func(on bool) {
 		if on {
 			l.code.ScrollToEnd()
 		}
@@ -68,23 +68,23 @@ func (p *Page) showLog(v bridge.ServerView) {
 	l.empty = form.Muted("")
 	l.log = container.NewBorder(l.empty, nil, nil, nil, l.code)
 
-	l.copied = form.Button("Copy", l.copy)
+	l.copied = form.Button(say.T("Copy"), l.copy)
 	l.messages = newMessageView(func(on bool) { p.o.Engine.RecordServerMessages(l.id, on) }, l.enable)
 	l.messages.filter = func() string { return l.filter.Text }
-	l.clear = form.Button("Clear", func() {
+	l.clear = form.Button(say.T("Clear"), func() {
 		p.o.Engine.ClearServerLog(l.id)
 		l.lines, l.messages.all = nil, nil
 		l.show()
 		l.messages.show()
 	})
 	body := container.NewStack(l.log, l.messages.box)
-	l.tabs = form.NewTabs(l.choose, "Log", "Messages")
+	l.tabs = form.NewTabs(l.choose, say.T("Log"), say.T("Messages"))
 	end := container.NewHBox(l.follow, form.Sized(200, 0, l.framed), form.Sized(200, 0, l.filter), l.messages.record)
 	head := container.NewBorder(nil, nil, l.tabs.Box, end)
 	l.sheet = form.NewSheet(p.o.Window, "", nil)
 	l.sheet.SetSize(1040, 700)
-	l.sheet.SetFill(form.Visible(v.Server.Name, false)+": log", container.NewBorder(form.Pad(0, form.Gap/2, head), nil, nil, nil, body))
-	done := form.NewAction("Close", widget.HighImportance, l.sheet.Close)
+	l.sheet.SetFill(say.F("%s: log", form.Visible(v.Server.Name, false)), container.NewBorder(form.Pad(0, form.Gap/2, head), nil, nil, nil, body))
+	done := form.NewAction(say.T("Close"), widget.HighImportance, l.sheet.Close)
 	l.sheet.SetButtons(l.clear, l.copied, done)
 	l.sheet.SetFocus(done)
 	l.choose(0)
@@ -100,7 +100,7 @@ func (l *logSheet) choose(tab int) {
 	for _, o := range []fyne.CanvasObject{l.messages.box, l.messages.record} {
 		visible(o, tab == 1)
 	}
-	l.copied.SetText([]string{"Copy", "Copy message"}[tab])
+	l.copied.SetText([]string{say.T("Copy"), say.T("Copy message")}[tab])
 	l.enable()
 	form.Relayout(l.tabs.Box)
 }
@@ -154,7 +154,7 @@ func (l *logSheet) shown() []form.Line {
 		}
 		text := line.Text
 		if line.From == mcphost.LogHost {
-			text = "Drawbridge: " + text
+			text = say.F("Drawbridge: %s", text)
 		}
 		shown := form.Line{Text: line.At.Local().Format("15:04:05.000") + "  " + text}
 		switch rank := mcphost.LevelRank(line.Level); {
@@ -177,9 +177,9 @@ func (l *logSheet) show() {
 	words := ""
 	switch {
 	case len(l.lines) == 0:
-		words = "Nothing has been written yet. What comes appears here."
+		words = say.T("Nothing has been written yet. What comes appears here.")
 	case len(lines) == 0:
-		words = fmt.Sprintf("None of the %d lines passes the filter.", len(l.lines))
+		words = say.N(len(l.lines), "The %d line does not pass the filter.", "None of the %d lines passes the filter.", len(l.lines))
 	}
 	if l.empty.Text != words || words == "" {
 		l.empty.SetText(words)

@@ -10,16 +10,17 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/policy"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // What handing a server over means, in the words of the window.
-const (
-	managedMeans = "A provider that can do so (OpenAI's Responses API, Anthropic's connector) connects to this address itself and gets the headers, tokens included, with each request. " +
-		"It gets only the tools that you permit. OpenAI asks before a call that you have not allowed; Anthropic cannot ask, so it gets only tools that you always allow, and the others run here."
-	managedName = "Let the provider connect itself"
+var (
+	managedMeans = say.T("A provider that can do so (OpenAI's Responses API, Anthropic's connector) connects to this address itself and gets the headers, tokens included, with each request. " +
+		"It gets only the tools that you permit. OpenAI asks before a call that you have not allowed; Anthropic cannot ask, so it gets only tools that you always allow, and the others run here.")
+	managedName = say.T("Let the provider connect itself")
 )
 
 // modeField is the switch of the editor that hands a server over.
@@ -59,9 +60,9 @@ func modeView(c store.ServerConfig) fyne.CanvasObject {
 		return form.NewToned(form.Label(managedMeans), theme.ColorNameWarning)
 	}
 	if c.Managed {
-		return form.NewCard(form.Muted("Drawbridge, although providers were to. " + bridge.ManagedOf(c).Why))
+		return form.NewCard(form.Muted(say.T("Drawbridge, although providers were to.") + " " + bridge.ManagedOf(c).Why))
 	}
-	return form.NewCard(form.Muted("Drawbridge alone."))
+	return form.NewCard(form.Muted(say.T("Drawbridge alone.")))
 }
 
 // modeWords says on the card who connects; empty where it is Drawbridge as
@@ -69,11 +70,11 @@ func modeView(c store.ServerConfig) fyne.CanvasObject {
 func modeWords(v bridge.ServerView) string {
 	switch {
 	case v.Managed.On && v.Managed.Hold != nil:
-		return "held from providers"
+		return say.T("held from providers")
 	case v.Managed.On:
-		return "providers connect themselves"
+		return say.T("providers connect themselves")
 	case v.Server.Managed:
-		return "runs only here"
+		return say.T("runs only here")
 	}
 	return ""
 }
@@ -88,18 +89,17 @@ func (p *Page) reviewManaged(v bridge.ServerView) {
 	name := form.Visible(v.Server.Name, false)
 	sheet := form.NewSheet(p.o.Window, "", nil)
 	sheet.SetSize(900, 620)
-	lead := form.Label(form.Visible(hold.Reason, true) + " Drawbridge sees the definitions that you approved, so the server may tell a provider something else than it tells you. " +
-		"Its tools can run here, where you see each call; or hand it over again, if you know what happened.")
-	sheet.SetFill("What a provider found on "+name, container.NewBorder(lead, nil, nil, nil, form.NewCode(managedDifference(hold), 200)))
+	lead := form.Label(say.F("%s Drawbridge sees the definitions that you approved, so the server may tell a provider something else than it tells you. Its tools can run here, where you see each call; or hand it over again, if you know what happened.", form.Visible(hold.Reason, true)))
+	sheet.SetFill(say.F("What a provider found on %s", name), container.NewBorder(lead, nil, nil, nil, form.NewCode(managedDifference(hold), 200)))
 	busy := form.NewBusy()
-	cancel := form.NewAction("Cancel", widget.MediumImportance, sheet.Close)
+	cancel := form.NewAction(say.T("Cancel"), widget.MediumImportance, sheet.Close)
 	var buttons []*form.Action
 	act := func(text string, importance widget.Importance, work func(context.Context) error) *form.Action {
 		a := form.NewAction(text, importance, func() {
 			for _, b := range buttons {
 				b.Disable()
 			}
-			p.o.Runner.RunBusy(busy, "Saving…", work, func(err error) {
+			p.o.Runner.RunBusy(busy, say.T("Saving…"), work, func(err error) {
 				if err != nil {
 					for _, b := range buttons {
 						b.Enable()
@@ -114,10 +114,10 @@ func (p *Page) reviewManaged(v bridge.ServerView) {
 		buttons = append(buttons, a)
 		return a
 	}
-	again := act("Hand it over again", widget.MediumImportance, func(ctx context.Context) error {
+	again := act(say.T("Hand it over again"), widget.MediumImportance, func(ctx context.Context) error {
 		return p.o.Engine.ReleaseManaged(ctx, v.Server.ID, hold.Hash)
 	})
-	here := act("Run it here instead", widget.HighImportance, func(ctx context.Context) error {
+	here := act(say.T("Run it here instead"), widget.HighImportance, func(ctx context.Context) error {
 		return p.o.Engine.SetServerManaged(ctx, v.Server.ID, false)
 	})
 	sheet.SetButtons(busy.Box, cancel, again, here)
@@ -129,13 +129,13 @@ func (p *Page) reviewManaged(v bridge.ServerView) {
 func managedDifference(h *policy.ManagedHold) []form.Line {
 	switch {
 	case h.Seen != nil && h.Told != nil:
-		lines := []form.Line{{Text: "What you have seen, and what the provider got: " + h.Tool, Tone: theme.ColorNamePrimary}}
+		lines := []form.Line{{Text: say.F("What you have seen, and what the provider got: %s", h.Tool), Tone: theme.ColorNamePrimary}}
 		return append(lines, diffLines(readable(h.Seen), readable(h.Told))...)
 	case h.Told != nil:
-		lines := []form.Line{{Text: "The provider found: " + h.Tool, Tone: theme.ColorNamePrimary}}
+		lines := []form.Line{{Text: say.F("The provider found: %s", h.Tool), Tone: theme.ColorNamePrimary}}
 		return append(lines, form.Lines(readable(h.Told))...)
 	case h.Tool != "":
-		return []form.Line{{Text: "Tool: " + h.Tool}}
+		return []form.Line{{Text: say.F("Tool: %s", h.Tool)}}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/parts"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 )
 
@@ -31,11 +32,11 @@ type messageView struct {
 	which time.Time         // when the chosen one was; zero for none
 }
 
-const recordWords = "Switch on “Record messages” to see what goes to the server and comes from it. They are kept in memory alone, without secrets."
+var recordWords = say.T("Switch on “Record messages” to see what goes to the server and comes from it. They are kept in memory alone, without secrets.")
 
 func newMessageView(record func(on bool), picked func()) *messageView {
 	m := &messageView{picked: picked, filter: func() string { return "" }}
-	const title = "Record messages"
+	var title = say.T("Record messages")
 	m.on = form.NewSwitch(title, record)
 	m.record = container.NewHBox(container.NewCenter(form.MutedWord(title)), container.NewCenter(m.on))
 	m.code = form.NewCode(nil, 200)
@@ -76,9 +77,9 @@ func messageLine(m mcphost.Message) string {
 		case w.Method != "":
 			what = strings.TrimSpace(w.Method + " " + nameOf(w.Params.Name, w.Params.URI))
 		case w.Error != nil:
-			what = "error: " + w.Error.Message
+			what = say.F("error: %s", w.Error.Message)
 		default:
-			what = "result"
+			what = say.T("result")
 		}
 		if len(w.ID) > 0 && string(w.ID) != "null" {
 			what = "#" + string(w.ID) + " " + what
@@ -114,7 +115,7 @@ func (m *messageView) show() {
 	switch {
 	case len(m.all) > 0:
 	case m.on.Checked:
-		words = "Recording. Nothing has gone to the server or come from it since."
+		words = say.T("Recording. Nothing has gone to the server or come from it since.")
 	default:
 		words = recordWords
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
 	"github.com/drawbridge-app/drawbridge/app/ui/offers"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
@@ -100,10 +101,10 @@ const pageWidth = 900
 // New makes the page.
 func New(o Options) *Page {
 	p := &Page{o: o, cards: map[string]*card{}, fail: form.Failure(""), list: form.Groups(), offer: form.Column()}
-	add := form.NewAction("Add server", widget.HighImportance, p.add)
+	add := form.NewAction(say.T("Add server"), widget.HighImportance, p.add)
 	add.SetIcon(theme.ContentAddIcon())
 	p.scroll, _ = form.Page(pageWidth,
-		form.Heading("Servers", "MCP servers whose tools a model may use. They run here; only what you allow leaves this computer.", add),
+		form.Heading(say.T("Servers"), say.T("MCP servers whose tools a model may use. They run here; only what you allow leaves this computer."), add),
 		p.fail, p.list, p.offer)
 	p.offer.Hide()
 	return p
@@ -169,9 +170,9 @@ func (p *Page) SetServers(views []bridge.ServerView) {
 // invitation stands where the person's own servers will be.
 func (p *Page) invitation() fyne.CanvasObject {
 	return form.NewCard(form.Column(
-		form.Bold("Add your own server"),
-		form.Muted("Type its command or address, paste the text from its README, take it over from another app, or open a bundle. You see the exact command before anything runs."),
-		container.NewHBox(form.Button("Add server", p.add))))
+		form.Bold(say.T("Add your own server")),
+		form.Muted(say.T("Type its command or address, paste the text from its README, take it over from another app, or open a bundle. You see the exact command before anything runs.")),
+		container.NewHBox(form.Button(say.T("Add server"), p.add))))
 }
 
 // lookForImports offers the servers of other apps, where there are any that are
@@ -196,14 +197,14 @@ func (p *Page) lookForImports() {
 			p.offer.Hide()
 			return
 		}
-		has := "have"
+		has := say.N(n, "%s have %d server that you can use here", "%s have %d servers that you can use here", list(apps), n)
 		if len(apps) == 1 {
-			has = "has"
+			has = say.N(n, "%s has %d server that you can use here", "%s has %d servers that you can use here", list(apps), n)
 		}
 		p.offer.Add(form.NewCard(container.NewBorder(nil, nil, nil,
-			container.NewCenter(form.Button("Import…", func() { p.found(found) })),
-			form.Column(form.Bold(list(apps)+" "+has+" "+plural(n)+" that you can use here"),
-				form.Muted("Their files are only read, and nothing starts before you have seen the exact command.")))))
+			container.NewCenter(form.Button(say.T("Import…"), func() { p.found(found) })),
+			form.Column(form.Bold(has),
+				form.Muted(say.T("Their files are only read, and nothing starts before you have seen the exact command."))))))
 		p.offer.Show()
 		p.scroll.Refresh()
 	})
@@ -214,14 +215,14 @@ func list(names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")
 	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+	return say.F("%s and %s", strings.Join(names[:len(names)-1], ", "), names[len(names)-1])
 }
 
 // browse shows the resources and prompts of a server.
 func (p *Page) browse(v bridge.ServerView) {
 	offers.Show(offers.Options{
 		Engine: p.o.Engine, Window: p.o.Window, Runner: p.o.Runner, Clipboard: p.o.Clipboard,
-		Title: "What " + form.Visible(v.Server.Name, false) + " offers beside tools", Servers: []bridge.ServerView{v},
+		Title: say.F("What %s offers beside tools", form.Visible(v.Server.Name, false)), Servers: []bridge.ServerView{v},
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
 
 // paramField is the field of one argument.
@@ -33,13 +34,13 @@ func newParamField(p param, changed func()) *paramField {
 		label += " · " + form.Visible(p.Name, false)
 	}
 	if p.Required {
-		label += " (required)"
+		label += " " + say.T("(required)")
 	}
 	help := form.Visible(p.Description, true)
 	f := &paramField{param: p}
 	switch p.Kind {
 	case paramSwitch:
-		f.choice(label, help, []json.RawMessage{json.RawMessage("true"), json.RawMessage("false")}, []string{"Yes", "No"}, changed)
+		f.choice(label, help, []json.RawMessage{json.RawMessage("true"), json.RawMessage("false")}, []string{say.T("Yes"), say.T("No")}, changed)
 	case paramChoice:
 		titles := make([]string, len(p.Choices))
 		seen := map[string]bool{leaveOut: true}
@@ -64,14 +65,14 @@ func newParamField(p param, changed func()) *paramField {
 func (f *paramField) typed(label, help string, changed func()) {
 	hint := ""
 	if f.param.Default != nil {
-		hint = "left out: " + form.Visible(string(f.param.Default), false)
+		hint = say.F("left out: %s", form.Visible(string(f.param.Default), false))
 	}
 	var entry *form.Entry
 	switch f.param.Kind {
 	case paramLines:
-		entry = form.NewLines(label, "one a line", 2)
+		entry = form.NewLines(label, say.T("one a line"), 2)
 	case paramJSON:
-		entry = form.NewLines(label, "JSON", 3)
+		entry = form.NewLines(label, say.T("JSON"), 3)
 		entry.TextStyle.Monospace = true
 	case paramText:
 		entry = form.NewLines(label, hint, 1)
@@ -115,15 +116,15 @@ func readParam(kind paramKind, text string) (json.RawMessage, error) {
 		text = strings.TrimSpace(text)
 		var n json.Number
 		if err := json.Unmarshal([]byte(text), &n); err != nil || strings.HasPrefix(text, `"`) {
-			return nil, errors.New("type a number, such as 3 or 0.5")
+			return nil, errors.New(say.T("type a number, such as 3 or 0.5"))
 		}
 		if _, err := n.Int64(); kind == paramWhole && err != nil {
-			return nil, errors.New("type a whole number")
+			return nil, errors.New(say.T("type a whole number"))
 		}
 		return json.RawMessage(text), nil
 	}
 	if !json.Valid([]byte(text)) {
-		return nil, errors.New(`this is no JSON; it should look like {"a": 1} or ["x", "y"]`)
+		return nil, errors.New(say.T(`this is no JSON; it should look like {"a": 1} or ["x", "y"]`))
 	}
 	return json.RawMessage(text), nil
 }

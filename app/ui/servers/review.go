@@ -13,12 +13,13 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // secretMark stands for a value that is never shown.
-const secretMark = "‹secret›"
+var secretMark = "‹" + say.T("secret") + "›"
 
 // commandView shows everything that a person approves, whole: nothing is cut,
 // and what could not be seen is written out.
@@ -26,43 +27,43 @@ func commandView(c store.ServerConfig) fyne.CanvasObject {
 	box := form.Column()
 	part := func(caption string, o fyne.CanvasObject) { box.Add(form.Column(form.Caption(caption), o)) }
 	if c.Transport.OverHTTP() {
-		part("Address", form.NewCard(form.Exact(form.Spaced(c.URL))))
-		part(headline("Headers", len(c.Headers)), valuesView(c.Headers, ": "))
+		part(say.T("Address"), form.NewCard(form.Exact(form.Spaced(c.URL))))
+		part(headline(say.T("Headers"), len(c.Headers)), valuesView(c.Headers, ": "))
 		if !c.Auth.Zero() {
-			part("Sign-in", signInView(c.Auth))
+			part(say.T("Sign-in"), signInView(c.Auth))
 		}
-		part("Who connects", modeView(c))
+		part(say.T("Who connects"), modeView(c))
 		restView(c, part)
 		return box
 	}
 	if c.Transport == store.TransportOpenAPI {
-		part("Base URL", form.NewCard(form.Exact(form.Spaced(c.URL))))
-		part("Document", form.NewCard(form.Column(form.Exact(form.Spaced(c.OpenAPI.Document)), form.Exact("SHA-256 "+c.OpenAPI.Digest))))
-		part(headline("Headers", len(c.Headers)), valuesView(c.Headers, ": "))
-		part("Authentication", authView(c.OpenAPI.Auth))
-		part("Operations", choiceView(c.OpenAPI))
+		part(say.T("Base URL"), form.NewCard(form.Exact(form.Spaced(c.URL))))
+		part(say.T("Document"), form.NewCard(form.Column(form.Exact(form.Spaced(c.OpenAPI.Document)), form.Exact("SHA-256 "+c.OpenAPI.Digest))))
+		part(headline(say.T("Headers"), len(c.Headers)), valuesView(c.Headers, ": "))
+		part(say.T("Authentication"), authView(c.OpenAPI.Auth))
+		part(say.T("Operations"), choiceView(c.OpenAPI))
 		return box
 	}
-	part("Command", form.NewCard(form.Exact(form.Spaced(c.Command))))
+	part(say.T("Command"), form.NewCard(form.Exact(form.Spaced(c.Command))))
 	args := form.Column()
 	for i, a := range c.Args {
 		number := form.MutedWord(fmt.Sprintf("%d", i+1))
 		text := form.Spaced(a)
 		if a == "" {
-			text = "‹empty›"
+			text = "‹" + say.T("empty") + "›"
 		}
 		args.Add(container.NewBorder(nil, nil, container.NewVBox(number), nil, form.Exact(text)))
 	}
 	if len(c.Args) == 0 {
-		args.Add(form.Muted("None."))
+		args.Add(form.Muted(say.T("None.")))
 	}
-	part(headline("Arguments", len(c.Args)), form.NewCard(args))
-	part(headline("Environment", len(c.Env)), valuesView(c.Env, "="))
+	part(headline(say.T("Arguments"), len(c.Args)), form.NewCard(args))
+	part(headline(say.T("Environment"), len(c.Env)), valuesView(c.Env, "="))
 	folder := form.Exact(form.Spaced(c.Dir))
 	if c.Dir == "" {
-		folder = form.Muted("Your home folder.")
+		folder = form.Muted(say.T("Your home folder."))
 	}
-	part("Folder", form.NewCard(folder))
+	part(say.T("Folder"), form.NewCard(folder))
 	restView(c, part)
 	return box
 }
@@ -74,14 +75,14 @@ func restView(c store.ServerConfig, part func(string, fyne.CanvasObject)) {
 		for _, dir := range c.Roots {
 			box.Add(form.Exact(form.Spaced(dir)))
 		}
-		part("Folders it is told of, if it asks", form.NewCard(box))
+		part(say.T("Folders it is told of, if it asks"), form.NewCard(box))
 	}
 	if c.Sandbox != nil {
-		part("Sandbox", sandboxView(c.Sandbox))
+		part(say.T("Sandbox"), sandboxView(c.Sandbox))
 	}
 	if n := c.Net; n != (store.NetConfig{}) {
-		part("Connections", form.NewCard(namedView([][2]string{
-			{"trusts also", n.CAFile}, {"client certificate", n.CertFile}, {"key", n.KeyFile}, {"proxy", shownValue(n.Proxy)},
+		part(say.T("Connections"), form.NewCard(namedView([][2]string{
+			{say.T("trusts also"), n.CAFile}, {say.T("client certificate"), n.CertFile}, {say.T("key"), n.KeyFile}, {say.T("proxy"), shownValue(n.Proxy)},
 		})))
 	}
 }
@@ -110,20 +111,20 @@ func signInView(a store.Auth) fyne.CanvasObject {
 		port = strconv.Itoa(a.Port)
 	}
 	return form.NewCard(namedView([][2]string{
-		{"kind", kind}, {"header", a.Header}, {"user", a.User}, {"client id", a.ClientID}, {"secret", shownValue(a.Secret)},
-		{"scopes", strings.Join(a.Scopes, " ")}, {"authorization URL", a.AuthorizationURL}, {"token URL", a.TokenURL},
-		{"the secret is sent", a.TokenAuth}, {"port", port}, {"private places it may send the sign-in to", strings.Join(a.Origins, " ")},
+		{say.T("kind"), kind}, {say.T("header"), a.Header}, {say.T("user"), a.User}, {say.T("client id"), a.ClientID}, {say.T("secret"), shownValue(a.Secret)},
+		{say.T("scopes"), strings.Join(a.Scopes, " ")}, {say.T("authorization URL"), a.AuthorizationURL}, {say.T("token URL"), a.TokenURL},
+		{say.T("the secret is sent"), a.TokenAuth}, {say.T("port"), port}, {say.T("private places it may send the sign-in to"), strings.Join(a.Origins, " ")},
 	}))
 }
 
 // authView shows how an API is shown who asks.
 func authView(a store.APIAuth) fyne.CanvasObject {
 	if a.IsZero() {
-		return form.NewCard(form.Muted("None."))
+		return form.NewCard(form.Muted(say.T("None.")))
 	}
 	return form.NewCard(namedView([][2]string{
-		{"kind", string(a.Kind)}, {"in", a.In}, {"name", a.Name}, {"user", a.User}, {"value", shownValue(a.Value)},
-		{"token URL", a.TokenURL}, {"scopes", strings.Join(a.Scopes, " ")},
+		{say.T("kind"), string(a.Kind)}, {say.T("in"), a.In}, {say.T("name"), a.Name}, {say.T("user"), a.User}, {say.T("value"), shownValue(a.Value)},
+		{say.T("token URL"), a.TokenURL}, {say.T("scopes"), strings.Join(a.Scopes, " ")},
 	}))
 }
 
@@ -133,13 +134,13 @@ func choiceView(o *store.OpenAPI) fyne.CanvasObject {
 	for _, v := range []struct {
 		what string
 		list []string
-	}{{"tags", o.Tags}, {"methods", o.Methods}, {"paths", o.Paths}} {
+	}{{say.T("tags"), o.Tags}, {say.T("methods"), o.Methods}, {say.T("paths"), o.Paths}} {
 		if len(v.list) > 0 {
 			box.Add(form.Exact(v.what + ": " + form.Spaced(strings.Join(v.list, ", "))))
 		}
 	}
 	if len(o.Methods) == 0 {
-		box.Add(form.Muted("All methods, or GET alone if the document has more than 40 operations."))
+		box.Add(form.Muted(say.T("All methods, or GET alone if the document has more than 40 operations.")))
 	}
 	return form.NewCard(box)
 }
@@ -153,7 +154,7 @@ func headline(what string, n int) string {
 
 func valuesView(values map[string]store.Value, between string) fyne.CanvasObject {
 	if len(values) == 0 {
-		return form.NewCard(form.Muted("None."))
+		return form.NewCard(form.Muted(say.T("None.")))
 	}
 	box := form.Column()
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -174,31 +175,31 @@ func shownValue(v store.Value) string {
 // risk says in two sentences what approving means.
 func risk(c store.ServerConfig) string {
 	if c.Transport == store.TransportOpenAPI {
-		return "Drawbridge will send requests to this address, with these headers and this authentication, when a model calls one of the operations. Approve it only if you trust the address with what a model passes to it."
+		return say.T("Drawbridge will send requests to this address, with these headers and this authentication, when a model calls one of the operations. Approve it only if you trust the address with what a model passes to it.")
 	}
 	if c.Transport.OverHTTP() {
-		return "Drawbridge will connect to this address and send these headers each time the server starts. Its tools get what a model passes to them."
+		return say.T("Drawbridge will connect to this address and send these headers each time the server starts. Its tools get what a model passes to them.")
 	}
-	return "Drawbridge will run this program on your computer, with your rights, each time the server starts. Approve it only if you know where it comes from."
+	return say.T("Drawbridge will run this program on your computer, with your rights, each time the server starts. Approve it only if you know where it comes from.")
 }
 
 // review shows a held server's command and lets the person approve it.
 func (p *Page) review(v bridge.ServerView) {
-	sheet := form.NewSheet(p.o.Window, "Review "+form.Visible(v.Server.Name, false),
+	sheet := form.NewSheet(p.o.Window, say.F("Review %s", form.Visible(v.Server.Name, false)),
 		form.Groups(form.Label(risk(v.Server)), commandView(v.Server)))
 	sheet.SetSize(720, 640)
-	p.approving(sheet, "Approve and start", func(ctx context.Context) error { return p.o.Engine.ApproveServer(ctx, v.Server.ID, v.Hash) })
+	p.approving(sheet, say.T("Approve and start"), func(ctx context.Context) error { return p.o.Engine.ApproveServer(ctx, v.Server.ID, v.Hash) })
 }
 
 // approving opens a sheet with a button that approves what it shows. Cancel has
 // the focus. The sheet stays when approving fails, and says why.
 func (p *Page) approving(sheet *form.Sheet, words string, work func(context.Context) error) {
 	busy := form.NewBusy()
-	cancel := form.NewAction("Cancel", widget.MediumImportance, sheet.Close)
+	cancel := form.NewAction(say.T("Cancel"), widget.MediumImportance, sheet.Close)
 	var approve *form.Action
 	approve = form.NewAction(words, widget.HighImportance, func() {
 		approve.Disable()
-		p.o.Runner.RunBusy(busy, "Approving…", work, func(err error) {
+		p.o.Runner.RunBusy(busy, say.T("Approving…"), work, func(err error) {
 			if err != nil {
 				approve.Enable()
 				sheet.SetFocus(cancel)
@@ -216,9 +217,9 @@ func (p *Page) approving(sheet *form.Sheet, words string, work func(context.Cont
 // remove asks, then removes.
 func (p *Page) remove(v bridge.ServerView) {
 	name := form.Visible(v.Server.Name, false)
-	form.Confirm(p.o.Window, "Remove "+name+"?",
-		"It is stopped, and its settings, approvals and secrets are forgotten. The program itself stays on your computer.",
-		"Remove", func() {
+	form.Confirm(p.o.Window, say.F("Remove %s?", name),
+		say.T("It is stopped, and its settings, approvals and secrets are forgotten. The program itself stays on your computer."),
+		say.T("Remove"), func() {
 			p.run(v.Server.ID, func(ctx context.Context) error { return p.o.Engine.RemoveServer(ctx, v.Server.ID) })
 		})
 }

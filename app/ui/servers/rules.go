@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -45,11 +46,11 @@ type rulesSheet struct {
 }
 
 // The words of an approval.
-const (
-	approvalNone   = "Not said"
-	approvalAsk    = "Ask each time"
-	approvalAlways = "Allow without asking"
-	approvalNever  = "Never allow"
+var (
+	approvalNone   = say.T("Not said")
+	approvalAsk    = say.T("Ask each time")
+	approvalAlways = say.T("Allow without asking")
+	approvalNever  = say.T("Never allow")
 )
 
 func approvalTitles() []string {
@@ -97,11 +98,11 @@ func newRulesSheet(p *Page, v bridge.ServerView, answers map[string]tools.Answer
 	r.makeGeneral()
 	r.makeEach()
 	r.body = container.NewStack(r.general, r.each)
-	r.tabs = form.NewTabs(r.choose, "All of its tools", "Each tool")
-	r.sheet = form.NewSheet(p.o.Window, "Rules of "+form.Visible(v.Server.Name, false), form.Groups(r.tabs.Box, r.body))
+	r.tabs = form.NewTabs(r.choose, say.T("All of its tools"), say.T("Each tool"))
+	r.sheet = form.NewSheet(p.o.Window, say.F("Rules of %s", form.Visible(v.Server.Name, false)), form.Groups(r.tabs.Box, r.body))
 	r.sheet.SetSize(760, 680)
-	save := form.NewAction("Save", widget.HighImportance, r.save)
-	r.sheet.SetButtons(form.NewAction("Cancel", widget.MediumImportance, r.sheet.Close), save)
+	save := form.NewAction(say.T("Save"), widget.HighImportance, r.save)
+	r.sheet.SetButtons(form.NewAction(say.T("Cancel"), widget.MediumImportance, r.sheet.Close), save)
 	r.choose(0)
 	return r
 }
@@ -119,38 +120,38 @@ func (r *rulesSheet) makeGeneral() {
 		caption, help string
 		value         *store.Approval
 	}{
-		{"All others", "Where nothing below applies.", &r.rules.Approvals.Default},
-		{"Tools that only read", "Claimed by the server.", &r.rules.Approvals.ReadOnly},
-		{"Tools that may destroy", "All that do not claim otherwise.", &r.rules.Approvals.Destructive},
-		{"Tools that reach beyond this computer", "All that do not claim otherwise.", &r.rules.Approvals.OpenWorld},
+		{say.T("All others"), say.T("Where nothing below applies."), &r.rules.Approvals.Default},
+		{say.T("Tools that only read"), say.T("Claimed by the server."), &r.rules.Approvals.ReadOnly},
+		{say.T("Tools that may destroy"), say.T("All that do not claim otherwise."), &r.rules.Approvals.Destructive},
+		{say.T("Tools that reach beyond this computer"), say.T("All that do not claim otherwise."), &r.rules.Approvals.OpenWorld},
 	} {
 		s := form.NewSelect(a.caption, approvalTitles(), nil)
 		s.SetSelected(approvalTitle(*a.value))
 		r.approvals[s] = a.value
 		grid.Add(form.Labelled(a.caption, s, a.help))
 	}
-	r.trusted = form.NewSwitch("Trust this server", nil)
+	r.trusted = form.NewSwitch(say.T("Trust this server"), nil)
 	r.trusted.Set(r.rules.Trusted)
-	r.groups = form.NewField("Access groups", "work, code", "By which other apps' keys and addresses name several servers at once. Separated by commas.")
+	r.groups = form.NewField(say.T("Access groups"), say.T("work, code"), say.T("By which other apps' keys and addresses name several servers at once. Separated by commas."))
 	r.groups.SetText(strings.Join(r.rules.Groups, ", "))
 	limit := func(caption string, n int) *form.Field {
-		f := form.NewField(caption, "no limit", "")
+		f := form.NewField(caption, say.T("no limit"), "")
 		if n > 0 {
 			f.SetText(strconv.Itoa(n))
 		}
 		return f
 	}
-	r.minute, r.day = limit("Calls a minute", r.rules.CallsPerMinute), limit("Calls a day", r.rules.CallsPerDay)
-	r.headers = form.NewField("Headers that are passed on", "x-request-id", "Of a request of another app. Nothing else of it reaches the server. Separated by commas.")
+	r.minute, r.day = limit(say.T("Calls a minute"), r.rules.CallsPerMinute), limit(say.T("Calls a day"), r.rules.CallsPerDay)
+	r.headers = form.NewField(say.T("Headers that are passed on"), "x-request-id", say.T("Of a request of another app. Nothing else of it reaches the server. Separated by commas."))
 	r.headers.SetText(strings.Join(r.rules.ExtraHeaders, ", "))
 	if !r.view.Server.Transport.OverHTTP() {
 		r.headers.Box.Hide()
 	}
 	r.general = form.Groups(
 		form.Column(
-			form.Caption("What becomes of calls that you have not answered about"),
-			form.Muted("Of those that apply to a tool the strictest counts. Where nothing is said, you are asked."), grid),
-		form.SwitchRow(r.trusted, "Trust this server", "What it claims of its tools may allow calls, and its results are no reason to ask about the calls that follow."),
+			form.Caption(say.T("What becomes of calls that you have not answered about")),
+			form.Muted(say.T("Of those that apply to a tool the strictest counts. Where nothing is said, you are asked.")), grid),
+		form.SwitchRow(r.trusted, say.T("Trust this server"), say.T("What it claims of its tools may allow calls, and its results are no reason to ask about the calls that follow.")),
 		r.groups.Box,
 		container.NewGridWithColumns(2, r.minute.Box, r.day.Box),
 		r.headers.Box)
@@ -174,7 +175,7 @@ func (r *rulesSheet) readGeneral(rules *store.Rules) bool {
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 || n > most {
-			f.SetError(fmt.Sprintf("Type a whole number from 0 (no limit) to %d.", most))
+			f.SetError(say.F("Type a whole number from 0 (no limit) to %d.", most))
 			ok = false
 		}
 		return n
@@ -224,7 +225,7 @@ func (r *rulesSheet) save() {
 		}
 		for _, a := range answers {
 			if err := e.SetStandingAnswer(ctx, tools.Ref{Server: id, Tool: a.Tool}, tools.Answer(a.Answer)); err != nil {
-				return fmt.Errorf("the rules hold now, but the answer for %s does not: %w", a.Tool, err)
+				return fmt.Errorf(say.T("the rules hold now, but the answer for %s does not: %w"), a.Tool, err)
 			}
 		}
 		return nil
@@ -243,46 +244,46 @@ func ruleWords(v bridge.ServerView) string {
 	var parts []string
 	switch {
 	case len(r.AllowedTools) > 0:
-		parts = append(parts, count(len(r.AllowedTools), "tool")+" allowed")
+		parts = append(parts, say.N(len(r.AllowedTools), "%d tool allowed", "%d tools allowed", len(r.AllowedTools)))
 	case len(r.DisallowedTools) > 0:
-		parts = append(parts, count(len(r.DisallowedTools), "tool")+" not allowed")
+		parts = append(parts, say.N(len(r.DisallowedTools), "%d tool not allowed", "%d tools not allowed", len(r.DisallowedTools)))
 	}
 	if n := len(r.AllowedParams) + len(r.FixedParams); n > 0 {
-		parts = append(parts, "parameters bound")
+		parts = append(parts, say.T("parameters bound"))
 	}
-	said := func(a store.Approval, what string) {
+	said := func(a store.Approval, always, never, ask string) {
 		switch a {
 		case store.ApproveAlways:
-			parts = append(parts, what+" run unasked")
+			parts = append(parts, always)
 		case store.ApproveNever:
-			parts = append(parts, what+" never run")
+			parts = append(parts, never)
 		case store.ApproveAsk:
-			parts = append(parts, what+" ask")
+			parts = append(parts, ask)
 		}
 	}
-	said(r.Approvals.ReadOnly, "reading tools")
-	said(r.Approvals.Destructive, "destroying tools")
-	said(r.Approvals.OpenWorld, "tools that reach out")
-	said(r.Approvals.Default, "all others")
+	said(r.Approvals.ReadOnly, say.T("reading tools run unasked"), say.T("reading tools never run"), say.T("reading tools ask"))
+	said(r.Approvals.Destructive, say.T("destroying tools run unasked"), say.T("destroying tools never run"), say.T("destroying tools ask"))
+	said(r.Approvals.OpenWorld, say.T("tools that reach out run unasked"), say.T("tools that reach out never run"), say.T("tools that reach out ask"))
+	said(r.Approvals.Default, say.T("all others run unasked"), say.T("all others never run"), say.T("all others ask"))
 	if r.Trusted {
-		parts = append(parts, "trusted")
+		parts = append(parts, say.T("trusted"))
 	}
 	if len(r.Groups) > 0 {
-		parts = append(parts, "in "+strings.Join(r.Groups, ", "))
+		parts = append(parts, say.F("in %s", strings.Join(r.Groups, ", ")))
 	}
 	if r.CallsPerMinute > 0 {
-		parts = append(parts, count(r.CallsPerMinute, "call")+" a minute")
+		parts = append(parts, say.N(r.CallsPerMinute, "%d call a minute", "%d calls a minute", r.CallsPerMinute))
 	}
 	if r.CallsPerDay > 0 {
-		parts = append(parts, count(r.CallsPerDay, "call")+" a day")
+		parts = append(parts, say.N(r.CallsPerDay, "%d call a day", "%d calls a day", r.CallsPerDay))
 	}
 	if len(r.ExtraHeaders) > 0 {
-		parts = append(parts, count(len(r.ExtraHeaders), "header")+" passed on")
+		parts = append(parts, say.N(len(r.ExtraHeaders), "%d header passed on", "%d headers passed on", len(r.ExtraHeaders)))
 	}
 	if len(parts) == 0 {
 		return ""
 	}
-	return "Rules: " + form.Visible(strings.Join(parts, " · "), false)
+	return say.F("Rules: %s", form.Visible(strings.Join(parts, " · "), false))
 }
 
 // twoColumns lays objects out in two columns of even rows, or in one where they

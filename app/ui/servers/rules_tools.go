@@ -2,7 +2,6 @@ package servers
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -28,18 +28,18 @@ type toolRow struct {
 }
 
 // Which tools may be used.
-const (
-	modeAll  = "All of its tools may be used"
-	modeOnly = "Only those that are ticked"
-	modeBut  = "All but those that are ticked"
+var (
+	modeAll  = say.T("All of its tools may be used")
+	modeOnly = say.T("Only those that are ticked")
+	modeBut  = say.T("All but those that are ticked")
 )
 
 // The words of a lasting answer.
-const (
-	answerRules  = "As the rules say"
-	answerAsk    = "Ask each time"
-	answerAlways = "Always allow"
-	answerNever  = "Never allow"
+var (
+	answerRules  = say.T("As the rules say")
+	answerAsk    = say.T("Ask each time")
+	answerAlways = say.T("Always allow")
+	answerNever  = say.T("Never allow")
 )
 
 func answerTitles() []string { return []string{answerRules, answerAsk, answerAlways, answerNever} }
@@ -61,7 +61,7 @@ func answerTitle(a tools.Answer) string {
 const findFrom = 8
 
 func (r *rulesSheet) makeEach() {
-	r.mode = form.NewSelect("Which tools", []string{modeAll, modeOnly, modeBut}, nil)
+	r.mode = form.NewSelect(say.T("Which tools"), []string{modeAll, modeOnly, modeBut}, nil)
 	listed := map[string]*tools.Tool{}
 	var order []string
 	for i := range r.view.Tools {
@@ -85,9 +85,9 @@ func (r *rulesSheet) makeEach() {
 		}
 	}
 	r.none = form.Muted("")
-	r.each = form.Column(form.Labelled("Which tools", r.mode, "What may not be used is not shown to models or other apps either."))
+	r.each = form.Column(form.Labelled(say.T("Which tools"), r.mode, say.T("What may not be used is not shown to models or other apps either.")))
 	if len(order) >= findFrom {
-		r.find = form.NewEntry("Find a tool", "Find a tool")
+		r.find = form.NewEntry(say.T("Find a tool"), say.T("Find a tool"))
 		r.find.OnChanged = func(string) { r.filter() }
 		r.each.Add(r.find)
 	}
@@ -98,7 +98,7 @@ func (r *rulesSheet) makeEach() {
 		r.each.Add(row.box)
 	}
 	if len(order) == 0 {
-		r.none.SetText("Its tools are not known yet. Start the server, then they stand here.")
+		r.none.SetText(say.T("Its tools are not known yet. Start the server, then they stand here."))
 	}
 	r.each.Add(r.none)
 	r.mode.OnChanged = func(string) { r.follow() }
@@ -125,13 +125,13 @@ func (r *rulesSheet) newToolRow(name string, t *tools.Tool) *toolRow {
 	shown := form.Visible(name, false)
 	row.ticked = form.NewCheck("", nil)
 	row.ticked.Name = shown
-	row.answer = form.NewSelect("Answer for "+shown, answerTitles(), nil)
+	row.answer = form.NewSelect(say.F("Answer for %s", shown), answerTitles(), nil)
 	row.answer.SetSelected(answerTitle(r.answers[name]))
-	row.params = form.Quiet("Parameters…", theme.ListIcon(), func() { r.parameters(row) })
-	row.params.Name = "Parameters of " + shown
+	row.params = form.Quiet(say.T("Parameters…"), theme.ListIcon(), func() { r.parameters(row) })
+	row.params.Name = say.F("Parameters of %s", shown)
 	title := form.Bold(shown)
 	title.Truncation = fyne.TextTruncateEllipsis
-	words := "The server does not offer it now."
+	words := say.T("The server does not offer it now.")
 	if t != nil {
 		words = claimsShort(t.Claims)
 	}
@@ -146,17 +146,17 @@ func (r *rulesSheet) newToolRow(name string, t *tools.Tool) *toolRow {
 func claimsShort(c tools.Claims) string {
 	var said []string
 	if c.ReadOnly != nil && *c.ReadOnly {
-		said = append(said, "only reads")
+		said = append(said, say.T("only reads"))
 	} else if c.Destructive != nil && *c.Destructive {
-		said = append(said, "may destroy")
+		said = append(said, say.T("may destroy"))
 	}
 	if c.OpenWorld != nil && !*c.OpenWorld {
-		said = append(said, "stays here")
+		said = append(said, say.T("stays here"))
 	}
 	if len(said) == 0 {
-		return "claims nothing"
+		return say.T("claims nothing")
 	}
-	return "claims: " + strings.Join(said, ", ")
+	return say.F("claims: %s", strings.Join(said, ", "))
 }
 
 // follow shows the ticks where they mean something.
@@ -179,7 +179,7 @@ func (r *rulesSheet) filter() {
 	}
 	r.none.SetText("")
 	if n == 0 {
-		r.none.SetText("No tool has that in its name.")
+		r.none.SetText(say.T("No tool has that in its name."))
 	}
 	form.Relayout(r.each)
 }
@@ -200,7 +200,7 @@ func (r *rulesSheet) readEach(rules *store.Rules) (changed []store.ToolAnswer, o
 	r.none.SetText("")
 	switch {
 	case r.mode.Selected == modeOnly && len(ticked) == 0:
-		r.none.SetText("Tick the tools that may be used. To use none of them, switch the server off.")
+		r.none.SetText(say.T("Tick the tools that may be used. To use none of them, switch the server off."))
 		form.Relayout(r.each)
 		return nil, false
 	case r.mode.Selected == modeOnly:
@@ -252,14 +252,14 @@ func (r *rulesSheet) setParams(tool string, allowed []string, limited bool, fixe
 // parameters.
 func (r *rulesSheet) showParams(row *toolRow) {
 	_, limited, fixed := r.paramsOf(row.name)
-	words := "Parameters…"
+	words := say.T("Parameters…")
 	switch {
 	case limited && len(fixed) > 0:
-		words = "Limited, fixed…"
+		words = say.T("Limited, fixed…")
 	case limited:
-		words = "Limited…"
+		words = say.T("Limited…")
 	case len(fixed) > 0:
-		words = fmt.Sprintf("%d fixed…", len(fixed))
+		words = say.N(len(fixed), "%d fixed…", "%d fixed…", len(fixed))
 	}
 	row.params.SetText(words)
 }
@@ -309,7 +309,7 @@ func (r *rulesSheet) parameters(row *toolRow) {
 	}
 	lines := make([]line, len(all))
 	list := form.Column()
-	every := form.NewSwitch("All parameters may be given", nil)
+	every := form.NewSwitch(say.T("All parameters may be given"), nil)
 	every.Set(!limited)
 	follow := func(bool) {
 		for i := range lines {
@@ -324,9 +324,9 @@ func (r *rulesSheet) parameters(row *toolRow) {
 		shown := form.Visible(p.name, false)
 		words := shown
 		if p.required {
-			words += " (required)"
+			words += " " + say.T("(required)")
 		}
-		l := line{form.NewCheck(words, nil), form.NewEntry("Value of "+shown, "any value")}
+		l := line{form.NewCheck(words, nil), form.NewEntry(say.F("Value of %s", shown), say.T("any value"))}
 		l.check.Name = shown
 		l.check.Checked = !limited || slices.Contains(allowed, p.name)
 		if v, ok := fixed[p.name]; ok {
@@ -336,16 +336,16 @@ func (r *rulesSheet) parameters(row *toolRow) {
 		list.Add(container.NewGridWithColumns(2, l.check, l.value))
 	}
 	if len(all) == 0 {
-		list.Add(form.Muted("It takes no parameters."))
+		list.Add(form.Muted(say.T("It takes no parameters.")))
 	}
 	every.OnChanged = follow
 	follow(false)
-	sheet := form.NewSheet(r.page.o.Window, "Parameters of "+form.Visible(row.name, false), form.Groups(
-		form.SwitchRow(every, "All parameters may be given", "Off, only those that are ticked; others are refused, and no model is shown them."),
-		form.Muted("A parameter with a value here is always sent with it, is not shown to models, and cannot be given otherwise. Numbers, true, false and JSON are taken as such."),
+	sheet := form.NewSheet(r.page.o.Window, say.F("Parameters of %s", form.Visible(row.name, false)), form.Groups(
+		form.SwitchRow(every, say.T("All parameters may be given"), say.T("Off, only those that are ticked; others are refused, and no model is shown them.")),
+		form.Muted(say.T("A parameter with a value here is always sent with it, is not shown to models, and cannot be given otherwise. Numbers, true, false and JSON are taken as such.")),
 		list))
 	sheet.SetSize(620, 520)
-	done := form.NewAction("Done", widget.HighImportance, func() {
+	done := form.NewAction(say.T("Done"), widget.HighImportance, func() {
 		allowed, fixed := []string{}, map[string]json.RawMessage{}
 		for i, l := range lines {
 			if l.check.Checked {
@@ -359,7 +359,7 @@ func (r *rulesSheet) parameters(row *toolRow) {
 		r.showParams(row)
 		sheet.Close()
 	})
-	sheet.SetButtons(form.NewAction("Cancel", widget.MediumImportance, sheet.Close), done)
+	sheet.SetButtons(form.NewAction(say.T("Cancel"), widget.MediumImportance, sheet.Close), done)
 	sheet.SetFocus(every)
 	sheet.Show()
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/parts"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -56,26 +57,26 @@ func (p *Page) runTool(t tools.Tool) {
 		left.Add(f.box)
 	}
 	if len(r.fields) == 0 {
-		left.Add(form.Label("It takes no arguments that a form could ask for."))
+		left.Add(form.Label(say.T("It takes no arguments that a form could ask for.")))
 	}
-	r.raw = form.NewLines("Arguments as JSON", "{}", 8)
+	r.raw = form.NewLines(say.T("Arguments as JSON"), "{}", 8)
 	r.raw.TextStyle.Monospace = true
 	r.raw.OnChanged = func(string) { r.fromRaw() }
 	r.wrong = form.Failure("")
-	r.result = parts.New(p.o.Window, "The result appears here.")
-	r.run = form.NewAction("Run", widget.HighImportance, r.call)
-	r.copied = form.Button("Copy result", func() { p.o.Clipboard.SetContent(r.resultJSON()) })
+	r.result = parts.New(p.o.Window, say.T("The result appears here."))
+	r.run = form.NewAction(say.T("Run"), widget.HighImportance, r.call)
+	r.copied = form.Button(say.T("Copy result"), func() { p.o.Clipboard.SetContent(r.resultJSON()) })
 	r.copied.Disable()
 	r.begin()
 
-	args := container.NewBorder(form.Column(form.Caption("Arguments as JSON"), r.raw, r.wrong), nil, nil, nil, r.result.Box)
+	args := container.NewBorder(form.Column(form.Caption(say.T("Arguments as JSON")), r.raw, r.wrong), nil, nil, nil, r.result.Box)
 	leftScroll := container.NewVScroll(form.Gutter(left))
 	split := container.NewHSplit(leftScroll, form.Pad(form.Gap, 0, args))
 	split.Offset = 0.45
 	r.sheet = form.NewSheet(p.o.Window, "", nil)
 	r.sheet.SetSize(1060, 720)
-	r.sheet.SetFill("Run "+name+" of "+form.Visible(t.ServerName, false), split)
-	close := form.Button("Close", r.sheet.Close)
+	r.sheet.SetFill(say.F("Run %s of %s", name, form.Visible(t.ServerName, false)), split)
+	close := form.Button(say.T("Close"), r.sheet.Close)
 	r.sheet.SetButtons(r.busy.Box, r.copied, close, r.run)
 	r.sheet.SetFocus(r.run)
 	if len(r.fields) > 0 {
@@ -127,10 +128,10 @@ func (r *running) arguments() (json.RawMessage, error) {
 	raw := json.RawMessage(text)
 	if !json.Valid(raw) {
 		var v any
-		return nil, fmt.Errorf("this is no JSON: %w", json.Unmarshal(raw, &v))
+		return nil, fmt.Errorf(say.T("this is no JSON: %w"), json.Unmarshal(raw, &v))
 	}
 	if text[0] != '{' {
-		return nil, errors.New("arguments are a JSON object; begin with {")
+		return nil, errors.New(say.T("arguments are a JSON object; begin with {"))
 	}
 	return raw, nil
 }
@@ -180,7 +181,7 @@ func (r *running) fromRaw() {
 		if f.write(v) {
 			f.fail("")
 		} else {
-			f.fail("The JSON has a value that this field cannot show; it counts as it stands there.")
+			f.fail(say.T("The JSON has a value that this field cannot show; it counts as it stands there."))
 		}
 	}
 }
@@ -196,7 +197,7 @@ func (r *running) call() {
 	for _, f := range r.fields {
 		if _, err := f.read(); err != nil {
 			f.fail(form.Sentence(err))
-			r.sheet.Fail("Something in the form has to be mended first.")
+			r.sheet.Fail(say.T("Something in the form has to be mended first."))
 			return
 		}
 	}
@@ -206,7 +207,7 @@ func (r *running) call() {
 	p := r.page
 	var got tools.Result
 	var pictures []parts.Picture
-	p.o.Runner.RunBusy(r.busy, "Running…", func(ctx context.Context) error {
+	p.o.Runner.RunBusy(r.busy, say.T("Running…"), func(ctx context.Context) error {
 		got = p.o.Engine.CallTool(ctx, tools.Invocation{
 			Client: tools.ClientCommand, CallID: store.NewID(), Ref: r.tool.Ref, Arguments: raw,
 		}, r.ask, r.progress())
@@ -239,10 +240,10 @@ func (r *running) ask(ctx context.Context, v tools.Verdict) (tools.Answer, error
 	answer := make(chan tools.Answer, 2)
 	var sheet *form.Sheet
 	r.page.o.Runner.Do(func() {
-		sheet = form.NewSheet(r.page.o.Window, "Run "+form.Visible(r.tool.Tool, false)+"?", form.Label(form.Visible(v.Reason, true)))
+		sheet = form.NewSheet(r.page.o.Window, say.F("Run %s?", form.Visible(r.tool.Tool, false)), form.Label(form.Visible(v.Reason, true)))
 		sheet.SetSize(480, 240)
-		deny := form.NewAction("Do not run it", widget.MediumImportance, sheet.Close)
-		sheet.SetButtons(deny, form.NewAction("Run it once", widget.HighImportance, func() {
+		deny := form.NewAction(say.T("Do not run it"), widget.MediumImportance, sheet.Close)
+		sheet.SetButtons(deny, form.NewAction(say.T("Run it once"), widget.HighImportance, func() {
 			answer <- tools.AnswerOnce
 			sheet.Close()
 		}))
@@ -288,9 +289,9 @@ func (r *running) progress() func(tools.Progress) {
 }
 
 func progressWords(p tools.Progress) string {
-	words := "Running…"
+	words := say.T("Running…")
 	if p.Total > 0 {
-		words = fmt.Sprintf("Running… %d %%", int(100*min(max(p.Done/p.Total, 0), 1)))
+		words = say.F("Running… %d %%", int(100*min(max(p.Done/p.Total, 0), 1)))
 	}
 	if p.Message != "" {
 		m := []rune(form.Visible(p.Message, false))
@@ -311,24 +312,25 @@ func claimWords(c tools.Claims) string {
 			said = append(said, no)
 		}
 	}
-	claim(c.ReadOnly, "it only reads", "it changes something")
-	claim(c.Destructive, "it can destroy something", "it destroys nothing")
-	claim(c.Idempotent, "a second call changes nothing more", "")
-	claim(c.OpenWorld, "it reaches beyond this computer", "it stays within its own world")
+	claim(c.ReadOnly, say.T("it only reads"), say.T("it changes something"))
+	claim(c.Destructive, say.T("it can destroy something"), say.T("it destroys nothing"))
+	claim(c.Idempotent, say.T("a second call changes nothing more"), "")
+	claim(c.OpenWorld, say.T("it reaches beyond this computer"), say.T("it stays within its own world"))
 	if len(said) == 0 {
 		return ""
 	}
-	return "The server claims, and nobody has checked: " + strings.Join(said, ", ") + "."
+	return say.F("The server claims, and nobody has checked: %s.", strings.Join(said, ", "))
 }
 
 // tookWords says how a call ended.
 func tookWords(r tools.Result) string {
-	words := "Done"
-	if r.IsError {
-		words = "It failed"
+	switch {
+	case r.IsError && r.Elapsed > 0:
+		return say.F("It failed after %s", millis(r.Elapsed))
+	case r.IsError:
+		return say.T("It failed")
+	case r.Elapsed > 0:
+		return say.F("Done after %s", millis(r.Elapsed))
 	}
-	if r.Elapsed > 0 {
-		words += " after " + millis(r.Elapsed)
-	}
-	return words
+	return say.T("Done")
 }

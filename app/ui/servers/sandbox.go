@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -21,7 +22,7 @@ type sandboxRow struct {
 
 func newSandboxRow(p *Page) *sandboxRow {
 	r := &sandboxRow{note: form.Muted("")}
-	r.more = form.Quiet("What holds", theme.InfoIcon(), func() { p.showSandbox(r.view) })
+	r.more = form.Quiet(say.T("What holds"), theme.InfoIcon(), func() { p.showSandbox(r.view) })
 	r.box = container.NewStack()
 	r.box.Hide()
 	return r
@@ -56,17 +57,16 @@ func sandboxBadge(v bridge.ServerView) (words string, missing bool) {
 	case asked == nil:
 		return "", false
 	case is == nil:
-		return "To run in a sandbox. What holds is shown here once it was started.", false
+		return say.T("To run in a sandbox. What holds is shown here once it was started."), false
 	case is.Method == "" && asked.Optional:
-		return "No sandbox on this system: it runs without one.", true
+		return say.T("No sandbox on this system: it runs without one."), true
 	case is.Method == "":
-		return "No sandbox on this system: it was not started.", true
+		return say.T("No sandbox on this system: it was not started."), true
 	}
-	words = "In a sandbox (" + is.Method + "), "
 	if asked.Network {
-		return words + "with the network.", false
+		return say.F("In a sandbox (%s), with the network.", is.Method), false
 	}
-	return words + "without the network.", false
+	return say.F("In a sandbox (%s), without the network.", is.Method), false
 }
 
 // showSandbox shows what holds a server, and what does not.
@@ -86,13 +86,13 @@ func (p *Page) showSandbox(v bridge.ServerView) {
 			box.Add(form.Label(form.Visible(line, false)))
 		}
 	}
-	part("What holds", v.Sandbox.Holds)
-	part("What does not", v.Sandbox.Gaps)
+	part(say.T("What holds"), v.Sandbox.Holds)
+	part(say.T("What does not"), v.Sandbox.Gaps)
 	if v.Sandbox.Missing != "" {
-		part("What is missing", []string{v.Sandbox.Missing})
+		part(say.T("What is missing"), []string{v.Sandbox.Missing})
 	}
-	sheet.SetFill("The sandbox of "+form.Visible(v.Server.Name, false), container.NewVScroll(box))
-	done := form.NewAction("Close", widget.HighImportance, sheet.Close)
+	sheet.SetFill(say.F("The sandbox of %s", form.Visible(v.Server.Name, false)), container.NewVScroll(box))
+	done := form.NewAction(say.T("Close"), widget.HighImportance, sheet.Close)
 	sheet.SetButtons(done)
 	sheet.SetFocus(done)
 	sheet.Show()
@@ -101,21 +101,21 @@ func (p *Page) showSandbox(v bridge.ServerView) {
 // sandboxView shows in a review what a program may do in its sandbox.
 func sandboxView(s *store.Sandbox) fyne.CanvasObject {
 	box := form.Column()
-	say := func(text string) { box.Add(form.Muted(text)) }
-	say("It has a home of its own and sees the system's folders, its working folder and the folders that it is told of.")
+	add := func(text string) { box.Add(form.Muted(text)) }
+	add(say.T("It has a home of its own and sees the system's folders, its working folder and the folders that it is told of."))
 	for _, p := range s.Read {
-		box.Add(form.Exact("reads: " + form.Spaced(p)))
+		box.Add(form.Exact(say.F("reads: %s", form.Spaced(p))))
 	}
 	for _, p := range s.Write {
-		box.Add(form.Exact("reads and writes: " + form.Spaced(p)))
+		box.Add(form.Exact(say.F("reads and writes: %s", form.Spaced(p))))
 	}
 	if s.Network {
-		say("It may use the network.")
+		add(say.T("It may use the network."))
 	} else {
-		say("It makes no connection.")
+		add(say.T("It makes no connection."))
 	}
 	if s.Optional {
-		box.Add(form.NewToned(form.Label("Where a system has no sandbox, it starts without one."), theme.ColorNameWarning))
+		box.Add(form.NewToned(form.Label(say.T("Where a system has no sandbox, it starts without one.")), theme.ColorNameWarning))
 	}
 	return form.NewCard(box)
 }

@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -52,7 +53,7 @@ func newMore(all []section) *more {
 	for _, s := range all {
 		box.Add(s.object())
 	}
-	return &more{fold: form.NewFold("More", box), all: all}
+	return &more{fold: form.NewFold(say.T("More"), box), all: all}
 }
 
 func (m *more) object() fyne.CanvasObject { return m.fold.Box }
@@ -83,8 +84,8 @@ func (m *more) read(d *setup.Draft) bool {
 // that looks for it.
 func pathField(w fyne.Window, name, placeholder, help string, kind setup.Kind) (*form.Field, fyne.CanvasObject) {
 	f := form.NewField(name, placeholder, help)
-	choose := form.Button("Choose…", func() { choosePath(w, setup.Field{Kind: kind}, f) })
-	choose.Name = "Choose " + name
+	choose := form.Button(say.T("Choose…"), func() { choosePath(w, setup.Field{Kind: kind}, f) })
+	choose.Name = say.F("Choose %s", name)
 	return f, beside(f.Box, choose)
 }
 
@@ -124,7 +125,7 @@ type secretText struct {
 }
 
 func newSecretText(name, help string) *secretText {
-	const empty = "goes to the keychain"
+	var empty = say.T("goes to the keychain")
 	return &secretText{Field: form.NewFieldOf(form.NewSecretEntry(name, empty), help), empty: empty}
 }
 

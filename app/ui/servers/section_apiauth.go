@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -20,12 +21,12 @@ func apiAuthWays() []struct {
 		kind  store.APIAuthKind
 		title string
 	}{
-		{store.APIAuthNone, "None"},
-		{store.APIAuthBearer, "Token (Authorization: Bearer)"},
-		{store.APIAuthKey, "API key"},
-		{store.APIAuthBasic, "User name and password"},
-		{store.APIAuthHeader, "The whole Authorization header"},
-		{store.APIAuthClient, "OAuth client credentials"},
+		{store.APIAuthNone, say.T("None")},
+		{store.APIAuthBearer, say.T("Token (Authorization: Bearer)")},
+		{store.APIAuthKey, say.T("API key")},
+		{store.APIAuthBasic, say.T("User name and password")},
+		{store.APIAuthHeader, say.T("The whole Authorization header")},
+		{store.APIAuthClient, say.T("OAuth client credentials")},
 	}
 }
 
@@ -46,15 +47,15 @@ type apiAuthSection struct {
 
 func newAPIAuthSection() *apiAuthSection {
 	s := &apiAuthSection{}
-	s.in = form.NewSelect("Where the API key goes", []string{"header", "query", "cookie"}, nil)
+	s.in = form.NewSelect(say.T("Where the API key goes"), []string{"header", "query", "cookie"}, nil)
 	s.in.SetSelected("header")
-	s.inBox = form.Labelled("Where the API key goes", s.in, "")
-	s.name = form.NewField("Its name", "X-API-Key", "Of the header, query parameter or cookie.")
-	s.user = form.NewField("User name", "", "")
-	s.client = form.NewField("Client id", "", "")
-	s.url = form.NewField("Token URL", "https://login.example.com/oauth/token", "")
-	s.scopes = form.NewField("Scopes", "", "With blanks between; may stay empty.")
-	s.value = newSecretText("Value", "The key, token, password, header or client secret. It is sent to the base URL's origin and nowhere else.")
+	s.inBox = form.Labelled(say.T("Where the API key goes"), s.in, "")
+	s.name = form.NewField(say.T("Its name"), "X-API-Key", say.T("Of the header, query parameter or cookie."))
+	s.user = form.NewField(say.T("User name"), "", "")
+	s.client = form.NewField(say.T("Client id"), "", "")
+	s.url = form.NewField(say.T("Token URL"), "https://login.example.com/oauth/token", "")
+	s.scopes = form.NewField(say.T("Scopes"), "", say.T("With blanks between; may stay empty."))
+	s.value = newSecretText(say.T("Value"), say.T("The key, token, password, header or client secret. It is sent to the base URL's origin and nowhere else."))
 	s.fields = map[store.APIAuthKind][]fyne.CanvasObject{
 		store.APIAuthBearer: {s.value.Box},
 		store.APIAuthKey:    {s.inBox, s.name.Box, s.value.Box},
@@ -66,8 +67,8 @@ func newAPIAuthSection() *apiAuthSection {
 	for _, w := range apiAuthWays() {
 		titles = append(titles, w.title)
 	}
-	s.way = form.NewSelect("Authentication", titles, func(string) { s.follow(); form.Relayout(s.box) })
-	s.box = form.Column(form.Labelled("Authentication", s.way, ""),
+	s.way = form.NewSelect(say.T("Authentication"), titles, func(string) { s.follow(); form.Relayout(s.box) })
+	s.box = form.Column(form.Labelled(say.T("Authentication"), s.way, ""),
 		s.inBox, s.name.Box, s.user.Box, s.client.Box, s.url.Box, s.scopes.Box, s.value.Box)
 	s.way.SetSelectedIndex(0)
 	return s
@@ -136,31 +137,31 @@ func (s *apiAuthSection) read(d *setup.Draft) bool {
 	case store.APIAuthKey:
 		a.In, a.Name = s.in.Selected, strings.TrimSpace(s.name.Text())
 		if a.Name == "" {
-			wrong(s.name, "Type the name of the header, query parameter or cookie.")
+			wrong(s.name, say.T("Type the name of the header, query parameter or cookie."))
 		}
 	case store.APIAuthBasic:
 		if a.User = strings.TrimSpace(s.user.Text()); strings.Contains(a.User, ":") {
-			wrong(s.user, "A user name with a colon cannot be sent.")
+			wrong(s.user, say.T("A user name with a colon cannot be sent."))
 		}
 	case store.APIAuthClient:
 		a.User, a.TokenURL, a.Scopes = strings.TrimSpace(s.client.Text()), strings.TrimSpace(s.url.Text()), words(s.scopes.Text())
 		if a.User == "" {
-			wrong(s.client, "Type the client's id; it comes with the client's secret.")
+			wrong(s.client, say.T("Type the client's id; it comes with the client's secret."))
 		}
 		if u, err := url.Parse(a.TokenURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			wrong(s.url, "Type the address where tokens are had. It looks like https://login.example.com/oauth/token.")
+			wrong(s.url, say.T("Type the address where tokens are had. It looks like https://login.example.com/oauth/token."))
 		}
 	}
 	switch v, typed := s.value.typed(); {
 	case typed:
 		a.Value = store.Value(v.Reveal())
 		if a.Value.Secret() {
-			wrong(s.value.Field, "This refers to a secret by name. Type the value itself.")
+			wrong(s.value.Field, say.T("This refers to a secret by name. Type the value itself."))
 		}
 	case s.value.value != "":
 		a.Value = s.value.value
 	default:
-		wrong(s.value.Field, "Type the key, token, password or secret.")
+		wrong(s.value.Field, say.T("Type the key, token, password or secret."))
 	}
 	d.Config.OpenAPI.Auth = a
 	return ok

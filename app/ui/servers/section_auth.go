@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -22,20 +23,20 @@ type authWay struct {
 // authWays lists them, the usual one first.
 func authWays() []authWay {
 	return []authWay{
-		{store.AuthNone, "None, or when the server asks", "Where the server asks for a sign-in, its card offers one with your browser."},
-		{store.AuthBearer, "Token", "Sent as Authorization: Bearer with every request."},
-		{store.AuthHeader, "API key in a header", ""},
-		{store.AuthBasic, "User name and password", ""},
-		{store.AuthOAuth, "With the browser (OAuth)", "You sign in once on the server's card. Everything below may stay empty where the server says it itself."},
-		{store.AuthClient, "As a program (OAuth client credentials)", "No person signs in; Drawbridge does, with a client that you registered."},
+		{store.AuthNone, say.T("None, or when the server asks"), say.T("Where the server asks for a sign-in, its card offers one with your browser.")},
+		{store.AuthBearer, say.T("Token"), say.T("Sent as Authorization: Bearer with every request.")},
+		{store.AuthHeader, say.T("API key in a header"), ""},
+		{store.AuthBasic, say.T("User name and password"), ""},
+		{store.AuthOAuth, say.T("With the browser (OAuth)"), say.T("You sign in once on the server's card. Everything below may stay empty where the server says it itself.")},
+		{store.AuthClient, say.T("As a program (OAuth client credentials)"), say.T("No person signs in; Drawbridge does, with a client that you registered.")},
 	}
 }
 
 // How a client's secret is sent, in words.
-const (
-	tokenAuthAny   = "As the server prefers"
-	tokenAuthBasic = "In a header (basic)"
-	tokenAuthPost  = "In the body (post)"
+var (
+	tokenAuthAny   = say.T("As the server prefers")
+	tokenAuthBasic = say.T("In a header (basic)")
+	tokenAuthPost  = say.T("In the body (post)")
 )
 
 // authSection says how a server is shown who asks.
@@ -57,19 +58,19 @@ type authSection struct {
 
 func newAuthSection() *authSection {
 	s := &authSection{help: form.Muted("")}
-	s.token = newSecretText("Token", "")
-	s.header = form.NewField("Header of the API key", "X-API-Key", "")
-	s.key = newSecretText("API key", "")
-	s.user = form.NewField("User name", "", "")
-	s.password = newSecretText("Password", "")
-	s.clientID = form.NewField("Client id", "", "What the authorization server knows Drawbridge by, where you registered it there.")
-	s.secret = newSecretText("Client secret", "If there is one.")
-	s.scopes = form.NewField("Scopes", "", "Rights to ask for, with blanks between; in place of those that the server names.")
-	s.authorization = form.NewField("Authorization URL", "https://login.example.com/authorize", "In place of what the server says. It goes together with the token URL, and needs a client id.")
-	s.tokenURL = form.NewField("Token URL", "https://login.example.com/token", "")
-	s.port = form.NewField("Port for the answer", "any", "Of this computer, for clients that are registered with one.")
-	s.tokenAuth = form.NewSelect("How the client secret is sent", []string{tokenAuthAny, tokenAuthBasic, tokenAuthPost}, nil)
-	s.tokenAuthBox = form.Labelled("How the client secret is sent", s.tokenAuth, "")
+	s.token = newSecretText(say.T("Token"), "")
+	s.header = form.NewField(say.T("Header of the API key"), "X-API-Key", "")
+	s.key = newSecretText(say.T("API key"), "")
+	s.user = form.NewField(say.T("User name"), "", "")
+	s.password = newSecretText(say.T("Password"), "")
+	s.clientID = form.NewField(say.T("Client id"), "", say.T("What the authorization server knows Drawbridge by, where you registered it there."))
+	s.secret = newSecretText(say.T("Client secret"), say.T("If there is one."))
+	s.scopes = form.NewField(say.T("Scopes"), "", say.T("Rights to ask for, with blanks between; in place of those that the server names."))
+	s.authorization = form.NewField(say.T("Authorization URL"), "https://login.example.com/authorize", say.T("In place of what the server says. It goes together with the token URL, and needs a client id."))
+	s.tokenURL = form.NewField(say.T("Token URL"), "https://login.example.com/token", "")
+	s.port = form.NewField(say.T("Port for the answer"), say.T("any"), say.T("Of this computer, for clients that are registered with one."))
+	s.tokenAuth = form.NewSelect(say.T("How the client secret is sent"), []string{tokenAuthAny, tokenAuthBasic, tokenAuthPost}, nil)
+	s.tokenAuthBox = form.Labelled(say.T("How the client secret is sent"), s.tokenAuth, "")
 	s.tokenAuth.SetSelected(tokenAuthAny)
 	s.fields = map[store.AuthKind][]fyne.CanvasObject{
 		store.AuthBearer: {s.token.Box},
@@ -82,8 +83,8 @@ func newAuthSection() *authSection {
 	for _, w := range authWays() {
 		titles = append(titles, w.title)
 	}
-	s.way = form.NewSelect("Sign-in", titles, func(string) { s.follow(); form.Relayout(s.box) })
-	s.box = form.Column(form.Labelled("Sign-in", s.way, ""), s.help)
+	s.way = form.NewSelect(say.T("Sign-in"), titles, func(string) { s.follow(); form.Relayout(s.box) })
+	s.box = form.Column(form.Labelled(say.T("Sign-in"), s.way, ""), s.help)
 	for _, o := range []fyne.CanvasObject{
 		s.token.Box, s.header.Box, s.key.Box, s.user.Box, s.password.Box, s.clientID.Box, s.secret.Box, s.scopes.Box,
 		s.authorization.Box, s.tokenURL.Box, s.tokenAuthBox, s.port.Box,
@@ -185,21 +186,21 @@ func (s *authSection) read(d *setup.Draft) bool {
 	}
 	switch kind {
 	case store.AuthBearer:
-		secret(s.token, "Type the token.")
+		secret(s.token, say.T("Type the token."))
 	case store.AuthHeader:
 		if a.Header = strings.TrimSpace(s.header.Text()); a.Header == "" {
-			wrong(s.header, "Type the name of the header, for example X-API-Key.")
+			wrong(s.header, say.T("Type the name of the header, for example X-API-Key."))
 		}
-		secret(s.key, "Type the API key.")
+		secret(s.key, say.T("Type the API key."))
 	case store.AuthBasic:
 		if a.User = strings.TrimSpace(s.user.Text()); strings.Contains(a.User, ":") {
-			wrong(s.user, "A user name with a colon cannot be sent.")
+			wrong(s.user, say.T("A user name with a colon cannot be sent."))
 		}
-		secret(s.password, "Type the password.")
+		secret(s.password, say.T("Type the password."))
 	case store.AuthOAuth, store.AuthClient:
 		missing := ""
 		if kind == store.AuthClient {
-			missing = "Type the client's secret."
+			missing = say.T("Type the client's secret.")
 		}
 		secret(s.secret, missing)
 		s.readClient(&a, wrong)
@@ -214,7 +215,7 @@ func (s *authSection) readClient(a *store.Auth, wrong func(*form.Field, string))
 	a.Scopes = words(s.scopes.Text())
 	for _, scope := range a.Scopes {
 		if !store.ValidScope(scope) {
-			wrong(s.scopes, form.Visible(scope, false)+" is no scope. Scopes are words, with blanks between.")
+			wrong(s.scopes, say.F("%s is no scope. Scopes are words, with blanks between.", form.Visible(scope, false)))
 			break
 		}
 	}
@@ -224,7 +225,7 @@ func (s *authSection) readClient(a *store.Auth, wrong func(*form.Field, string))
 			return ""
 		}
 		if u, err := url.Parse(text); err != nil || !store.SafeAddress(u) {
-			wrong(f, "Use an https address; http is possible on this computer alone.")
+			wrong(f, say.T("Use an https address; http is possible on this computer alone."))
 		}
 		return text
 	}
@@ -237,24 +238,24 @@ func (s *authSection) readClient(a *store.Auth, wrong func(*form.Field, string))
 	}
 	if a.Kind == store.AuthClient {
 		if a.ClientID == "" {
-			wrong(s.clientID, "Type the client's id; it comes with the client's secret.")
+			wrong(s.clientID, say.T("Type the client's id; it comes with the client's secret."))
 		}
 		return
 	}
 	a.AuthorizationURL = address(s.authorization)
 	switch {
 	case a.AuthorizationURL != "" && a.TokenURL == "":
-		wrong(s.tokenURL, "An authorization URL goes together with a token URL. Type it too.")
+		wrong(s.tokenURL, say.T("An authorization URL goes together with a token URL. Type it too."))
 	case a.AuthorizationURL == "" && a.TokenURL != "":
-		wrong(s.authorization, "A token URL goes together with an authorization URL. Type it too.")
+		wrong(s.authorization, say.T("A token URL goes together with an authorization URL. Type it too."))
 	}
 	if a.ClientID == "" && (a.AuthorizationURL != "" || a.Secret != "") {
-		wrong(s.clientID, "Type the client's id: nothing says where Drawbridge could register.")
+		wrong(s.clientID, say.T("Type the client's id: nothing says where Drawbridge could register."))
 	}
 	if text := strings.TrimSpace(s.port.Text()); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > 65535 {
-			wrong(s.port, "Type a port from 1 to 65535, or leave it empty.")
+			wrong(s.port, say.T("Type a port from 1 to 65535, or leave it empty."))
 		}
 		a.Port = n
 	}

@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -23,36 +24,36 @@ type netSection struct {
 }
 
 // The choices of a proxy.
-const (
-	proxySystem = "As the system says"
-	proxyNone   = "None: connect directly"
-	proxyThis   = "This one"
+var (
+	proxySystem = say.T("As the system says")
+	proxyNone   = say.T("None: connect directly")
+	proxyThis   = say.T("This one")
 )
 
 const proxyHint = "http://proxy.example:3128"
 
 func newNetSection(w fyne.Window, t store.Transport) *netSection {
 	s := &netSection{}
-	caHelp, proxyHelp := "PEM. Trusted beside the certificates of the system, for this server alone.", ""
+	caHelp, proxyHelp := say.T("PEM. Trusted beside the certificates of the system, for this server alone."), ""
 	if !t.OverHTTP() && t != store.TransportOpenAPI {
-		caHelp = "PEM. The program is told of it in the variables that such programs read (NODE_EXTRA_CA_CERTS, SSL_CERT_FILE …)."
-		proxyHelp = "The program is told of it in HTTPS_PROXY and the like."
+		caHelp = say.T("PEM. The program is told of it in the variables that such programs read (NODE_EXTRA_CA_CERTS, SSL_CERT_FILE …).")
+		proxyHelp = say.T("The program is told of it in HTTPS_PROXY and the like.")
 	}
 	var ca, cert, key fyne.CanvasObject
-	s.ca, ca = pathField(w, "Certificates of your network (CA file)", "/etc/ssl/corp-ca.pem", caHelp, setup.KindFile)
+	s.ca, ca = pathField(w, say.T("Certificates of your network (CA file)"), "/etc/ssl/corp-ca.pem", caHelp, setup.KindFile)
 	s.box = form.Column(ca)
 	if t.OverHTTP() || t == store.TransportOpenAPI {
-		s.cert, cert = pathField(w, "Client certificate", "/home/you/client.pem", "", setup.KindFile)
-		s.key, key = pathField(w, "Its key", "/home/you/client.key", "PEM. For servers that ask for a certificate of yours.", setup.KindFile)
+		s.cert, cert = pathField(w, say.T("Client certificate"), "/home/you/client.pem", "", setup.KindFile)
+		s.key, key = pathField(w, say.T("Its key"), "/home/you/client.key", say.T("PEM. For servers that ask for a certificate of yours."), setup.KindFile)
 		s.box.Add(cert)
 		s.box.Add(key)
 	}
-	s.address = form.NewField("Address of the proxy", proxyHint, "http, https or socks5. One with a user name and password in it goes to the keychain.")
-	s.proxy = form.NewSelect("Proxy", []string{proxySystem, proxyNone, proxyThis}, func(string) {
+	s.address = form.NewField(say.T("Address of the proxy"), proxyHint, say.T("http, https or socks5. One with a user name and password in it goes to the keychain."))
+	s.proxy = form.NewSelect(say.T("Proxy"), []string{proxySystem, proxyNone, proxyThis}, func(string) {
 		s.follow()
 		form.Relayout(s.box)
 	})
-	s.box.Add(form.Labelled("Proxy", s.proxy, proxyHelp))
+	s.box.Add(form.Labelled(say.T("Proxy"), s.proxy, proxyHelp))
 	s.box.Add(s.address.Box)
 	s.proxy.SetSelected(proxySystem)
 	return s
@@ -103,7 +104,7 @@ func (s *netSection) read(d *setup.Draft) bool {
 		f.SetError("")
 		p := strings.TrimSpace(f.Text())
 		if p != "" && !filepath.IsAbs(p) && !strings.HasPrefix(p, "~/") {
-			f.SetError("This is no full path. Type the whole path of the file, from its beginning.")
+			f.SetError(say.T("This is no full path. Type the whole path of the file, from its beginning."))
 			ok = false
 		}
 		return p
@@ -114,10 +115,10 @@ func (s *netSection) read(d *setup.Draft) bool {
 		n.CertFile, n.KeyFile = path(s.cert), path(s.key)
 		switch {
 		case n.CertFile != "" && n.KeyFile == "":
-			s.key.SetError("A certificate needs its key. Choose its file.")
+			s.key.SetError(say.T("A certificate needs its key. Choose its file."))
 			ok = false
 		case n.CertFile == "" && n.KeyFile != "":
-			s.cert.SetError("A key needs its certificate. Choose its file.")
+			s.cert.SetError(say.T("A key needs its certificate. Choose its file."))
 			ok = false
 		}
 	}
@@ -137,7 +138,7 @@ func (s *netSection) read(d *setup.Draft) bool {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
-		s.address.SetError("This is no address of a proxy. It should look like " + proxyHint + ".")
+		s.address.SetError(say.F("This is no address of a proxy. It should look like %s.", proxyHint))
 		return false
 	}
 	n.Proxy = store.Value(text)

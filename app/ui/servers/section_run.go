@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -22,17 +23,17 @@ type runSection struct {
 
 func newRunSection(t store.Transport) *runSection {
 	s := &runSection{}
-	s.minutes = form.NewField("Minutes without a call until it stops", strconv.Itoa(store.IdleMinutesDefault), "")
-	const title = "Start it when it is needed"
+	s.minutes = form.NewField(say.T("Minutes without a call until it stops"), strconv.Itoa(store.IdleMinutesDefault), "")
+	var title = say.T("Start it when it is needed")
 	s.onDemand = form.NewSwitch(title, func(on bool) { s.follow(on); form.Relayout(s.box) })
-	help := "It starts at the first call of one of its tools. Which tools it has is remembered from the last time."
+	help := say.T("It starts at the first call of one of its tools. Which tools it has is remembered from the last time.")
 	if t.OverHTTP() {
-		help = "Drawbridge connects at the first call of one of its tools. Which tools it has is remembered from the last time."
+		help = say.T("Drawbridge connects at the first call of one of its tools. Which tools it has is remembered from the last time.")
 	}
-	const one = "One call at a time"
+	var one = say.T("One call at a time")
 	s.serial = form.NewSwitch(one, nil)
 	s.box = form.Column(form.SwitchRow(s.onDemand, title, help), s.minutes.Box,
-		form.SwitchRow(s.serial, one, "When a model calls several of its tools at once, they run one after the other."))
+		form.SwitchRow(s.serial, one, say.T("When a model calls several of its tools at once, they run one after the other.")))
 	s.follow(false)
 	return s
 }
@@ -68,7 +69,7 @@ func (s *runSection) read(d *setup.Draft) bool {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > 7*24*60 {
-		s.minutes.SetError("Type a whole number of minutes, from 1 to 10080 (a week).")
+		s.minutes.SetError(say.T("Type a whole number of minutes, from 1 to 10080 (a week)."))
 		return false
 	}
 	d.Config.IdleMinutes = n
@@ -81,15 +82,15 @@ type transportSection struct {
 	choice *form.Select
 }
 
-const (
-	transportHTTP = "Streamable HTTP"
-	transportSSE  = "HTTP with server-sent events (2024-11-05)"
+var (
+	transportHTTP = say.T("Streamable HTTP")
+	transportSSE  = say.T("HTTP with server-sent events (2024-11-05)")
 )
 
 func newTransportSection() *transportSection {
-	s := &transportSection{choice: form.NewSelect("Transport", []string{transportHTTP, transportSSE}, nil)}
+	s := &transportSection{choice: form.NewSelect(say.T("Transport"), []string{transportHTTP, transportSSE}, nil)}
 	s.choice.SetSelected(transportHTTP)
-	s.box = form.Labelled("Transport", s.choice, "Streamable HTTP finds out by itself where a server speaks the older one alone.")
+	s.box = form.Labelled(say.T("Transport"), s.choice, say.T("Streamable HTTP finds out by itself where a server speaks the older one alone."))
 	return s
 }
 
@@ -119,10 +120,10 @@ type rootsSection struct {
 }
 
 func newRootsSection(w fyne.Window) *rootsSection {
-	s := &rootsSection{field: form.NewFieldOf(form.NewLines("Folders it may know of", "/home/you/projects", 2),
-		"Full paths, one a line. The server is told of them only if it asks where it may work (roots). That alone does not keep it from other folders.")}
-	choose := form.Button("Choose…", func() { choosePath(w, setup.Field{Kind: setup.KindFolder, Multiple: true}, s.field) })
-	choose.Name = "Choose a folder it may know of"
+	s := &rootsSection{field: form.NewFieldOf(form.NewLines(say.T("Folders it may know of"), "/home/you/projects", 2),
+		say.T("Full paths, one a line. The server is told of them only if it asks where it may work (roots). That alone does not keep it from other folders."))}
+	choose := form.Button(say.T("Choose…"), func() { choosePath(w, setup.Field{Kind: setup.KindFolder, Multiple: true}, s.field) })
+	choose.Name = say.T("Choose a folder it may know of")
 	s.box = beside(s.field.Box, choose)
 	return s
 }
@@ -139,7 +140,7 @@ func (s *rootsSection) read(d *setup.Draft) bool {
 	d.Config.Roots = linesOf(s.field.Text())
 	for _, dir := range d.Config.Roots {
 		if !filepath.IsAbs(dir) {
-			s.field.SetError(form.Visible(dir, false) + " is no full path. Type the whole path of the folder, from its beginning.")
+			s.field.SetError(say.F("%s is no full path. Type the whole path of the folder, from its beginning.", form.Visible(dir, false)))
 			return false
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -20,10 +21,10 @@ type sandboxSection struct {
 }
 
 // The switches, as the window names them.
-const (
-	sandboxOn       = "Run it in a sandbox"
-	sandboxNetwork  = "It may use the network"
-	sandboxOptional = "Start it without a sandbox where there is none"
+var (
+	sandboxOn       = say.T("Run it in a sandbox")
+	sandboxNetwork  = say.T("It may use the network")
+	sandboxOptional = say.T("Start it without a sandbox where there is none")
 )
 
 func newSandboxSection(w fyne.Window) *sandboxSection {
@@ -39,18 +40,18 @@ func newSandboxSection(w fyne.Window) *sandboxSection {
 	s.optional = form.NewSwitch(sandboxOptional, nil)
 	folders := func(name, help string) (*form.Field, fyne.CanvasObject) {
 		f := form.NewFieldOf(form.NewLines(name, "/home/you/projects", 2), help)
-		choose := form.Button("Choose…", func() { choosePath(w, setup.Field{Kind: setup.KindFolder, Multiple: true}, f) })
-		choose.Name = "Choose a folder: " + name
+		choose := form.Button(say.T("Choose…"), func() { choosePath(w, setup.Field{Kind: setup.KindFolder, Multiple: true}, f) })
+		choose.Name = say.F("Choose a folder: %s", name)
 		return f, beside(f.Box, choose)
 	}
 	var read, write fyne.CanvasObject
-	s.reads, read = folders("Folders it may read", "Full paths, one a line; ~/ is your home.")
-	s.writes, write = folders("Folders it may read and write", "Its working folder and the folders it may know of are among them anyway.")
-	networkRow := form.SwitchRow(s.network, sandboxNetwork, "What npx and uvx fetch needs it, at least the first time.")
-	optionalRow := form.SwitchRow(s.optional, sandboxOptional, "Otherwise it does not start on such a system.")
+	s.reads, read = folders(say.T("Folders it may read"), say.T("Full paths, one a line; ~/ is your home."))
+	s.writes, write = folders(say.T("Folders it may read and write"), say.T("Its working folder and the folders it may know of are among them anyway."))
+	networkRow := form.SwitchRow(s.network, sandboxNetwork, say.T("What npx and uvx fetch needs it, at least the first time."))
+	optionalRow := form.SwitchRow(s.optional, sandboxOptional, say.T("Otherwise it does not start on such a system."))
 	s.inside = form.Column(networkRow, read, write, optionalRow)
 	s.box = form.Column(form.SwitchRow(s.on, sandboxOn,
-		"It has a home of its own and sees the system's folders, but no files of yours except those that you permit. The card says what holds."), s.inside)
+		say.T("It has a home of its own and sees the system's folders, but no files of yours except those that you permit. The card says what holds.")), s.inside)
 	s.follow(false)
 	return s
 }
@@ -101,7 +102,7 @@ func paths(f *form.Field) ([]string, bool) {
 	list := linesOf(f.Text())
 	for _, p := range list {
 		if !filepath.IsAbs(p) && !strings.HasPrefix(p, "~/") {
-			f.SetError(form.Visible(p, false) + " is no full path. Type the whole path of the folder, from its beginning.")
+			f.SetError(say.F("%s is no full path. Type the whole path of the folder, from its beginning.", form.Visible(p, false)))
 			return nil, false
 		}
 	}

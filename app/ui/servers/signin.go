@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 )
 
@@ -27,11 +28,11 @@ type signInRow struct {
 func newSignInRow(c *card) *signInRow {
 	r := &signInRow{card: c, box: form.Column()}
 	engine, run := c.page.o.Engine, func(work func(context.Context) error) { c.page.run(c.id(), work) }
-	r.in = form.NewAction("Sign in", widget.HighImportance, func() {
+	r.in = form.NewAction(say.T("Sign in"), widget.HighImportance, func() {
 		id := c.id()
 		run(func(ctx context.Context) error { return quietly(engine.SignIn(ctx, id, nil)) })
 	})
-	r.permit = form.NewAction("Permit it and sign in", widget.MediumImportance, func() {
+	r.permit = form.NewAction(say.T("Permit it and sign in"), widget.MediumImportance, func() {
 		if c.view.SignIn == nil {
 			return
 		}
@@ -46,15 +47,15 @@ func newSignInRow(c *card) *signInRow {
 			return quietly(engine.SignIn(ctx, id, nil))
 		})
 	})
-	r.cancel = form.NewAction("Cancel", widget.MediumImportance, func() { engine.CancelSignIn(c.id()) })
+	r.cancel = form.NewAction(say.T("Cancel"), widget.MediumImportance, func() { engine.CancelSignIn(c.id()) })
 	leave := func(forget bool) func() {
 		return func() {
 			id := c.id()
 			run(func(ctx context.Context) error { return engine.SignOut(ctx, id, forget) })
 		}
 	}
-	r.out = form.Quiet("Sign out", theme.LogoutIcon(), leave(false))
-	r.forget = form.Quiet("Forget", theme.ContentClearIcon(), leave(true))
+	r.out = form.Quiet(say.T("Sign out"), theme.LogoutIcon(), leave(false))
+	r.forget = form.Quiet(say.T("Forget"), theme.ContentClearIcon(), leave(true))
 	r.box.Hide()
 	return r
 }
@@ -72,7 +73,7 @@ func (r *signInRow) label(name string) {
 	for _, a := range []*form.Action{r.in, r.permit, r.cancel, r.out, r.forget} {
 		a.Name = a.Text + " " + name
 	}
-	r.in.Name, r.cancel.Name, r.out.Name, r.forget.Name = "Sign in to "+name, "Cancel the sign-in to "+name, "Sign out of "+name, "Forget the sign-in to "+name
+	r.in.Name, r.cancel.Name, r.out.Name, r.forget.Name = say.F("Sign in to %s", name), say.F("Cancel the sign-in to %s", name), say.F("Sign out of %s", name), say.F("Forget the sign-in to %s", name)
 }
 
 // set shows how it stands.
@@ -93,14 +94,14 @@ func (r *signInRow) set(s *mcphost.SignIn) {
 	}
 	switch {
 	case s.Waiting:
-		r.box.Add(form.NewToned(line(form.Label("Finish signing in in your browser. Drawbridge waits for its answer."), r.cancel), theme.ColorNamePrimary))
+		r.box.Add(form.NewToned(line(form.Label(say.T("Finish signing in in your browser. Drawbridge waits for its answer.")), r.cancel), theme.ColorNamePrimary))
 		return
 	case s.Private != "":
-		r.box.Add(form.NewToned(line(form.Label("The server sends you to "+form.Visible(s.Private, false)+" to sign in. That is on this computer or in a private network; permit it only if you know it."), r.permit), theme.ColorNameWarning))
+		r.box.Add(form.NewToned(line(form.Label(say.F("The server sends you to %s to sign in. That is on this computer or in a private network; permit it only if you know it.", form.Visible(s.Private, false))), r.permit), theme.ColorNameWarning))
 	case s.Needed && len(s.Missing) > 0:
-		r.box.Add(form.NewToned(line(form.Label("The server wants more rights than you have granted: "+form.Visible(strings.Join(s.Missing, ", "), false)+"."), r.in), theme.ColorNameWarning))
+		r.box.Add(form.NewToned(line(form.Label(say.F("The server wants more rights than you have granted: %s.", form.Visible(strings.Join(s.Missing, ", "), false))), r.in), theme.ColorNameWarning))
 	case s.Needed:
-		r.box.Add(form.NewToned(line(form.Label("The server asks who you are. Sign in with your browser; or, if it gave you a token, edit the server and add that as a header."), r.in), theme.ColorNameWarning))
+		r.box.Add(form.NewToned(line(form.Label(say.T("The server asks who you are. Sign in with your browser; or, if it gave you a token, edit the server and add that as a header.")), r.in), theme.ColorNameWarning))
 	}
 	if s.SignedIn {
 		if s.ByProgram {
@@ -119,24 +120,32 @@ func (r *signInRow) set(s *mcphost.SignIn) {
 
 // signedInWords says who is signed in, where, and how long that holds.
 func signedInWords(s *mcphost.SignIn, now time.Time) string {
-	words := "Signed in"
-	if s.ByProgram {
-		words = "Drawbridge signs in by itself"
-	}
-	if s.Account != "" {
-		words += " as " + form.Visible(s.Account, false)
-	}
-	if s.Issuer != "" {
-		words += " at " + form.Visible(s.Issuer, false)
+	account, issuer := form.Visible(s.Account, false), form.Visible(s.Issuer, false)
+	words := say.T("Signed in")
+	switch {
+	case s.ByProgram && account != "" && issuer != "":
+		words = say.F("Drawbridge signs in by itself as %s at %s", account, issuer)
+	case s.ByProgram && account != "":
+		words = say.F("Drawbridge signs in by itself as %s", account)
+	case s.ByProgram && issuer != "":
+		words = say.F("Drawbridge signs in by itself at %s", issuer)
+	case s.ByProgram:
+		words = say.T("Drawbridge signs in by itself")
+	case account != "" && issuer != "":
+		words = say.F("Signed in as %s at %s", account, issuer)
+	case account != "":
+		words = say.F("Signed in as %s", account)
+	case issuer != "":
+		words = say.F("Signed in at %s", issuer)
 	}
 	switch {
 	case s.Renews:
-		words += " · renews itself"
+		words += " · " + say.T("renews itself")
 	case s.Expires.IsZero():
 	case s.Expires.Before(now):
-		words += " · expired"
+		words += " · " + say.T("expired")
 	default:
-		words += " · until " + s.Expires.Local().Format("2 Jan 15:04")
+		words += " · " + say.F("until %s", say.Date(s.Expires.Local(), "2 Jan 15:04"))
 	}
 	return words
 }

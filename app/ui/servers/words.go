@@ -1,7 +1,6 @@
 package servers
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
@@ -20,36 +20,29 @@ import (
 func Words(v bridge.ServerView) string {
 	switch v.State {
 	case mcphost.Disabled:
-		return "off"
+		return say.T("off")
 	case mcphost.Held:
-		return "waits for your review"
+		return say.T("waits for your review")
 	case mcphost.Starting:
-		return "starting…"
+		return say.T("starting…")
 	case mcphost.Ready:
-		words := "ready, " + count(len(v.Passed), "tool")
+		words := say.N(len(v.Passed), "ready, %d tool", "ready, %d tools", len(v.Passed))
 		if v.Took > 0 {
 			words += ", " + millis(v.Took)
 		}
-		if n := len(v.Held); n > 0 {
-			words += ", " + count(n, "definition") + " to review"
-		}
-		return words
+		return words + toReview(len(v.Held))
 	case mcphost.Failed:
 		if v.SignIn != nil && v.SignIn.Waiting {
-			return "waits for your browser"
+			return say.T("waits for your browser")
 		}
 		if v.SignIn != nil && v.SignIn.Needed {
-			return "asks you to sign in"
+			return say.T("asks you to sign in")
 		}
-		return "failed"
+		return say.T("failed")
 	case mcphost.Stopped:
-		return "stopped"
+		return say.T("stopped")
 	case mcphost.Asleep:
-		words := "starts when it is needed, " + count(len(v.Passed), "tool")
-		if n := len(v.Held); n > 0 {
-			words += ", " + count(n, "definition") + " to review"
-		}
-		return words
+		return say.N(len(v.Passed), "starts when it is needed, %d tool", "starts when it is needed, %d tools", len(v.Passed)) + toReview(len(v.Held))
 	}
 	return string(v.State)
 }
@@ -85,31 +78,31 @@ func tone(v bridge.ServerView) fyne.ThemeColorName {
 	return theme.ColorNameDisabled
 }
 
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+func toReview(n int) string {
+	if n == 0 {
+		return ""
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return ", " + say.N(n, "%d definition to review", "%d definitions to review", n)
 }
 
 func millis(d time.Duration) string {
 	if d < time.Millisecond {
-		return "under 1 ms"
+		return say.T("under 1 ms")
 	}
-	return fmt.Sprintf("%d ms", d.Milliseconds())
+	return say.F("%d ms", d.Milliseconds())
 }
 
 // kind says how a server is reached.
 func kind(c store.ServerConfig) string {
 	switch c.Transport {
 	case store.TransportStdio:
-		return "Command"
+		return say.T("Command")
 	case store.TransportHTTP, store.TransportSSE:
 		return "URL"
 	case store.TransportOpenAPI:
 		return "OpenAPI"
 	case store.TransportBuiltin:
-		return "Built in"
+		return say.T("Built in")
 	}
 	return string(c.Transport)
 }
@@ -125,7 +118,7 @@ func brief(c store.ServerConfig) string {
 		}
 		return form.Visible(c.URL, false)
 	case store.TransportBuiltin:
-		return "The time anywhere, and the folders that you grant in the settings."
+		return say.T("The time anywhere, and the folders that you grant in the settings.")
 	}
 	return form.Visible(strings.Join(append([]string{c.Command}, quoted(c.Args)...), " "), false)
 }

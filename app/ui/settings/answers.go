@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -31,17 +32,17 @@ type answers struct {
 }
 
 // The words of a lasting answer.
-const (
-	answerAlways = "Always allow"
-	answerNever  = "Never allow"
-	answerAsk    = "Ask each time"
+var (
+	answerAlways = say.T("Always allow")
+	answerNever  = say.T("Never allow")
+	answerAsk    = say.T("Ask each time")
 )
 
 func newAnswers(o Options) *answers {
 	a := &answers{o: o, list: form.Column(), fail: form.Failure("")}
-	a.reset = form.Button("Reset all", a.resetAll)
+	a.reset = form.Button(say.T("Reset all"), a.resetAll)
 	a.reset.Hide()
-	a.Box = section("Tools and approvals", "What runs, or is refused, without asking you again. A reset has the next call ask; Rules on a server's card has more.",
+	a.Box = section(say.T("Tools and approvals"), say.T("What runs, or is refused, without asking you again. A reset has the next call ask; Rules on a server's card has more."),
 		form.Column(a.fail, a.list, container.NewHBox(a.reset)))
 	return a
 }
@@ -96,7 +97,7 @@ func (a *answers) show() {
 	a.list.RemoveAll()
 	ruled := a.ruled()
 	if len(a.all)+len(ruled) == 0 {
-		a.list.Add(form.Muted("None. Choose “Always” or “Never” when a tool asks, and it stands here."))
+		a.list.Add(form.Muted(say.T("None. Choose “Always” or “Never” when a tool asks, and it stands here.")))
 	}
 	server := ""
 	head := func(id string) {
@@ -107,8 +108,8 @@ func (a *answers) show() {
 	}
 	rule := func(v bridge.ServerView) {
 		head(v.Server.ID)
-		reset := form.Quiet("Reset", theme.ViewRefreshIcon(), func() { a.change(func(ctx context.Context) error { return a.resetRules(ctx, v) }) })
-		reset.Name = "Reset the rules of " + v.Server.Name
+		reset := form.Quiet(say.T("Reset"), theme.ViewRefreshIcon(), func() { a.change(func(ctx context.Context) error { return a.resetRules(ctx, v) }) })
+		reset.Name = say.F("Reset the rules of %s", v.Server.Name)
 		a.list.Add(line(form.Label(approvalWords(v.Server.Rules.Approvals)), reset))
 	}
 	for _, t := range a.all {
@@ -138,7 +139,7 @@ func (a *answers) row(t store.ToolAnswer) fyne.CanvasObject {
 	}
 	words := map[tools.Answer]string{tools.AnswerAlways: answerAlways, tools.AnswerNever: answerNever, tools.AnswerAsk: answerAsk}
 	tool := form.Visible(t.Tool, false)
-	choice := form.NewSelect("Answer for "+tool, []string{answerAlways, answerNever, answerAsk}, nil)
+	choice := form.NewSelect(say.F("Answer for %s", tool), []string{answerAlways, answerNever, answerAsk}, nil)
 	choice.SetSelected(words[tools.Answer(t.Answer)])
 	choice.OnChanged = func(title string) {
 		for answer, w := range words {
@@ -147,8 +148,8 @@ func (a *answers) row(t store.ToolAnswer) fyne.CanvasObject {
 			}
 		}
 	}
-	reset := form.Quiet("Reset", theme.ViewRefreshIcon(), func() { set("") })
-	reset.Name = "Ask again for " + t.Tool
+	reset := form.Quiet(say.T("Reset"), theme.ViewRefreshIcon(), func() { set("") })
+	reset.Name = say.F("Ask again for %s", t.Tool)
 	name := widget.NewLabel(tool)
 	name.Truncation = fyne.TextTruncateEllipsis
 	return line(name, form.Sized(170, 0, form.Framed(choice)), reset)
@@ -156,17 +157,17 @@ func (a *answers) row(t store.ToolAnswer) fyne.CanvasObject {
 
 // approvalWords says what the rules of a server say of calls.
 func approvalWords(r store.Approvals) string {
-	text := "By its rules"
-	for _, one := range []struct {
-		what string
-		is   store.Approval
-	}{{"tools that only read", r.ReadOnly}, {"tools that may destroy", r.Destructive}, {"tools that reach beyond this computer", r.OpenWorld}, {"all others", r.Default}} {
-		words := map[store.Approval]string{store.ApproveAlways: "run unasked", store.ApproveNever: "never run", store.ApproveAsk: "ask"}[one.is]
-		if words != "" {
-			text += fmt.Sprintf(", %s %s", one.what, words)
+	var list []string
+	said := func(a store.Approval, always, never, ask string) {
+		if text := map[store.Approval]string{store.ApproveAlways: always, store.ApproveNever: never, store.ApproveAsk: ask}[a]; text != "" {
+			list = append(list, text)
 		}
 	}
-	return text + "."
+	said(r.ReadOnly, say.T("tools that only read run unasked"), say.T("tools that only read never run"), say.T("tools that only read ask"))
+	said(r.Destructive, say.T("tools that may destroy run unasked"), say.T("tools that may destroy never run"), say.T("tools that may destroy ask"))
+	said(r.OpenWorld, say.T("tools that reach beyond this computer run unasked"), say.T("tools that reach beyond this computer never run"), say.T("tools that reach beyond this computer ask"))
+	said(r.Default, say.T("all others run unasked"), say.T("all others never run"), say.T("all others ask"))
+	return say.F("By its rules, %s.", strings.Join(list, ", "))
 }
 
 // change does something about the answers, and shows them anew.
@@ -183,9 +184,9 @@ func (a *answers) resetRules(ctx context.Context, v bridge.ServerView) error {
 
 // resetAll has each call ask again.
 func (a *answers) resetAll() {
-	form.Confirm(a.o.Window, "Reset all answers?",
-		"Every tool asks again before it runs, also those that you never allow. What is in the rules of servers about asking goes, too; their other rules stay.",
-		"Reset all", func() {
+	form.Confirm(a.o.Window, say.T("Reset all answers?"),
+		say.T("Every tool asks again before it runs, also those that you never allow. What is in the rules of servers about asking goes, too; their other rules stay."),
+		say.T("Reset all"), func() {
 			all, ruled := slices.Clone(a.all), a.ruled()
 			a.change(func(ctx context.Context) error {
 				var errs []error

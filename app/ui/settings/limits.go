@@ -14,11 +14,12 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // limitNumbers are the columns beside the model's name.
-var limitNumbers = [...]string{"Context", "Answer", "Input $", "Cached $", "Output $"}
+var limitNumbers = [...]string{say.T("Context"), say.T("Answer"), say.T("Input $"), say.T("Cached $"), say.T("Output $")}
 
 // limitRows is the part of the form in which a person says what models take
 // and cost, where the provider and the table of models do not know.
@@ -38,19 +39,19 @@ type limitRow struct {
 
 func newLimitRows() *limitRows {
 	l := &limitRows{list: form.Column(), fail: form.Failure("")}
-	names := []fyne.CanvasObject{form.MutedLine("Model", fyne.TextStyle{})}
+	names := []fyne.CanvasObject{form.MutedLine(say.T("Model"), fyne.TextStyle{})}
 	for _, n := range limitNumbers {
 		names = append(names, form.MutedLine(n, fyne.TextStyle{}))
 	}
 	l.head = l.columns(names, form.Quiet("", theme.ContentRemoveIcon(), nil))
 	l.head.Hide()
-	add := form.Quiet("Add model", theme.ContentAddIcon(), func() {
+	add := form.Quiet(say.T("Add model"), theme.ContentAddIcon(), func() {
 		r := l.add("", store.ModelLimits{})
 		form.FocusAdded(l.list, r.box, r.model)
 	})
 	l.Box = container.New(layout.NewCustomPaddedVBoxLayout(2),
-		form.Caption("What models take and cost"),
-		form.Muted("Only where the numbers shown for a model are wrong or missing: tokens of a request with its answer, tokens of an answer, and US dollars for a million tokens."),
+		form.Caption(say.T("What models take and cost")),
+		form.Muted(say.T("Only where the numbers shown for a model are wrong or missing: tokens of a request with its answer, tokens of an answer, and US dollars for a million tokens.")),
 		l.head, l.list, l.fail, container.NewHBox(add))
 	return l
 }
@@ -75,12 +76,12 @@ func (l *limitRows) set(models map[string]store.ModelLimits) {
 }
 
 func (l *limitRows) add(name string, m store.ModelLimits) *limitRow {
-	r := &limitRow{model: form.NewEntry("Limits: model", "model")}
+	r := &limitRow{model: form.NewEntry(say.T("Limits: model"), say.T("model"))}
 	r.model.SetText(name)
 	cells := []fyne.CanvasObject{r.model}
 	texts := [len(limitNumbers)]string{whole(m.Context), whole(m.MaxOutput), amount(m.Input), amount(m.Cached), amount(m.Output)}
 	for i, n := range limitNumbers {
-		r.numbers[i] = form.NewEntry("Limits: "+n, "")
+		r.numbers[i] = form.NewEntry(say.F("Limits: %s", n), "")
 		r.numbers[i].SetText(texts[i])
 		r.numbers[i].OnChanged = func(string) { l.setError("") }
 		cells = append(cells, r.numbers[i])
@@ -94,7 +95,7 @@ func (l *limitRows) add(name string, m store.ModelLimits) *limitRow {
 		}
 		form.Relayout(l.Box)
 	})
-	remove.Name = "Remove this model"
+	remove.Name = say.T("Remove this model")
 	r.box = l.columns(cells, remove)
 	l.rows = append(l.rows, r)
 	l.list.Add(r.box)
@@ -137,8 +138,11 @@ func (l *limitRows) read() (map[string]store.ModelLimits, bool) {
 				m.Output, ok = readPrice(text)
 			}
 			if !ok {
-				l.setError("“" + form.Visible(cut(text, 40), false) + "” under " + limitNumbers[i] + " is no number. Type one such as " +
-					map[bool]string{true: "200000 or 200K.", false: "0.25."}[i < 2])
+				fault := say.F("“%s” under %s is no number. Type one such as 0.25.", form.Visible(cut(text, 40), false), limitNumbers[i])
+				if i < 2 {
+					fault = say.F("“%s” under %s is no number. Type one such as 200000 or 200K.", form.Visible(cut(text, 40), false), limitNumbers[i])
+				}
+				l.setError(fault)
 				return nil, false
 			}
 		}
@@ -147,10 +151,10 @@ func (l *limitRows) read() (map[string]store.ModelLimits, bool) {
 		case m == store.ModelLimits{}:
 			continue
 		case name == "":
-			l.setError("Numbers have no model. Type the model's name as the provider writes it, or remove the row.")
+			l.setError(say.T("Numbers have no model. Type the model's name as the provider writes it, or remove the row."))
 			return nil, false
 		case twice:
-			l.setError("The model " + form.Visible(cut(name, 60), false) + " is there twice. Remove one of the rows.")
+			l.setError(say.F("The model %s is there twice. Remove one of the rows.", form.Visible(cut(name, 60), false)))
 			return nil, false
 		}
 		out[name] = m

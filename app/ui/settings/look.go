@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -66,16 +67,16 @@ const compact = "compact"
 
 func newLook(o Options) *look {
 	l := &look{o: o, fail: form.Failure("")}
-	l.theme = newChoices([]option{{"As the system", ""}, {"Light", "light"}, {"Dark", "dark"}},
+	l.theme = newChoices([]option{{say.T("As the system"), ""}, {say.T("Light"), "light"}, {say.T("Dark"), "dark"}},
 		func(v string) { l.keep(func(w *store.WindowSettings) { w.Theme = v }) })
-	l.text = newChoices([]option{{"Small", string(uitheme.TextSmall)}, {"Usual", string(uitheme.TextUsual)}, {"Large", string(uitheme.TextLarge)}, {"Largest", string(uitheme.TextLargest)}},
+	l.text = newChoices([]option{{say.T("Small"), string(uitheme.TextSmall)}, {say.T("Usual"), string(uitheme.TextUsual)}, {say.T("Large"), string(uitheme.TextLarge)}, {say.T("Largest"), string(uitheme.TextLargest)}},
 		func(v string) { l.keep(func(w *store.WindowSettings) { w.TextSize = v }) })
-	l.density = newChoices([]option{{"Roomy", ""}, {"Compact", compact}},
+	l.density = newChoices([]option{{say.T("Roomy"), ""}, {say.T("Compact"), compact}},
 		func(v string) { l.keep(func(w *store.WindowSettings) { w.Compact = v == compact }) })
 	row := func(name string, c *choices) fyne.CanvasObject {
 		return container.NewBorder(nil, nil, form.Sized(150, 0, form.Label(name)), nil, c.group)
 	}
-	l.Box = section("Appearance", "", form.Column(row("Colours", l.theme), row("Text size", l.text), row("Spacing", l.density), l.fail))
+	l.Box = section(say.T("Appearance"), "", form.Column(row(say.T("Colours"), l.theme), row(say.T("Text size"), l.text), row(say.T("Spacing"), l.density), l.fail))
 	return l
 }
 

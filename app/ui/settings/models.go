@@ -2,7 +2,6 @@ package settings
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -47,14 +47,14 @@ type modelSheet struct {
 // the one that a person chose.
 func (p *providers) pickModel(cfg store.ProviderConfig, now string, chosen func(string)) *modelSheet {
 	m := &modelSheet{p: p, cfg: cfg, now: now, chosen: chosen, busy: form.NewBusy(), said: form.Muted(""), fail: form.Failure(""), empty: form.Muted("")}
-	m.search = form.NewEntry("Search models", "Search, or type the name of a model")
+	m.search = form.NewEntry(say.T("Search models"), say.T("Search, or type the name of a model"))
 	m.search.OnChanged = func(string) { m.fill() }
 	m.search.OnSubmitted = func(string) { m.submit() }
 	m.typed = form.Quiet("", theme.ContentAddIcon(), func() { m.choose(strings.TrimSpace(m.search.Text)) })
 	m.typed.Alignment = widget.ButtonAlignLeading
-	m.help = container.NewHBox(form.Button("Try again", m.load))
+	m.help = container.NewHBox(form.Button(say.T("Try again"), m.load))
 	if cfg.Kind != store.ProviderRehearsal {
-		edit := form.Button("Edit the provider", func() {
+		edit := form.Button(say.T("Edit the provider"), func() {
 			m.sheet.Close()
 			p.edit(cfg)
 		})
@@ -63,13 +63,13 @@ func (p *providers) pickModel(cfg store.ProviderConfig, now string, chosen func(
 		}
 	}
 	m.list = newModelList(m)
-	m.head = container.New(modelColumns{}, form.MutedLine("Model", fyne.TextStyle{}),
-		form.MutedLine("Tokens", fyne.TextStyle{}), form.MutedLine("In / out, for 1M tokens", fyne.TextStyle{}))
+	m.head = container.New(modelColumns{}, form.MutedLine(say.T("Model"), fyne.TextStyle{}),
+		form.MutedLine(say.T("Tokens"), fyne.TextStyle{}), form.MutedLine(say.T("In / out, for 1M tokens"), fyne.TextStyle{}))
 	top := container.NewVBox(form.Sized(0, 2, layout.NewSpacer()), m.search, m.busy.Box, m.said, m.fail, m.help, m.typed, m.empty, m.head)
 	m.sheet = form.NewSheet(p.o.Window, "", nil)
-	m.sheet.SetFill("Models of "+form.Visible(cfg.Title(), false), container.NewBorder(top, nil, nil, nil, m.list))
+	m.sheet.SetFill(say.F("Models of %s", form.Visible(cfg.Title(), false)), container.NewBorder(top, nil, nil, nil, m.list))
 	m.sheet.SetSize(680, 620)
-	m.sheet.SetButtons(form.Button("Close", m.sheet.Close))
+	m.sheet.SetButtons(form.Button(say.T("Close"), m.sheet.Close))
 	m.sheet.OnClose(m.stop)
 	m.sheet.SetFocus(m.search)
 	m.sheet.Show()
@@ -93,7 +93,7 @@ func (m *modelSheet) load() {
 	m.said.Hide()
 	m.all = nil
 	var infos []model.Info
-	m.cancel = m.p.o.Runner.RunBusy(m.busy, "Asking for the models…", func(ctx context.Context) (err error) {
+	m.cancel = m.p.o.Runner.RunBusy(m.busy, say.T("Asking for the models…"), func(ctx context.Context) (err error) {
 		ctx, cancel := context.WithTimeout(ctx, modelsTimeout)
 		defer cancel()
 		infos, err = m.p.o.Engine.Models(ctx, m.cfg.ID)
@@ -120,11 +120,11 @@ func (m *modelSheet) load() {
 func offersWords(n int) string {
 	switch n {
 	case 0:
-		return "It answers and offers no models."
+		return say.T("It answers and offers no models.")
 	case 1:
-		return "It answers and offers one model."
+		return say.T("It answers and offers one model.")
 	}
-	return fmt.Sprintf("It answers and offers %d models.", n)
+	return say.N(n, "It answers and offers %d model.", "It answers and offers %d models.", n)
 }
 
 // fill shows what matches the search.
@@ -143,15 +143,15 @@ func (m *modelSheet) fill() {
 	switch {
 	case len(m.shown) > 0 || m.busy.Box.Visible():
 	case len(m.all) > 0:
-		m.empty.SetText("None of them matches.")
+		m.empty.SetText(say.T("None of them matches."))
 		m.empty.Show()
 	case typed == "":
-		m.empty.SetText("If you know the name of a model, type it above.")
+		m.empty.SetText(say.T("If you know the name of a model, type it above."))
 		m.empty.Show()
 	}
 	show(m.head, len(m.shown) > 0)
 	show(m.typed, typed != "" && !exact && m.cfg.Kind != store.ProviderRehearsal)
-	m.typed.SetText("Use “" + form.Visible(cut(typed, 56), false) + "”")
+	m.typed.SetText(say.F("Use “%s”", form.Visible(cut(typed, 56), false)))
 	m.list.UnselectAll()
 	m.list.Refresh()
 	m.list.ScrollToTop()
@@ -240,7 +240,7 @@ func (l *modelList) TypedKey(e *fyne.KeyEvent) {
 }
 
 // AccessibilityLabel names the table.
-func (l *modelList) AccessibilityLabel() string { return "Models" }
+func (l *modelList) AccessibilityLabel() string { return say.T("Models") }
 
 // modelColumns gives the numbers a fixed width, and the name the rest.
 type modelColumns struct{}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
@@ -105,10 +106,10 @@ func New(o Options) *Page {
 	p.storage = newStorage(o)
 	p.problems.Hide()
 	p.scroll, _ = form.Page(pageWidth,
-		form.Heading("Settings", ""),
+		form.Heading(say.T("Settings"), ""),
 		p.problems,
 		p.providers.Box,
-		section("Keys and tokens", "", p.secrets.Box),
+		section(say.T("Keys and tokens"), "", p.secrets.Box),
 		p.folders.Box,
 		p.answers.Box,
 		p.look.Box,

@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -38,19 +39,19 @@ type portkeyPart struct {
 
 func newPortkeyPart(e *providerEditor) *portkeyPart {
 	k := &portkeyPart{e: e, values: form.Column(), secrets: map[store.SecretRef]*secretField{}}
-	k.route = form.NewField("Provider", "@work-openai", "A provider of yours at Portkey, by its @slug, or the name of a service such as openai.")
-	k.virtual = newSecretField("Virtual key", "", "From Portkey's vault. It goes to the keychain.")
-	k.config = form.NewFieldOf(form.NewLines("Config", `pc-work-1a2b3c, or {"strategy": {"mode": "fallback"}, "targets": […]}`, 3),
-		"The id of a config, or a JSON object. Write a key in it as ${secret:NAME}; a field for its value then appears here.")
+	k.route = form.NewField(say.T("Provider"), "@work-openai", say.T("A provider of yours at Portkey, by its @slug, or the name of a service such as openai."))
+	k.virtual = newSecretField(say.T("Virtual key"), "", say.T("From Portkey's vault. It goes to the keychain."))
+	k.config = form.NewFieldOf(form.NewLines(say.T("Config"), say.F("%s, or %s", "pc-work-1a2b3c", `{"strategy": {"mode": "fallback"}, "targets": […]}`), 3),
+		say.T("The id of a config, or a JSON object. Write a key in it as ${secret:NAME}; a field for its value then appears here."))
 	clear := k.config.Entry.OnChanged
 	k.config.Entry.OnChanged = func(text string) { clear(text); k.follow(text) }
-	k.upstream = newSecretField("Key of the service behind it", "", "Only where Portkey does not keep it. It goes to the keychain.")
-	k.metadata = form.NewPairs("Metadata", "Told to Portkey with every request, for its log: user, team, feature. Conversations can add to it.", "Add entry", nil)
+	k.upstream = newSecretField(say.T("Key of the service behind it"), "", say.T("Only where Portkey does not keep it. It goes to the keychain."))
+	k.metadata = form.NewPairs(say.T("Metadata"), say.T("Told to Portkey with every request, for its log: user, team, feature. Conversations can add to it."), say.T("Add entry"), nil)
 	k.metadata.SetPlain()
-	head := form.Bold("Where Portkey sends the requests")
+	head := form.Bold(say.T("Where Portkey sends the requests"))
 	k.Box = form.Groups(
 		form.NewCard(form.Groups(
-			form.Column(head, form.Muted("Fill in one of these; none where the key has a config of its own.")),
+			form.Column(head, form.Muted(say.T("Fill in one of these; none where the key has a config of its own."))),
 			k.route.Box, k.virtual.Box, form.Column(k.config.Box, k.values), k.upstream.Box)),
 		k.metadata.Box)
 	return k
@@ -90,7 +91,7 @@ func (k *portkeyPart) follow(config string) {
 	for _, ref := range refs {
 		f := k.secrets[ref]
 		if f == nil {
-			f = newSecretField("Value of "+form.Visible(cut(string(ref), 60), false), "goes to the keychain", "")
+			f = newSecretField(say.F("Value of %s", form.Visible(cut(string(ref), 60), false)), say.T("goes to the keychain"), "")
 			f.set(k.e.p.refs[ref])
 			f.end.Hide() // the config needs it
 			k.secrets[ref] = f
@@ -146,7 +147,7 @@ func (k *portkeyPart) read(plan *savePlan, before store.ProviderConfig) {
 		case text != "":
 			plan.set[ref] = store.NewSecret(text)
 		case !f.kept && k.e.p.refs != nil: // where it is known what is stored
-			f.SetError("Type the value, or take it out of the config.")
+			f.SetError(say.T("Type the value, or take it out of the config."))
 			k.e.blame(f.Box)
 		}
 	}
@@ -180,7 +181,7 @@ func (k *portkeyPart) readUpstream(plan *savePlan, before store.ProviderConfig) 
 	}
 	for n := range plan.cfg.Headers {
 		if http.CanonicalHeaderKey(n) == upstreamHeader {
-			k.upstream.SetError("The header " + upstreamHeader + " is set below as well. Leave one of them out.")
+			k.upstream.SetError(say.F("The header %s is set below as well. Leave one of them out.", upstreamHeader))
 			k.e.blame(k.upstream.Box)
 			return
 		}
@@ -202,9 +203,9 @@ func (k *portkeyPart) readMetadata(cfg *store.ProviderConfig) {
 		_, twice := out[name]
 		switch {
 		case name == "":
-			fault = "A value has no name. Type its name, or remove the row."
+			fault = say.T("A value has no name. Type its name, or remove the row.")
 		case twice:
-			fault = "The name " + form.Visible(cut(name, 60), false) + " is there twice. Remove one of the rows."
+			fault = say.F("The name %s is there twice. Remove one of the rows.", form.Visible(cut(name, 60), false))
 		}
 		out[name] = pair.Value
 	}
@@ -229,5 +230,5 @@ func jsonFault(text string) string {
 	if err == nil {
 		return ""
 	}
-	return "The config is no JSON object: " + err.Error() + ". Correct it, or give the id of a config."
+	return say.F("The config is no JSON object: %s. Correct it, or give the id of a config.", err.Error())
 }

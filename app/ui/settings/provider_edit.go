@@ -14,6 +14,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -65,14 +66,14 @@ func (p *providers) edit(cfg store.ProviderConfig) {
 // openEditor fills a sheet with the form of a service.
 func (p *providers) openEditor(sheet *form.Sheet, service bridge.Service, cfg store.ProviderConfig, isNew bool) {
 	e := &providerEditor{p: p, service: service, cfg: cfg, isNew: isNew, sheet: sheet, busy: form.NewBusy()}
-	e.title = "Edit " + form.Visible(cfg.Title(), false)
+	e.title = say.F("Edit %s", form.Visible(cfg.Title(), false))
 	if isNew {
-		e.title = "Add " + serviceName(service)
+		e.title = say.F("Add %s", serviceName(service))
 		if service.ID == "" {
-			e.title = "Add a compatible service"
+			e.title = say.T("Add a compatible service")
 		}
 	}
-	e.save = form.NewAction("Save", widget.HighImportance, e.keep)
+	e.save = form.NewAction(say.T("Save"), widget.HighImportance, e.keep)
 	e.build()
 	e.fill()
 	e.show()
@@ -86,25 +87,25 @@ func (p *providers) openEditor(sheet *form.Sheet, service bridge.Service, cfg st
 
 // build makes the fields.
 func (e *providerEditor) build() {
-	e.name = form.NewField("Name", "Work", "")
-	e.id = form.NewField("Id", "work", "For the command line; it stays as it is.")
+	e.name = form.NewField(say.T("Name"), say.T("Work"), "")
+	e.id = form.NewField(say.T("Id"), "work", say.T("For the command line; it stays as it is."))
 	clear := e.name.Entry.OnChanged
 	e.name.Entry.OnChanged = func(text string) { clear(text); e.follow(text) }
-	e.kind = form.NewSelect("Format", e.formatTitles(), func(string) { e.adapt() })
-	words, example := "Base URL", e.service.BaseURL
+	e.kind = form.NewSelect(say.T("Format"), e.formatTitles(), func(string) { e.adapt() })
+	words, example := say.T("Base URL"), e.service.BaseURL
 	switch e.service.ID {
 	case servicePortkey:
-		words = "Gateway URL"
+		words = say.T("Gateway URL")
 	case serviceLiteLLM:
-		words = "Proxy URL"
+		words = say.T("Proxy URL")
 	}
-	e.address = form.NewField(words, example, "With the version, as the service writes it.")
-	keyName, keyHelp := "API key", "It goes to the keychain and is never shown again."
+	e.address = form.NewField(words, example, say.T("With the version, as the service writes it."))
+	keyName, keyHelp := say.T("API key"), say.T("It goes to the keychain and is never shown again.")
 	if e.service.ID == servicePortkey {
-		keyName, keyHelp = "Portkey API key", "The key of Portkey itself. "+keyHelp
+		keyName, keyHelp = say.T("Portkey API key"), say.T("The key of Portkey itself.")+" "+keyHelp
 	}
 	e.key = newSecretField(keyName, "", keyHelp)
-	e.noKey = form.NewSwitch("It wants no key", func(bool) { e.keyWords() })
+	e.noKey = form.NewSwitch(say.T("It wants no key"), func(bool) { e.keyWords() })
 	typed := e.key.Entry.OnChanged
 	e.key.Entry.OnChanged = func(text string) {
 		typed(text)
@@ -113,12 +114,12 @@ func (e *providerEditor) build() {
 			e.keyWords()
 		}
 	}
-	e.model = form.NewField("Model", "", "For new chats with it; leave it empty to choose from its list.")
-	choose := form.Button("Choose…", func() { e.p.pickModel(e.cfg, e.model.Text(), e.model.SetText) })
-	choose.Name = "Choose the model"
+	e.model = form.NewField(say.T("Model"), "", say.T("For new chats with it; leave it empty to choose from its list."))
+	choose := form.Button(say.T("Choose…"), func() { e.p.pickModel(e.cfg, e.model.Text(), e.model.SetText) })
+	choose.Name = say.T("Choose the model")
 	beside := besideEntry(choose)
 	show(beside, !e.isNew) // what is not kept yet cannot be asked
-	e.headers = form.NewPairs("Headers", "Sent with every request; most services need none. A value marked secret goes to the keychain.", "Add header", setup.LikelySecret)
+	e.headers = form.NewPairs(say.T("Headers"), say.T("Sent with every request; most services need none. A value marked secret goes to the keychain."), say.T("Add header"), setup.LikelySecret)
 	e.more = newMorePart(e)
 
 	e.fields = form.Groups()
@@ -128,17 +129,17 @@ func (e *providerEditor) build() {
 	e.fields.Add(container.NewGridWithColumns(2, e.name.Box, e.id.Box))
 	switch {
 	case gateway(e.service.ID):
-		e.fields.Add(form.Labelled("Format", e.kind, "What the models behind it are asked in. Anthropic Messages keeps what is particular to Claude."))
+		e.fields.Add(form.Labelled(say.T("Format"), e.kind, say.T("What the models behind it are asked in. Anthropic Messages keeps what is particular to Claude.")))
 	case e.service.ID == "":
-		e.fields.Add(form.Labelled("Format", e.kind, ""))
+		e.fields.Add(form.Labelled(say.T("Format"), e.kind, ""))
 	default:
-		e.more.add(form.Labelled("Format", e.kind, e.service.Name+" is set up for the one that it speaks best."))
+		e.more.add(form.Labelled(say.T("Format"), e.kind, say.F("%s is set up for the one that it speaks best.", e.service.Name)))
 	}
 	keyBox := form.Column(e.key.Box)
 	if link := keyLink(e.service, e.sheet.Fail); link != nil && (e.isNew || !e.p.refs[store.ProviderSecret(e.cfg.ID, "key")]) {
 		keyBox.Add(container.NewHBox(link))
 	}
-	wantsNone := form.SwitchRow(e.noKey, "It wants no key", "")
+	wantsNone := form.SwitchRow(e.noKey, say.T("It wants no key"), "")
 	if e.service.NoKey || e.service.Fill || gateway(e.service.ID) {
 		keyBox.Add(wantsNone)
 	} else {
@@ -172,7 +173,7 @@ func (e *providerEditor) show() {
 	e.sheet.SetContent(e.title, e.fields)
 	buttons := []fyne.CanvasObject{e.busy.Box}
 	if e.isNew {
-		buttons = append(buttons, form.Button("Back", func() {
+		buttons = append(buttons, form.Button(say.T("Back"), func() {
 			e.left = true
 			if e.cancel != nil {
 				e.cancel()
@@ -180,7 +181,7 @@ func (e *providerEditor) show() {
 			e.p.chooseService(e.sheet)
 		}))
 	}
-	e.sheet.SetButtons(append(buttons, form.Button("Cancel", e.sheet.Close), e.save)...)
+	e.sheet.SetButtons(append(buttons, form.Button(say.T("Cancel"), e.sheet.Close), e.save)...)
 }
 
 // first is the field that a person fills first.
@@ -244,9 +245,9 @@ func (e *providerEditor) follow(name string) {
 
 // keyWords says in the field of the key whether one is wanted.
 func (e *providerEditor) keyWords() {
-	e.key.empty = "paste it here"
+	e.key.empty = say.T("paste it here")
 	if e.noKey.Checked {
-		e.key.empty = "none needed"
+		e.key.empty = say.T("none needed")
 	}
 	e.key.mark(e.key.kept, e.key.gone)
 }
@@ -270,7 +271,7 @@ func (e *providerEditor) keep() {
 	}
 	e.sheet.Fail("")
 	e.save.Disable()
-	e.cancel = e.p.o.Runner.RunBusy(e.busy, "Saving…", func(ctx context.Context) error {
+	e.cancel = e.p.o.Runner.RunBusy(e.busy, say.T("Saving…"), func(ctx context.Context) error {
 		return plan.carryOut(ctx, e.p.o.Engine)
 	}, func(err error) {
 		e.save.Enable()

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -30,10 +31,10 @@ type morePart struct {
 }
 
 // The choices that are no name.
-const (
-	fallbackNone    = "None"
-	fallbackItself  = "This one, with another model"
-	connectorNewest = "The newest that works"
+var (
+	fallbackNone    = say.T("None")
+	fallbackItself  = say.T("This one, with another model")
+	connectorNewest = say.T("The newest that works")
 )
 
 func connectors() []string {
@@ -58,15 +59,15 @@ func newMorePart(e *providerEditor) *morePart {
 		}
 		m.others = append(m.others, o)
 	}
-	m.model = form.NewField("Fallback model", "", "")
-	choose := form.Button("Choose…", func() {
+	m.model = form.NewField(say.T("Fallback model"), "", "")
+	choose := form.Button(say.T("Choose…"), func() {
 		if o, ok := m.chosen(); ok {
 			e.p.pickModel(o, m.model.Text(), m.model.SetText)
 		}
 	})
-	choose.Name = "Choose the fallback model"
+	choose.Name = say.T("Choose the fallback model")
 	pick := container.NewBorder(nil, nil, nil, besideEntry(choose), m.model.Box)
-	m.provider = form.NewSelect("Fallback", titles, func(string) {
+	m.provider = form.NewSelect(say.T("Fallback"), titles, func(string) {
 		m.model.SetError("")
 		o, ok := m.chosen()
 		if ok {
@@ -83,13 +84,13 @@ func newMorePart(e *providerEditor) *morePart {
 		}
 		form.Relayout(m.box)
 	})
-	m.keep = form.NewSwitch("The service keeps the answers", nil)
-	m.keepRow = form.SwitchRow(m.keep, "The service keeps the answers",
-		"Then only what is new is sent (previous_response_id). Otherwise nothing is kept there, and each request carries the conversation.")
-	m.connector = form.NewSelect("MCP connector", connectors(), nil)
-	m.connRow = form.Labelled("MCP connector", m.connector, "The version with which Anthropic itself connects to servers that you hand over.")
+	m.keep = form.NewSwitch(say.T("The service keeps the answers"), nil)
+	m.keepRow = form.SwitchRow(m.keep, say.T("The service keeps the answers"),
+		say.T("Then only what is new is sent (previous_response_id). Otherwise nothing is kept there, and each request carries the conversation."))
+	m.connector = form.NewSelect(say.T("MCP connector"), connectors(), nil)
+	m.connRow = form.Labelled(say.T("MCP connector"), m.connector, say.T("The version with which Anthropic itself connects to servers that you hand over."))
 	m.box.Add(container.NewGridWithColumns(2,
-		form.Labelled("Fallback", m.provider, "What answers when this one cannot."), pick))
+		form.Labelled(say.T("Fallback"), m.provider, say.T("What answers when this one cannot.")), pick))
 	m.box.Add(m.keepRow)
 	m.box.Add(m.connRow)
 	return m
@@ -101,7 +102,7 @@ func (m *morePart) add(o fyne.CanvasObject) { m.box.Add(o) }
 // finish folds the part, after all was added.
 func (m *morePart) finish() {
 	m.box.Add(m.limits.Box)
-	m.fold = form.NewFold("More", form.NewCard(m.box))
+	m.fold = form.NewFold(say.T("More"), form.NewCard(m.box))
 }
 
 // chosen is the provider of the fallback.
@@ -118,7 +119,7 @@ func (m *morePart) fill(cfg store.ProviderConfig) {
 	i := slices.IndexFunc(m.others, func(o store.ProviderConfig) bool { return o.ID == cfg.Fallback.Provider })
 	if i < 0 && cfg.Fallback.Provider != "" { // it is gone
 		m.others = append(m.others, store.ProviderConfig{ID: cfg.Fallback.Provider})
-		m.provider.Options = append(m.provider.Options, cfg.Fallback.Provider+" (removed)")
+		m.provider.Options = append(m.provider.Options, say.F("%s (removed)", cfg.Fallback.Provider))
 		i = len(m.others) - 1
 	}
 	m.model.SetText(cfg.Fallback.Model)
@@ -150,7 +151,7 @@ func (m *morePart) read(cfg *store.ProviderConfig) {
 		cfg.Fallback = store.ModelRef{Provider: o.ID, Model: strings.TrimSpace(m.model.Text())}
 		fault := faultOf(*cfg, func(c *store.ProviderConfig) { c.Fallback = cfg.Fallback })
 		if cfg.Fallback.Model == "" {
-			fault = "Choose the model that answers then."
+			fault = say.T("Choose the model that answers then.")
 		}
 		if fault != "" {
 			m.fold.SetOpen(true)

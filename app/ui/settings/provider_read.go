@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -38,7 +39,7 @@ func (s savePlan) carryOut(ctx context.Context, engine Engine) error {
 	var errs []error
 	for _, ref := range s.drop {
 		if err := engine.SetSecret(ctx, ref, store.Secret{}); err != nil {
-			errs = append(errs, fmt.Errorf("the provider is saved, but a secret that it no longer uses stayed in the keychain: %w", err))
+			errs = append(errs, fmt.Errorf(say.T("the provider is saved, but a secret that it no longer uses stayed in the keychain: %w"), err))
 		}
 	}
 	return errors.Join(errs...)
@@ -66,9 +67,9 @@ func (e *providerEditor) read() (savePlan, bool) {
 	cfg.Model = strings.TrimSpace(e.model.Text())
 	switch {
 	case cfg.Name == "":
-		wrong(e.name, "Give it a name, for example Work.")
+		wrong(e.name, say.T("Give it a name, for example Work."))
 	case len([]rune(cfg.Name)) > maxName:
-		wrong(e.name, fmt.Sprintf("The name is long. Use at most %d letters.", maxName))
+		wrong(e.name, say.N(maxName, "The name is long. Use at most %d letter.", "The name is long. Use at most %d letters.", maxName))
 	case e.cfg.Name == "" && cfg.Name == e.cfg.ID: // it has none, and shows its id
 		cfg.Name = ""
 	}
@@ -78,9 +79,9 @@ func (e *providerEditor) read() (savePlan, bool) {
 		switch {
 		case cfg.ID == "" && cfg.Name == "": // said beside the name
 		case probe.Validate() != nil:
-			wrong(e.id, "Use lower-case letters, digits, dots and dashes, at most 64; for example work.")
+			wrong(e.id, say.T("Use lower-case letters, digits, dots and dashes, at most 64; for example work."))
 		case e.p.taken(cfg.ID):
-			wrong(e.id, "There is a provider of this id already. Choose another.")
+			wrong(e.id, say.T("There is a provider of this id already. Choose another."))
 		}
 	}
 	if sentence := e.readAddress(cfg); sentence != "" {
@@ -137,11 +138,11 @@ func (e *providerEditor) readAddress(cfg *store.ProviderConfig) string {
 		if e.service.ID == "" {
 			example = "https://api.openai.com/v1"
 		}
-		return "This is no address. It should look like " + example + "."
+		return say.F("This is no address. It should look like %s.", example)
 	case u.User != nil:
-		return "The address contains a user name or password. Put the key into its own field."
+		return say.T("The address contains a user name or password. Put the key into its own field.")
 	case strings.Contains(cfg.BaseURL, "RESOURCE") || strings.Contains(cfg.BaseURL, "DEPLOYMENT"):
-		return "Put the names of your own in place of what stands in capitals."
+		return say.T("Put the names of your own in place of what stands in capitals.")
 	}
 	return ""
 }
@@ -157,19 +158,19 @@ func (e *providerEditor) readHeaders(plan *savePlan) {
 		fault := ""
 		switch {
 		case name == "":
-			fault = "A value has no name. Type its name, or remove the row."
+			fault = say.T("A value has no name. Type its name, or remove the row.")
 		case seen[canonical]:
-			fault = "The header " + form.Visible(name, false) + " is there twice. Remove one of the rows."
+			fault = say.F("The header %s is there twice. Remove one of the rows.", form.Visible(name, false))
 		case pair.Kept && before.Secret():
 			out[name] = before
 		case pair.Secret && pair.Value == "":
-			fault = "Type the value of " + form.Visible(name, false) + "."
+			fault = say.F("Type the value of %s.", form.Visible(name, false))
 		case pair.Secret:
 			ref := store.ProviderSecret(plan.cfg.ID, "header/"+name)
 			plan.set[ref] = store.NewSecret(pair.Value)
 			out[name] = store.RefTo(ref)
 		case store.Value(pair.Value).Secret():
-			fault = form.Visible(name, false) + " refers to a secret by name. Type the value itself and mark it secret."
+			fault = say.F("%s refers to a secret by name. Type the value itself and mark it secret.", form.Visible(name, false))
 		default:
 			out[name] = store.Value(pair.Value)
 		}

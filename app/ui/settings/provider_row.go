@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -43,14 +44,14 @@ func newProviderRow(p *providers, cfg store.ProviderConfig) *providerRow {
 	r.model = form.Button("", r.pick)
 	r.model.SetIcon(theme.MenuDropDownIcon())
 	r.model.IconPlacement = widget.ButtonIconTrailingText
-	r.use = form.Button("Use for new chats", func() {
+	r.use = form.Button(say.T("Use for new chats"), func() {
 		ref := store.ModelRef{Provider: r.cfg.ID, Model: r.cfg.Model}
-		r.run("Saving…", func(context.Context) error { return p.o.Engine.SetDefaultModel(ref) }, func() { p.show() })
+		r.run(say.T("Saving…"), func(context.Context) error { return p.o.Engine.SetDefaultModel(ref) }, func() { p.show() })
 	})
 	r.quiet = []*form.Action{
-		form.Quiet("Check", theme.ViewRefreshIcon(), r.check),
-		form.Quiet("Edit", theme.DocumentCreateIcon(), func() { p.edit(r.cfg) }),
-		form.Quiet("Remove", theme.DeleteIcon(), r.remove),
+		form.Quiet(say.T("Check"), theme.ViewRefreshIcon(), r.check),
+		form.Quiet(say.T("Edit"), theme.DocumentCreateIcon(), func() { p.edit(r.cfg) }),
+		form.Quiet(say.T("Remove"), theme.DeleteIcon(), r.remove),
 	}
 	actions := container.NewHBox(r.model, r.use, layout.NewSpacer())
 	for _, a := range r.quiet {
@@ -75,10 +76,10 @@ func (r *providerRow) set(cfg store.ProviderConfig, first store.ModelRef) {
 	for _, a := range r.quiet {
 		a.Name = a.Text + " " + title
 	}
-	r.use.Name = "Use " + title + " for new chats"
+	r.use.Name = say.F("Use %s for new chats", title)
 	r.what.SetText(r.words())
-	r.model.Name = "Model of " + title
-	words := "Choose a model"
+	r.model.Name = say.F("Model of %s", title)
+	words := say.T("Choose a model")
 	if cfg.Model != "" {
 		words = form.Visible(cut(cfg.Model, modelLetters), false)
 	}
@@ -87,7 +88,7 @@ func (r *providerRow) set(cfg store.ProviderConfig, first store.ModelRef) {
 	r.costs.SetText(costs)
 	show(r.costs, costs != "" && cfg.Model != "")
 	if first.Provider == cfg.ID {
-		r.mark.SetText("for new chats")
+		r.mark.SetText(say.T("for new chats"))
 		r.use.Hide()
 	} else {
 		r.mark.SetText("")
@@ -98,7 +99,7 @@ func (r *providerRow) set(cfg store.ProviderConfig, first store.ModelRef) {
 
 func (r *providerRow) words() string {
 	if r.cfg.Kind == store.ProviderRehearsal {
-		return "No AI and no network: it calls the tool that you name. For trying things out."
+		return say.T("No AI and no network: it calls the tool that you name. For trying things out.")
 	}
 	words := formatTitle(r.cfg.Kind) + " · " + form.Visible(r.cfg.BaseURL, false)
 	if gateway(r.cfg.Preset) {
@@ -112,7 +113,7 @@ func (r *providerRow) words() string {
 				title = o.Title()
 			}
 		}
-		words += " · falls back to " + form.Visible(cut(title, 30), false)
+		words += " · " + say.F("falls back to %s", form.Visible(cut(title, 30), false))
 	}
 	return words
 }
@@ -123,14 +124,14 @@ func (r *providerRow) key() string {
 	case r.cfg.NoKey || r.p.refs == nil:
 		return ""
 	case r.p.refs[store.ProviderSecret(r.cfg.ID, "key")]:
-		return " · key stored"
+		return " · " + say.T("key stored")
 	}
 	for _, ref := range secretsOf(store.ProviderConfig{Headers: r.cfg.Headers}) {
 		if r.p.refs[ref] && r.cfg.Portkey == nil {
-			return " · secret header stored"
+			return " · " + say.T("secret header stored")
 		}
 	}
-	return " · no key stored"
+	return " · " + say.T("no key stored")
 }
 
 // run does something with the entry, shows that it runs, and what went wrong.
@@ -161,7 +162,7 @@ func (r *providerRow) stop() {
 // are right.
 func (r *providerRow) check() {
 	n := 0
-	r.run("Asking for the models…", func(ctx context.Context) error {
+	r.run(say.T("Asking for the models…"), func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, modelsTimeout)
 		defer cancel()
 		infos, err := r.p.o.Engine.Models(ctx, r.cfg.ID)
@@ -195,7 +196,7 @@ func (r *providerRow) choose(id string) {
 	cfg := all[i]
 	cfg.Model = id
 	isFirst := r.p.o.Engine.DefaultModel().Provider == cfg.ID
-	r.run("Saving…", func(ctx context.Context) error {
+	r.run(say.T("Saving…"), func(ctx context.Context) error {
 		if err := r.p.o.Engine.SetProvider(ctx, cfg, nil); err != nil {
 			return err
 		}
@@ -208,9 +209,9 @@ func (r *providerRow) choose(id string) {
 
 func (r *providerRow) remove() {
 	title := form.Visible(r.cfg.Title(), false)
-	form.Confirm(r.p.o.Window, "Remove "+cut(title, 40)+"?",
-		"Its keys are removed from the keychain. Conversations that used it stay, and ask for another model.", "Remove", func() {
-			r.run("Removing…", func(ctx context.Context) error {
+	form.Confirm(r.p.o.Window, say.F("Remove %s?", cut(title, 40)),
+		say.T("Its keys are removed from the keychain. Conversations that used it stay, and ask for another model."), say.T("Remove"), func() {
+			r.run(say.T("Removing…"), func(ctx context.Context) error {
 				return r.p.o.Engine.RemoveProvider(ctx, r.cfg.ID)
 			}, func() {
 				r.p.show()

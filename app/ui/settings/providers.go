@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -28,10 +29,10 @@ type providers struct {
 
 func newProviders(o Options, changed func()) *providers {
 	p := &providers{o: o, list: form.Column(), found: form.Column(), rows: map[string]*providerRow{}, changed: changed}
-	add := form.NewAction("Add provider", widget.HighImportance, p.add)
+	add := form.NewAction(say.T("Add provider"), widget.HighImportance, p.add)
 	add.SetIcon(theme.ContentAddIcon())
 	p.found.Hide()
-	p.Box = section("Models", "Where answers come from. The tools run on this computer whichever you choose.",
+	p.Box = section(say.T("Models"), say.T("Where answers come from. The tools run on this computer whichever you choose."),
 		form.Groups(p.list, p.found, container.NewHBox(add)))
 	return p
 }
@@ -109,9 +110,9 @@ func (p *providers) offered() []store.ProviderConfig {
 func (p *providers) offer() {
 	p.found.RemoveAll()
 	for _, cfg := range p.offered() {
-		use := form.NewAction("Use", widget.HighImportance, func() { p.keep(cfg) })
-		use.Name = "Use " + cfg.Title()
-		p.found.Add(form.NewToned(line(form.Label(cfg.Title()+" runs on this computer, at "+cfg.BaseURL+"."), use), theme.ColorNamePrimary))
+		use := form.NewAction(say.T("Use"), widget.HighImportance, func() { p.keep(cfg) })
+		use.Name = say.F("Use %s", cfg.Title())
+		p.found.Add(form.NewToned(line(form.Label(say.F("%s runs on this computer, at %s.", cfg.Title(), cfg.BaseURL)), use), theme.ColorNamePrimary))
 	}
 	if len(p.found.Objects) == 0 {
 		p.found.Hide()

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
 
 // secretField is a field for a value that goes to the keychain. One that is
@@ -25,7 +26,7 @@ type secretField struct {
 func newSecretField(name, placeholder, help string) *secretField {
 	s := &secretField{Field: form.NewFieldOf(form.NewSecretEntry(name, placeholder), help), empty: placeholder}
 	s.forget = form.Quiet("", theme.DeleteIcon(), func() { s.mark(s.kept, !s.gone) })
-	s.forget.Name = "Forget: " + name
+	s.forget.Name = say.F("Forget: %s", name)
 	s.end = besideEntry(s.forget)
 	s.Box = container.NewBorder(nil, nil, nil, s.end, s.Field.Box)
 	s.mark(false, false)
@@ -40,9 +41,9 @@ func (s *secretField) mark(kept, gone bool) {
 	icon, words := theme.DeleteIcon(), s.empty
 	switch {
 	case kept && gone:
-		icon, words = theme.ContentUndoIcon(), "forgotten when you save"
+		icon, words = theme.ContentUndoIcon(), say.T("forgotten when you save")
 	case kept:
-		words = "stored in the keychain; type to replace"
+		words = say.T("stored in the keychain; type to replace")
 	}
 	s.forget.SetIcon(icon)
 	s.Entry.SetPlaceHolder(words)

@@ -15,6 +15,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -28,9 +29,9 @@ type folders struct {
 
 func newFolders(o Options) *folders {
 	f := &folders{o: o, list: form.Column()}
-	f.path = form.NewField("Folder", "/home/you/notes", "")
+	f.path = form.NewField(say.T("Folder"), "/home/you/notes", "")
 	f.path.Entry.OnSubmitted = f.grant
-	choose := form.Button("Choose…", func() {
+	choose := form.Button(say.T("Choose…"), func() {
 		d := dialog.NewFolderOpen(func(u fyne.ListableURI, err error) {
 			switch {
 			case err != nil:
@@ -42,10 +43,10 @@ func newFolders(o Options) *folders {
 		d.Resize(fyne.NewSize(760, 560))
 		d.Show()
 	})
-	choose.Name = "Choose a folder"
-	add := form.Button("Grant", func() { f.grant(f.path.Text()) })
-	f.Box = section("Workbench folders",
-		"The built-in server may list, read and search files in these folders, and nowhere else. What it reads can go to the model.",
+	choose.Name = say.T("Choose a folder")
+	add := form.Button(say.T("Grant"), func() { f.grant(f.path.Text()) })
+	f.Box = section(say.T("Workbench folders"),
+		say.T("The built-in server may list, read and search files in these folders, and nowhere else. What it reads can go to the model."),
 		form.Column(f.list, container.NewBorder(nil, nil, nil, container.NewVBox(widget.NewLabel(""), container.NewHBox(add, choose)), f.path.Box)))
 	return f
 }
@@ -54,16 +55,16 @@ func (f *folders) load() {
 	f.list.RemoveAll()
 	all := f.o.Engine.Settings().Folders
 	if len(all) == 0 {
-		f.list.Add(form.Muted("None yet."))
+		f.list.Add(form.Muted(say.T("None yet.")))
 	}
 	for _, dir := range all {
-		remove := form.Quiet("Remove", theme.DeleteIcon(), func() {
+		remove := form.Quiet(say.T("Remove"), theme.DeleteIcon(), func() {
 			f.change(func(s *store.Settings) error {
 				s.Folders = slices.DeleteFunc(s.Folders, func(d string) bool { return d == dir })
 				return nil
 			})
 		})
-		remove.Name = "Remove " + dir
+		remove.Name = say.F("Remove %s", dir)
 		f.list.Add(line(form.Label(form.Visible(dir, false)), remove))
 	}
 	f.Box.Refresh()
@@ -73,7 +74,7 @@ func (f *folders) load() {
 func (f *folders) grant(dir string) {
 	f.path.SetError("")
 	if !filepath.IsAbs(dir) {
-		f.path.SetError("Type the whole path, for example /home/you/notes.")
+		f.path.SetError(say.T("Type the whole path, for example /home/you/notes."))
 		return
 	}
 	dir = filepath.Clean(dir)
@@ -81,11 +82,11 @@ func (f *folders) grant(dir string) {
 		info, err := os.Stat(dir)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
-			return fmt.Errorf("there is no folder %s. Check the path", dir)
+			return fmt.Errorf(say.T("there is no folder %s. Check the path"), dir)
 		case err != nil:
-			return fmt.Errorf("the folder cannot be looked at: %w", err)
+			return fmt.Errorf(say.T("the folder cannot be looked at: %w"), err)
 		case !info.IsDir():
-			return fmt.Errorf("%s is a file. Grant the folder that it is in", dir)
+			return fmt.Errorf(say.T("%s is a file. Grant the folder that it is in"), dir)
 		}
 		return f.o.Engine.UpdateSettings(func(s *store.Settings) error {
 			if !slices.Contains(s.Folders, dir) {

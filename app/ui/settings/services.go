@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -32,7 +33,7 @@ type serviceGroup struct {
 // serviceGroups sorts the services into what a person looks for.
 func serviceGroups() []serviceGroup {
 	groups := []serviceGroup{
-		{title: "Services"}, {title: "On this computer, or in your network"}, {title: "Gateways"}, {title: "Anything else"},
+		{title: say.T("Services")}, {title: say.T("On this computer, or in your network")}, {title: say.T("Gateways")}, {title: say.T("Anything else")},
 	}
 	for _, s := range bridge.Services() {
 		i := 0
@@ -57,9 +58,9 @@ func gateway(id string) bool { return id == servicePortkey || id == serviceLiteL
 func serviceName(s bridge.Service) string {
 	switch s.ID {
 	case "":
-		return "Any compatible URL"
+		return say.T("Any compatible URL")
 	case serviceOpenAIChat:
-		return "OpenAI, older format"
+		return say.T("OpenAI, older format")
 	}
 	return s.Name
 }
@@ -90,7 +91,7 @@ func serviceOf(cfg store.ProviderConfig) bridge.Service {
 
 // add opens the list of services. Those that run here already come first.
 func (p *providers) add() {
-	sheet := form.NewSheet(p.o.Window, "Add a provider", nil)
+	sheet := form.NewSheet(p.o.Window, say.T("Add a provider"), nil)
 	sheet.SetSize(editorWidth, editorHeight)
 	p.chooseService(sheet)
 	sheet.Show()
@@ -98,7 +99,7 @@ func (p *providers) add() {
 
 // chooseService fills the sheet with the services.
 func (p *providers) chooseService(sheet *form.Sheet) {
-	box := form.Groups(form.Muted("Choose where answers come from. The tools run on this computer whichever you choose."))
+	box := form.Groups(form.Muted(say.T("Choose where answers come from. The tools run on this computer whichever you choose.")))
 	var first *form.Action
 	group := func(title string, buttons []fyne.CanvasObject) {
 		box.Add(form.Column(form.Bold(title), container.NewGridWithColumns(4, buttons...)))
@@ -113,22 +114,22 @@ func (p *providers) chooseService(sheet *form.Sheet) {
 	}
 	var found []fyne.CanvasObject
 	for _, cfg := range p.offered() {
-		a := button(cfg.Title(), "Set up "+cfg.Title()+" that runs here", func() { p.openEditor(sheet, serviceOf(cfg), cfg, true) })
+		a := button(cfg.Title(), say.F("Set up %s that runs here", cfg.Title()), func() { p.openEditor(sheet, serviceOf(cfg), cfg, true) })
 		a.Importance = widget.HighImportance
 		found = append(found, a)
 	}
 	if len(found) > 0 {
-		group("Found running here", found)
+		group(say.T("Found running here"), found)
 	}
 	for _, g := range serviceGroups() {
 		var buttons []fyne.CanvasObject
 		for _, s := range g.services {
-			buttons = append(buttons, button(serviceName(s), "Set up "+serviceName(s), func() { p.openEditor(sheet, s, p.draft(s), true) }))
+			buttons = append(buttons, button(serviceName(s), say.F("Set up %s", serviceName(s)), func() { p.openEditor(sheet, s, p.draft(s), true) }))
 		}
 		group(g.title, buttons)
 	}
-	sheet.SetContent("Add a provider", box)
-	sheet.SetButtons(form.Button("Cancel", sheet.Close))
+	sheet.SetContent(say.T("Add a provider"), box)
+	sheet.SetButtons(form.Button(say.T("Cancel"), sheet.Close))
 	sheet.OnCancel(sheet.Close)
 	if first != nil {
 		sheet.SetFocus(first)
@@ -181,9 +182,9 @@ func keyLink(s bridge.Service, failed func(string)) *form.Action {
 	if err != nil || u.Scheme != "https" {
 		return nil
 	}
-	a := form.Quiet("Get a key at "+u.Host+strings.TrimSuffix(u.Path, "/"), theme.LoginIcon(), func() {
+	a := form.Quiet(say.F("Get a key at %s%s", u.Host, strings.TrimSuffix(u.Path, "/")), theme.LoginIcon(), func() {
 		if err := fyne.CurrentApp().OpenURL(u); err != nil {
-			failed("The browser could not be opened. The address is " + s.KeyURL + ".")
+			failed(say.F("The browser could not be opened. The address is %s.", s.KeyURL))
 		}
 	})
 	a.Alignment = widget.ButtonAlignLeading

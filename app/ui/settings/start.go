@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
 
 // start is how the program is begun and driven: the start at login, and the
@@ -24,16 +25,16 @@ func newStart(o Options) *start {
 	s := &start{o: o, fail: form.Failure("")}
 	content := form.Column()
 	if o.Autostart != nil {
-		s.login = widget.NewCheck("Start at login, in the tray", s.set)
+		s.login = widget.NewCheck(say.T("Start at login, in the tray"), s.set)
 		content.Add(s.login)
 		content.Add(s.fail)
 	}
-	shortcuts := form.Button("Show all shortcuts", o.Shortcuts)
+	shortcuts := form.Button(say.T("Show all shortcuts"), o.Shortcuts)
 	if o.Shortcuts == nil {
 		shortcuts.Disable()
 	}
-	content.Add(container.NewBorder(nil, nil, nil, container.NewCenter(shortcuts), form.Label("Everything can be done by keyboard. Ctrl+K finds commands, Ctrl+/ lists the shortcuts.")))
-	s.Box = section("Start and shortcuts", "", content)
+	content.Add(container.NewBorder(nil, nil, nil, container.NewCenter(shortcuts), form.Label(say.T("Everything can be done by keyboard. Ctrl+K finds commands, Ctrl+/ lists the shortcuts."))))
+	s.Box = section(say.T("Start and shortcuts"), "", content)
 	return s
 }
 

@@ -2,7 +2,6 @@ package settings
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"path/filepath"
 
@@ -12,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -36,12 +36,12 @@ type storage struct {
 
 func newStorage(o Options) *storage {
 	s := &storage{o: o, sizes: form.Column(), backups: form.Column(), notes: form.Column(), busy: form.NewBusy(), fail: form.Failure("")}
-	s.export = form.Button("Export everything…", s.choosePlace)
-	s.take = form.Button("Import…", s.chooseFile)
-	s.clear = form.Button("Clear the logs", s.askClear)
-	s.Box = section("Storage", "", form.Column(
+	s.export = form.Button(say.T("Export everything…"), s.choosePlace)
+	s.take = form.Button(say.T("Import…"), s.chooseFile)
+	s.clear = form.Button(say.T("Clear the logs"), s.askClear)
+	s.Box = section(say.T("Storage"), "", form.Column(
 		s.sizes, s.backups,
-		form.Muted("An export has all conversations, the servers and the settings in one zip file, and no secret. Import reads such a file, or a conversation that was exported as JSON; servers in it then wait for your review."),
+		form.Muted(say.T("An export has all conversations, the servers and the settings in one zip file, and no secret. Import reads such a file, or a conversation that was exported as JSON; servers in it then wait for your review.")),
 		container.NewHBox(s.export, s.take, s.clear), s.busy.Box, s.fail, s.notes))
 	return s
 }
@@ -62,14 +62,14 @@ func (s *storage) show(now bridge.Storage) {
 	for _, row := range []struct {
 		name string
 		size int64
-	}{{"Conversations, approvals and the audit", now.Database}, {"Logs", now.Logs}, {"Everything else", now.Other}} {
+	}{{say.T("Conversations, approvals and the audit"), now.Database}, {say.T("Logs"), now.Logs}, {say.T("Everything else"), now.Other}} {
 		s.sizes.Add(container.NewBorder(nil, nil, nil, form.MutedWord(form.Bytes(row.size)), form.Label(row.name)))
 	}
-	s.sizes.Add(form.Muted("It is all in " + form.Visible(now.Home, false)))
+	s.sizes.Add(form.Muted(say.F("It is all in %s", form.Visible(now.Home, false))))
 	s.backups.RemoveAll()
 	if len(now.Backups) > 0 {
-		s.backups.Add(form.Bold("Backups"))
-		s.backups.Add(form.Muted("Before an update changes the database, it is copied. To go back: quit Drawbridge, move drawbridge.db, drawbridge.db-wal and drawbridge.db-shm out of the folder, rename a backup to drawbridge.db, and start the Drawbridge that you had before."))
+		s.backups.Add(form.Bold(say.T("Backups")))
+		s.backups.Add(form.Muted(say.T("Before an update changes the database, it is copied. To go back: quit Drawbridge, move drawbridge.db, drawbridge.db-wal and drawbridge.db-shm out of the folder, rename a backup to drawbridge.db, and start the Drawbridge that you had before.")))
 		for _, k := range now.Backups {
 			s.backups.Add(backupRow(k))
 		}
@@ -78,7 +78,7 @@ func (s *storage) show(now bridge.Storage) {
 }
 
 func backupRow(k store.Backup) fyne.CanvasObject {
-	words := k.At.Local().Format("2 January 2006, 15:04") + " · " + form.Bytes(k.Size)
+	words := say.Date(k.At.Local(), "2 January 2006, 15:04") + " · " + form.Bytes(k.Size)
 	return container.New(layout.NewCustomPaddedVBoxLayout(-10), form.Label(words), form.MutedLine(form.Visible(filepath.Base(k.Path), false), fyne.TextStyle{Monospace: true}))
 }
 
@@ -96,19 +96,19 @@ func (s *storage) choosePlace() {
 func (s *storage) exportTo(path string) {
 	s.begin()
 	done := 0
-	s.o.Runner.RunBusy(s.busy, "Exporting…", func(ctx context.Context) error {
+	s.o.Runner.RunBusy(s.busy, say.T("Exporting…"), func(ctx context.Context) error {
 		return form.WriteFile(path, func(w io.Writer) error {
 			return s.o.Engine.ExportAll(ctx, w, func(n, of int) {
 				s.o.Runner.Do(func() {
 					done = n
-					s.busy.Say(fmt.Sprintf("Exporting… %d of %d", n, of))
+					s.busy.Say(say.F("Exporting… %d of %d", n, of))
 				})
 			})
 		})
 	}, func(err error) {
 		s.end(err)
 		if err == nil {
-			s.note(counted(done, "conversation") + " exported to " + form.Visible(path, false))
+			s.note(say.N(done, "%d conversation exported to %s", "%d conversations exported to %s", done, form.Visible(path, false)))
 		}
 	})
 }
@@ -127,7 +127,7 @@ func (s *storage) chooseFile() {
 func (s *storage) importFrom(path string) {
 	s.begin()
 	var got bridge.Imported
-	s.o.Runner.RunBusy(s.busy, "Importing…", func(ctx context.Context) (err error) {
+	s.o.Runner.RunBusy(s.busy, say.T("Importing…"), func(ctx context.Context) (err error) {
 		got, err = s.o.Engine.ImportFile(ctx, path)
 		return err
 	}, func(err error) {
@@ -141,26 +141,20 @@ func (s *storage) importFrom(path string) {
 
 // importedWords says what came of an import.
 func importedWords(got bridge.Imported) string {
-	words := counted(len(got.Conversations), "conversation") + " imported."
+	n := len(got.Conversations)
+	words := say.N(n, "%d conversation imported.", "%d conversations imported.", n)
 	if n := len(got.Servers); n > 0 {
-		words += " " + counted(n, "server") + " imported, to be reviewed on the Servers page."
+		words += " " + say.N(n, "%d server imported, to be reviewed on the Servers page.", "%d servers imported, to be reviewed on the Servers page.", n)
 	}
-	if got.Presets > 0 {
-		words += " " + counted(got.Presets, "system prompt") + " imported."
+	if n := got.Presets; n > 0 {
+		words += " " + say.N(n, "%d system prompt imported.", "%d system prompts imported.", n)
 	}
 	return words
 }
 
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // askClear asks before the logs go, since they do not come back.
 func (s *storage) askClear() {
-	form.Confirm(s.o.Window, "Clear the logs?", "What Drawbridge wrote down of its own work goes. Conversations and the audit stay.", "Clear", func() {
+	form.Confirm(s.o.Window, say.T("Clear the logs?"), say.T("What Drawbridge wrote down of its own work goes. Conversations and the audit stay."), say.T("Clear"), func() {
 		s.o.Runner.Run(func(context.Context) error { return s.o.Engine.ClearLogs() }, func(err error) {
 			form.SetFailure(s.fail, form.Sentence(err))
 			if err == nil {

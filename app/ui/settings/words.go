@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -78,19 +79,19 @@ func dollars(v float64) string {
 func limitWords(l store.ModelLimits) string {
 	var parts []string
 	if l.Context > 0 {
-		parts = append(parts, tokens(l.Context)+" tokens")
+		parts = append(parts, say.F("%s tokens", tokens(l.Context)))
 	}
 	var prices []string
 	for _, p := range []struct {
 		price float64
 		what  string
-	}{{l.Input, "in"}, {l.Cached, "cached"}, {l.Output, "out"}} {
+	}{{l.Input, say.F("%s in", dollars(l.Input))}, {l.Cached, say.F("%s cached", dollars(l.Cached))}, {l.Output, say.F("%s out", dollars(l.Output))}} {
 		if p.price > 0 {
-			prices = append(prices, dollars(p.price)+" "+p.what)
+			prices = append(prices, p.what)
 		}
 	}
 	if len(prices) > 0 {
-		parts = append(parts, strings.Join(prices, ", ")+" for a million")
+		parts = append(parts, say.F("%s for a million", strings.Join(prices, ", ")))
 	}
 	return strings.Join(parts, " · ")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keys"
 	"github.com/drawbridge-app/drawbridge/app/ui/palette"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -100,48 +101,48 @@ func (s *Shell) showPalette() {
 
 // commands are those of the window itself.
 func (s *Shell) commands() []palette.Command {
-	const group, appearance = "Commands", "Appearance"
+	var group, appearance = say.T("Commands"), say.T("Appearance")
 	of := func(id keys.ID, icon theme.IconName, words string) palette.Command {
 		return palette.Command{Group: group, Title: keys.Title(id), Icon: icon, Key: id, Words: words, Do: func() { s.run(id) }}
 	}
-	raise := of(keys.Raise, theme.IconBridge, "emergency panic stop all")
+	raise := of(keys.Raise, theme.IconBridge, say.T("emergency panic stop all"))
 	if s.raise.is {
-		raise = palette.Command{Group: group, Title: "Lower the bridge", Icon: theme.IconBridge, Words: "raise", Do: s.raise.down}
+		raise = palette.Command{Group: group, Title: say.T("Lower the bridge"), Icon: theme.IconBridge, Words: say.T("raise"), Do: s.raise.down}
 	}
 	list := []palette.Command{
 		raise,
-		of(keys.Chat, theme.IconChat, "chat page"),
-		of(keys.Servers, theme.IconServer, "add a server mcp page"),
-		of(keys.Gateway, theme.IconLink, "keys other apps page"),
-		of(keys.Audit, theme.IconHistory, "log page"),
-		of(keys.Settings, theme.IconSettings, "preferences providers keys folders approvals page"),
-		of(keys.Shortcuts, theme.IconInfo, "keyboard help"),
-		of(keys.Quit, theme.IconClose, "exit"),
+		of(keys.Chat, theme.IconChat, say.T("chat page")),
+		of(keys.Servers, theme.IconServer, say.T("add a server mcp page")),
+		of(keys.Gateway, theme.IconLink, say.T("keys other apps page")),
+		of(keys.Audit, theme.IconHistory, say.T("log page")),
+		of(keys.Settings, theme.IconSettings, say.T("preferences providers keys folders approvals page")),
+		of(keys.Shortcuts, theme.IconInfo, say.T("keyboard help")),
+		of(keys.Quit, theme.IconClose, say.T("exit")),
 	}
 	for _, v := range s.views {
 		id, name := v.Server.ID, form.Visible(v.Server.Name, false)
 		about := func(title string, icon theme.IconName, do func(string) error) {
-			list = append(list, palette.Command{Group: "Servers", Title: title, Note: string(v.State), Icon: icon, Seldom: true, Do: func() { s.serverCommand(id, do) }})
+			list = append(list, palette.Command{Group: say.T("Servers"), Title: title, Note: string(v.State), Icon: icon, Seldom: true, Do: func() { s.serverCommand(id, do) }})
 		}
 		switch v.State {
 		case mcphost.Stopped, mcphost.Failed, mcphost.Asleep:
 			if !v.Server.Disabled {
-				about("Start "+name, theme.IconStart, s.o.Engine.StartServer)
+				about(say.F("Start %s", name), theme.IconStart, s.o.Engine.StartServer)
 			}
 		default:
-			about("Stop "+name, theme.IconStop, s.o.Engine.StopServer)
-			about("Restart "+name, theme.IconRestart, s.o.Engine.RestartServer)
+			about(say.F("Stop %s", name), theme.IconStop, s.o.Engine.StopServer)
+			about(say.F("Restart %s", name), theme.IconRestart, s.o.Engine.RestartServer)
 		}
 	}
 	for _, t := range []struct {
 		title  string
 		choice theme.Choice
-	}{{"Theme: as the system", theme.System}, {"Theme: light", theme.Light}, {"Theme: dark", theme.Dark}} {
-		list = append(list, palette.Command{Group: appearance, Title: t.title, Icon: theme.IconSettings, Words: "appearance colour mode", Seldom: true, Do: func() { s.chooseTheme(t.choice) }})
+	}{{say.T("Theme: as the system"), theme.System}, {say.T("Theme: light"), theme.Light}, {say.T("Theme: dark"), theme.Dark}} {
+		list = append(list, palette.Command{Group: appearance, Title: t.title, Icon: theme.IconSettings, Words: say.T("appearance colour mode"), Seldom: true, Do: func() { s.chooseTheme(t.choice) }})
 	}
-	swap := palette.Command{Group: appearance, Title: "Enter begins a new line, Shift+Enter sends", Icon: theme.IconEdit, Seldom: true, Do: func() { s.setEnterBreaks(true) }}
+	swap := palette.Command{Group: appearance, Title: say.T("Enter begins a new line, Shift+Enter sends"), Icon: theme.IconEdit, Seldom: true, Do: func() { s.setEnterBreaks(true) }}
 	if s.o.Engine.Settings().Window.EnterBreaks {
-		swap.Title, swap.Do = "Enter sends, Shift+Enter begins a new line", func() { s.setEnterBreaks(false) }
+		swap.Title, swap.Do = say.T("Enter sends, Shift+Enter begins a new line"), func() { s.setEnterBreaks(false) }
 	}
 	return append(list, swap)
 }
@@ -152,7 +153,7 @@ func (s *Shell) serverCommand(id string, do func(string) error) {
 	s.runner().Run(func(context.Context) error { return do(id) }, func(err error) {
 		if err != nil {
 			s.open(placeServers)
-			s.warn("The server did not do that", form.Sentence(err))
+			s.warn(say.T("The server did not do that"), form.Sentence(err))
 		}
 	})
 }
@@ -161,7 +162,7 @@ func (s *Shell) serverCommand(id string, do func(string) error) {
 func (s *Shell) warn(title, sentence string) {
 	sheet := form.NewSheet(s.window, title, form.Label(sentence))
 	sheet.SetSize(480, 230)
-	ok := form.Button("Close", sheet.Close)
+	ok := form.Button(say.T("Close"), sheet.Close)
 	sheet.SetButtons(ok)
 	sheet.SetFocus(ok)
 	sheet.Show()
@@ -173,7 +174,7 @@ func (s *Shell) chooseTheme(c theme.Choice) {
 		return s.o.Engine.UpdateSettings(func(x *store.Settings) error { x.Window.Theme = string(c); return nil })
 	}, func(err error) {
 		if err != nil {
-			s.warn("The appearance could not be kept", form.Sentence(err))
+			s.warn(say.T("The appearance could not be kept"), form.Sentence(err))
 			return
 		}
 		s.applyTheme()

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/assets"
 )
@@ -28,9 +29,9 @@ func ShowError(err error) {
 
 func errorContent(err error, clipboard fyne.Clipboard, done func()) fyne.CanvasObject {
 	words := form.Sentence(err)
-	head := form.Bold("Drawbridge cannot start")
+	head := form.Bold(say.T("Drawbridge cannot start"))
 	head.SizeName = "subHeadingText"
-	quit := form.NewAction("Quit", widget.HighImportance, done)
-	foot := container.NewHBox(layout.NewSpacer(), form.Button("Copy", func() { clipboard.SetContent(words) }), quit)
+	quit := form.NewAction(say.T("Quit"), widget.HighImportance, done)
+	foot := container.NewHBox(layout.NewSpacer(), form.Button(say.T("Copy"), func() { clipboard.SetContent(words) }), quit)
 	return form.Pad(16, 14, container.NewBorder(head, foot, nil, nil, container.NewVScroll(form.Label(words))))
 }

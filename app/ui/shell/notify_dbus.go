@@ -10,6 +10,8 @@ import (
 
 	"fyne.io/fyne/v2"
 	"github.com/godbus/dbus/v5"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
 
 const (
@@ -125,7 +127,7 @@ func (n *desktopNotes) put(ctx context.Context, conn *dbus.Conn, shown *uint32, 
 	switch {
 	case what != "":
 		err = notes.CallWithContext(ask, notifyName+".Notify", 0, title, *shown, "", title, plainBody(what),
-			[]string{"default", "Open Drawbridge"}, map[string]dbus.Variant{
+			[]string{"default", say.T("Open Drawbridge")}, map[string]dbus.Variant{
 				"desktop-entry": dbus.MakeVariant(AppID),
 				"category":      dbus.MakeVariant("im"),
 			}, int32(-1)).Store(shown)

@@ -2,7 +2,6 @@ package shell
 
 import (
 	"context"
-	"fmt"
 	"image/color"
 	"iter"
 
@@ -14,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -29,11 +29,11 @@ type raiseEngine interface {
 const byWindow = "window"
 
 // The words of the switch.
-const (
-	raiseWords  = "Raise"
-	raisedWords = "Raised"
-	raisedTitle = "The bridge is raised"
-	lowerWords  = "Lower the bridge"
+var (
+	raiseWords  = say.T("Raise")
+	raisedWords = say.T("Raised")
+	raisedTitle = say.T("The bridge is raised")
+	lowerWords  = say.T("Lower the bridge")
 )
 
 // raise is the switch that stops everything, and the bar that says so while it
@@ -53,7 +53,7 @@ type raise struct {
 func newRaise(s *Shell) *raise {
 	r := &raise{shell: s, stopped: -1}
 	r.item = newRailItem(raiseWords, theme.Icon(theme.IconBridge), r.turn)
-	r.item.name = "Raise the bridge"
+	r.item.name = say.T("Raise the bridge")
 	title := form.Bold(raisedTitle)
 	title.Importance = widget.DangerImportance
 	r.words = form.Label("")
@@ -143,12 +143,12 @@ func (r *raise) lay() {
 
 // raisedSentence says what is stopped.
 func raisedSentence(stopped int) string {
-	text := "No tool runs, no request of another app is served, and no provider is given a server, until you lower it."
+	text := say.T("No tool runs, no request of another app is served, and no provider is given a server, until you lower it.")
 	switch {
 	case stopped == 1:
-		return "One running call was stopped. " + text
+		return say.T("One running call was stopped.") + " " + text
 	case stopped > 1:
-		return fmt.Sprintf("%d running calls were stopped. %s", stopped, text)
+		return say.N(stopped, "%d running call was stopped.", "%d running calls were stopped.", stopped) + " " + text
 	}
 	return text
 }

@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -219,8 +220,8 @@ func (s *Shell) closing() {
 // sayItHides tells once, before the window goes, where it goes to. A
 // notification could be missed.
 func (s *Shell) sayItHides() {
-	sheet := form.NewSheet(s.window, "Drawbridge stays in the tray", form.Label(
-		"Your servers keep running while the window is closed. Open it again, or quit, from the Drawbridge icon in the tray."))
+	sheet := form.NewSheet(s.window, say.T("Drawbridge stays in the tray"), form.Label(
+		say.T("Your servers keep running while the window is closed. Open it again, or quit, from the Drawbridge icon in the tray.")))
 	sheet.SetSize(480, 230)
 	said := func(then func()) func() {
 		return func() {
@@ -229,8 +230,8 @@ func (s *Shell) sayItHides() {
 			then()
 		}
 	}
-	hide := form.NewAction("Close to tray", widget.HighImportance, said(s.hide))
-	sheet.SetButtons(form.NewAction("Quit", widget.MediumImportance, said(s.app.Quit)), hide)
+	hide := form.NewAction(say.T("Close to tray"), widget.HighImportance, said(s.hide))
+	sheet.SetButtons(form.NewAction(say.T("Quit"), widget.MediumImportance, said(s.app.Quit)), hide)
 	sheet.SetFocus(hide)
 	sheet.Show()
 	s.saying = sheet

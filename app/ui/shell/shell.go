@@ -29,6 +29,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/gateway"
 	"github.com/drawbridge-app/drawbridge/app/ui/keys"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/servers"
 	"github.com/drawbridge-app/drawbridge/app/ui/settings"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
@@ -346,11 +347,11 @@ func (s *Shell) build(remembered store.WindowSettings) {
 			})
 		}},
 	}
-	s.places[placeChat].item = newRailItem("Chat", theme.Icon(theme.IconChat), func() { s.open(placeChat) })
-	s.places[placeServers].item = newRailItem("Servers", theme.Icon(theme.IconServer), func() { s.open(placeServers) })
-	s.places[placeGateway].item = newRailItem("Gateway", theme.Icon(theme.IconLink), func() { s.open(placeGateway) })
-	s.places[placeAudit].item = newRailItem("Audit", theme.Icon(theme.IconHistory), func() { s.open(placeAudit) })
-	s.places[placeSettings].item = newRailItem("Settings", theme.Icon(theme.IconSettings), func() { s.open(placeSettings) })
+	s.places[placeChat].item = newRailItem(say.T("Chat"), theme.Icon(theme.IconChat), func() { s.open(placeChat) })
+	s.places[placeServers].item = newRailItem(say.T("Servers"), theme.Icon(theme.IconServer), func() { s.open(placeServers) })
+	s.places[placeGateway].item = newRailItem(say.T("Gateway"), theme.Icon(theme.IconLink), func() { s.open(placeGateway) })
+	s.places[placeAudit].item = newRailItem(say.T("Audit"), theme.Icon(theme.IconHistory), func() { s.open(placeAudit) })
+	s.places[placeSettings].item = newRailItem(say.T("Settings"), theme.Icon(theme.IconSettings), func() { s.open(placeSettings) })
 	s.raise = newRaise(s)
 	s.rail = newRail(
 		[]*railItem{s.places[placeChat].item, s.places[placeServers].item, s.places[placeGateway].item, s.places[placeAudit].item},

@@ -2,12 +2,12 @@ package shell
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"reflect"
 	"slices"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/servers"
 	"github.com/drawbridge-app/drawbridge/assets"
 	"github.com/drawbridge-app/drawbridge/bridge"
@@ -38,16 +38,16 @@ type trayActions struct {
 }
 
 // The menu's fixed entries.
-const (
-	trayOpen        = "Open Drawbridge"
-	trayNewChat     = "New chat"
-	trayChats       = "Recent conversations"
-	trayServers     = "Servers"
-	trayServersPage = "Open the servers…"
-	trayRaise       = "Raise the bridge"
-	trayLower       = "Lower the bridge"
-	trayLogin       = "Start at login"
-	trayQuit        = "Quit"
+var (
+	trayOpen        = say.T("Open Drawbridge")
+	trayNewChat     = say.T("New chat")
+	trayChats       = say.T("Recent conversations")
+	trayServers     = say.T("Servers")
+	trayServersPage = say.T("Open the servers…")
+	trayRaise       = say.T("Raise the bridge")
+	trayLower       = say.T("Lower the bridge")
+	trayLogin       = say.T("Start at login")
+	trayQuit        = say.T("Quit")
 )
 
 // The menu lists so many servers and conversations; the window shows the rest.
@@ -79,11 +79,11 @@ func (s trayState) equal(o trayState) bool { return reflect.DeepEqual(s, o) }
 func (s trayState) tip() string {
 	switch s.icon {
 	case assets.TrayRaised:
-		return title + " · the bridge is raised"
+		return title + " · " + say.T("the bridge is raised")
 	case assets.TrayWaiting:
-		return title + " · waits for you"
+		return title + " · " + say.T("waits for you")
 	case assets.TrayWorking:
-		return title + " · working"
+		return title + " · " + say.T("working")
 	}
 	return title
 }
@@ -114,7 +114,7 @@ func serverEntries(views []bridge.ServerView) []trayEntry {
 	entries := make([]trayEntry, 0, min(len(views), trayMax+1))
 	for i, v := range views {
 		if i == trayMax {
-			entries = append(entries, trayEntry{label: fmt.Sprintf("%d more…", len(views)-trayMax)})
+			entries = append(entries, trayEntry{label: say.N(len(views)-trayMax, "%d more…", "%d more…", len(views)-trayMax)})
 			break
 		}
 		entries = append(entries, trayEntry{
@@ -136,7 +136,7 @@ func chatEntries(list []store.Conversation) []trayEntry {
 			label = string(r[:trayLetters-1]) + "…"
 		}
 		if label == "" {
-			label = "(no title)"
+			label = say.T("(no title)")
 		}
 		entries = append(entries, trayEntry{id: c.ID, label: label})
 	}
@@ -144,10 +144,10 @@ func chatEntries(list []store.Conversation) []trayEntry {
 }
 
 // The entry of the gateway.
-const (
-	gatewayFailed = "Gateway · did not open"
-	gatewayOpen   = "Gateway · open"
-	gatewayClosed = "Gateway · closed"
+var (
+	gatewayFailed = say.T("Gateway · did not open")
+	gatewayOpen   = say.T("Gateway · open")
+	gatewayClosed = say.T("Gateway · closed")
 )
 
 // gatewayLabel says whether other apps can reach the gateway.
@@ -285,7 +285,7 @@ func (s *Shell) turnLogin() {
 		if err != nil {
 			s.o.Logger.Error("the start at login could not be switched", "error", err)
 			s.show()
-			s.warn("Start at login could not be switched", form.Sentence(err))
+			s.warn(say.T("Start at login could not be switched"), form.Sentence(err))
 		}
 		s.spawn(s.readLogin)
 	})
@@ -305,7 +305,7 @@ func (s *Shell) turnServer(id string) {
 		s.runner().Run(func(ctx context.Context) error { return s.o.Engine.SetServerEnabled(ctx, id, on) }, func(err error) {
 			if err != nil {
 				s.show()
-				s.warn("The server could not be switched", form.Sentence(err))
+				s.warn(say.T("The server could not be switched"), form.Sentence(err))
 			}
 		})
 		return

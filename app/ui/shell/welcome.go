@@ -3,7 +3,6 @@ package shell
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"fyne.io/fyne/v2"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keychain"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/servers"
 	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge"
@@ -130,25 +130,25 @@ func (w *welcome) show() {
 	var content fyne.CanvasObject
 	switch w.step {
 	case stepWhat:
-		title, content = "Welcome to Drawbridge", w.what()
-		words = "Next"
+		title, content = say.T("Welcome to Drawbridge"), w.what()
+		words = say.T("Next")
 	case stepModels:
-		title, content = "Where answers come from", w.models()
-		words = "Next"
+		title, content = say.T("Where answers come from"), w.models()
+		words = say.T("Next")
 		if w.anyUsed() {
-			words = "Use and go on"
+			words = say.T("Use and go on")
 		}
 	default:
-		title, content = "Your MCP servers", w.servers()
-		words = "Done"
+		title, content = say.T("Your MCP servers"), w.servers()
+		words = say.T("Done")
 		if w.anyTaken() {
-			words = "Import"
+			words = say.T("Import")
 		}
 	}
 	w.sheet.SetContent(title, content)
-	count := form.MutedWord(fmt.Sprintf("%d of %d", w.step+1, stepEnd))
+	count := form.MutedWord(say.F("%d of %d", w.step+1, stepEnd))
 	next := form.NewAction(words, widget.HighImportance, w.next)
-	w.sheet.SetButtons(count, w.busy.Box, form.NewAction("Skip", widget.LowImportance, w.sheet.Close), next)
+	w.sheet.SetButtons(count, w.busy.Box, form.NewAction(say.T("Skip"), widget.LowImportance, w.sheet.Close), next)
 	w.sheet.SetFocus(next)
 }
 
@@ -164,7 +164,7 @@ func (w *welcome) next() {
 		w.advance()
 		return
 	}
-	w.runner.RunBusy(w.busy, "Saving…", work, func(err error) {
+	w.runner.RunBusy(w.busy, say.T("Saving…"), work, func(err error) {
 		if keychain.Missing(err) {
 			keychain.Ask(w.sheet, w.engine, w.runner, w.show, func() { w.show(); w.next() })
 			return
@@ -194,30 +194,30 @@ func (w *welcome) what() fyne.CanvasObject {
 		return container.NewBorder(nil, nil, mark, nil, container.New(layout.NewCustomPaddedVBoxLayout(-8), form.Bold(title), form.Muted(text)))
 	}
 	return form.Groups(
-		form.Label("Chat with a model that can use the tools on this computer, while nothing of it is opened to the outside."),
-		point(uitheme.Icon(uitheme.IconServer), "Your servers run here", "Drawbridge starts the MCP servers that you add, and runs each tool call itself."),
-		point(theme.VisibilityIcon(), "You see and decide", "The exact command before it first runs, each tool before it is first called, and which tools a conversation may use."),
-		point(uitheme.Icon(uitheme.IconChat), "It works at once", "A rehearsal model and a small workbench of tools are built in. No key, account or network is needed to try it."))
+		form.Label(say.T("Chat with a model that can use the tools on this computer, while nothing of it is opened to the outside.")),
+		point(uitheme.Icon(uitheme.IconServer), say.T("Your servers run here"), say.T("Drawbridge starts the MCP servers that you add, and runs each tool call itself.")),
+		point(theme.VisibilityIcon(), say.T("You see and decide"), say.T("The exact command before it first runs, each tool before it is first called, and which tools a conversation may use.")),
+		point(uitheme.Icon(uitheme.IconChat), say.T("It works at once"), say.T("A rehearsal model and a small workbench of tools are built in. No key, account or network is needed to try it.")))
 }
 
 func (w *welcome) models() fyne.CanvasObject {
-	box := form.Groups(form.Label("The rehearsal model is ready. It is no AI: it calls the tool that you name, so that you can try everything."))
+	box := form.Groups(form.Label(say.T("The rehearsal model is ready. It is no AI: it calls the tool that you name, so that you can try everything.")))
 	switch {
 	case !w.looked:
-		box.Add(form.Muted("Looking for model servers on this computer…"))
+		box.Add(form.Muted(say.T("Looking for model servers on this computer…")))
 	case len(w.local) == 0:
-		box.Add(form.Muted("No model server was found on this computer (Ollama, LM Studio, llama.cpp)."))
+		box.Add(form.Muted(say.T("No model server was found on this computer (Ollama, LM Studio, llama.cpp).")))
 	default:
-		box.Add(form.Bold("Found on this computer"))
+		box.Add(form.Bold(say.T("Found on this computer")))
 		for _, p := range w.local {
-			check := widget.NewCheck(p.Title()+" at "+p.BaseURL, nil)
+			check := widget.NewCheck(say.F("%s at %s", p.Title(), p.BaseURL), nil)
 			check.SetChecked(w.using[p.ID])
 			check.OnChanged = func(on bool) { w.using[p.ID] = on; w.show() }
 			box.Add(form.NewCard(check))
 		}
 	}
-	box.Add(form.Label("OpenAI, or any service that speaks its format, is added in the settings with its key."))
-	box.Add(container.NewHBox(form.Button("Open the settings", func() {
+	box.Add(form.Label(say.T("OpenAI, or any service that speaks its format, is added in the settings with its key.")))
+	box.Add(container.NewHBox(form.Button(say.T("Open the settings"), func() {
 		w.sheet.Close()
 		w.openSettings()
 	})))
@@ -225,19 +225,19 @@ func (w *welcome) models() fyne.CanvasObject {
 }
 
 func (w *welcome) servers() fyne.CanvasObject {
-	box := form.Groups(form.Label("The workbench is ready: the time anywhere, and files in the folders that you grant. More servers are added on the Servers page."))
+	box := form.Groups(form.Label(say.T("The workbench is ready: the time anywhere, and files in the folders that you grant. More servers are added on the Servers page.")))
 	switch {
 	case !w.looked:
-		box.Add(form.Muted("Looking for servers of other apps…"))
+		box.Add(form.Muted(say.T("Looking for servers of other apps…")))
 	case w.list != nil && w.list.Len() > 0:
-		box.Add(form.Bold("Other apps on this computer have servers that you can use here"))
-		box.Add(form.Muted("Their files are only read. Nothing starts before you have reviewed it."))
+		box.Add(form.Bold(say.T("Other apps on this computer have servers that you can use here")))
+		box.Add(form.Muted(say.T("Their files are only read. Nothing starts before you have reviewed it.")))
 		for _, o := range w.list.Objects() {
 			box.Add(o)
 		}
 	}
 	if w.later > 0 {
-		box.Add(form.Muted(fmt.Sprintf("%d more can be looked at on the Servers page.", w.later)))
+		box.Add(form.Muted(say.N(w.later, "%d more can be looked at on the Servers page.", "%d more can be looked at on the Servers page.", w.later)))
 	}
 	return box
 }
