@@ -72,7 +72,7 @@ func runWindow(ctx context.Context, session *control.Session) int {
 			return chat.New(chat.Options{
 				Engine: b, Window: host.Window, Runner: host.Runner, Now: time.Now,
 				Picture: clip.Picture, Clipboard: fyne.CurrentApp().Clipboard(), OpenURL: fyne.CurrentApp().OpenURL,
-				OpenServers: host.OpenServers, OpenSettings: host.OpenSettings,
+				OpenServers: host.OpenServers, OpenSettings: host.OpenSettings, OpenProvider: host.OpenProvider,
 				Waiting: func(what string, lead func()) func() {
 					return host.Waiting(what, func() { host.OpenChat(); lead() })
 				},

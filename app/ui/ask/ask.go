@@ -1,6 +1,7 @@
-// Package ask is the sheet with which the window shows what a server asks the
-// person: a form that is made from the server's schema, or an address that it
-// wants opened; and the one with which it asks about calls of other apps.
+// Package ask is what the window shows of what a server asks the person: a form
+// that is made from the server's schema, or an address that it wants opened. What
+// is asked in a conversation is a card in its thread; anything else is a sheet, as
+// is the question about a call of another app.
 //
 // Every word on it but the frame is the server's; the frame says so, and names
 // the server. Nothing is sent or opened without a click, nothing is read from an
@@ -56,7 +57,7 @@ func (d *Desk) Elicit(ctx context.Context, e bridge.Elicitation) (bridge.ElicitA
 	}
 	defer func() { <-d.turn }()
 	answer := make(chan bridge.ElicitAnswer, 1)
-	var shown *question
+	var shown *form.Sheet
 	over := func() {}
 	defer func() { d.o.Do(func() { over() }) }()
 	d.o.Do(func() {
@@ -78,17 +79,20 @@ func (d *Desk) Elicit(ctx context.Context, e bridge.Elicitation) (bridge.ElicitA
 	case <-ctx.Done():
 		d.o.Do(func() {
 			if shown != nil {
-				shown.sheet.Close()
+				shown.Close()
 			}
 		})
 		return bridge.ElicitAnswer{}, context.Cause(ctx)
 	}
 }
 
-// question is one that is shown.
+// question is one that is shown: on a sheet, or in the thread of a conversation.
 type question struct {
-	sheet  *form.Sheet
-	inputs []input
+	asked   bridge.Elicitation
+	openURL func(*url.URL) error
+	inputs  []input
+	fail    func(sentence string) // says what is wrong with the whole
+	end     func(bridge.ElicitAnswer)
 }
 
 // input is a field of the form. read returns what was entered; nil leaves it.
@@ -98,8 +102,14 @@ type input struct {
 	fail  func(sentence string)
 }
 
-func (d *Desk) show(e bridge.Elicitation, answered func(bridge.ElicitAnswer)) *question {
-	q := &question{}
+// title says who asks.
+func (q *question) title() string {
+	return say.F("“%s” asks you", form.Visible(q.asked.ServerName, false))
+}
+
+// body is what is asked, with the fields for the answer.
+func (q *question) body() *fyne.Container {
+	e := q.asked
 	name := form.Visible(e.ServerName, false)
 	body := form.Column(form.Muted(say.F("These are the words of the server “%s”, not of Drawbridge. Answer only what you would tell whoever runs it.", name)))
 	if e.Message != "" {
@@ -116,16 +126,17 @@ func (d *Desk) show(e bridge.Elicitation, answered func(bridge.ElicitAnswer)) *q
 	if e.Link != nil {
 		body.Add(address(e.Link))
 	}
-	q.sheet = form.NewSheet(d.o.Window, say.F("“%s” asks you", name), body)
-	end := func(action mcphost.ElicitAction, content map[string]any) {
-		answered(bridge.ElicitAnswer{Action: action, Content: content})
-		q.sheet.Close()
-	}
-	cancel := form.NewAction(say.T("Not now"), widget.MediumImportance, func() { end(mcphost.Dismissed, nil) })
-	decline := form.NewAction(say.T("Decline"), widget.MediumImportance, func() { end(mcphost.Declined, nil) })
-	accept := form.NewAction(say.T("Send"), widget.HighImportance, func() {
+	return body
+}
+
+// buttons are the answers; the first does nothing.
+func (q *question) buttons() (dismiss, decline, accept *form.Action) {
+	e := q.asked
+	dismiss = form.NewAction(say.T("Not now"), widget.MediumImportance, func() { q.end(bridge.ElicitAnswer{Action: mcphost.Dismissed}) })
+	decline = form.NewAction(say.T("Decline"), widget.MediumImportance, func() { q.end(bridge.ElicitAnswer{Action: mcphost.Declined}) })
+	accept = form.NewAction(say.T("Send"), widget.HighImportance, func() {
 		if content, ok := q.content(e); ok {
-			end(mcphost.Accepted, content)
+			q.end(bridge.ElicitAnswer{Action: mcphost.Accepted, Content: content})
 		}
 	})
 	if e.Link != nil {
@@ -133,21 +144,50 @@ func (d *Desk) show(e bridge.Elicitation, answered func(bridge.ElicitAnswer)) *q
 		accept.OnTapped = func() {
 			u, err := url.Parse(e.Link.URL)
 			if err == nil {
-				err = d.o.OpenURL(u)
+				err = q.openURL(u)
 			}
 			if err != nil {
-				q.sheet.Fail(form.Sentence(err))
+				q.fail(form.Sentence(err))
 				return
 			}
-			end(mcphost.Accepted, nil)
+			q.end(bridge.ElicitAnswer{Action: mcphost.Accepted})
 		}
 	}
-	q.sheet.SetButtons(cancel, decline, accept)
-	q.sheet.OnCancel(func() { end(mcphost.Dismissed, nil) })
-	q.sheet.OnClose(func() { answered(bridge.ElicitAnswer{Action: mcphost.Dismissed}) })
-	q.sheet.SetFocus(cancel)
-	q.sheet.Show()
-	return q
+	return dismiss, decline, accept
+}
+
+// show puts the question on a sheet.
+func (d *Desk) show(e bridge.Elicitation, answered func(bridge.ElicitAnswer)) *form.Sheet {
+	q := &question{asked: e, openURL: d.o.OpenURL}
+	sheet := form.NewSheet(d.o.Window, q.title(), q.body())
+	q.fail = sheet.Fail
+	q.end = func(a bridge.ElicitAnswer) {
+		answered(a)
+		sheet.Close()
+	}
+	dismiss, decline, accept := q.buttons()
+	sheet.SetButtons(dismiss, decline, accept)
+	sheet.OnCancel(func() { q.end(bridge.ElicitAnswer{Action: mcphost.Dismissed}) })
+	sheet.OnClose(func() { answered(bridge.ElicitAnswer{Action: mcphost.Dismissed}) })
+	sheet.SetFocus(dismiss)
+	sheet.Show()
+	return sheet
+}
+
+// NewCard returns the question as it stands in the thread of the conversation that
+// it was asked in. answered is called for each answer, of which the first counts.
+// It belongs to the goroutine of the window.
+func NewCard(e bridge.Elicitation, openURL func(*url.URL) error, answered func(bridge.ElicitAnswer)) fyne.CanvasObject {
+	q := &question{asked: e, openURL: openURL, end: answered}
+	wrong := form.Failure("")
+	box := form.Column(form.Bold(q.title()), q.body(), wrong)
+	q.fail = func(sentence string) {
+		form.SetFailure(wrong, sentence)
+		form.Relayout(box)
+	}
+	dismiss, decline, accept := q.buttons()
+	box.Add(form.Wrap(accept, decline, dismiss))
+	return box
 }
 
 // content reads the form, and says at the fields what does not fit.
@@ -173,7 +213,7 @@ func (q *question) content(e bridge.Elicitation) (map[string]any, bool) {
 		return nil, false
 	}
 	if _, err := e.Complete(out); err != nil {
-		q.sheet.Fail(form.Sentence(err))
+		q.fail(form.Sentence(err))
 		return nil, false
 	}
 	return out, true

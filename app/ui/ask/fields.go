@@ -2,11 +2,11 @@ package ask
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -138,35 +138,29 @@ func choice(f mcphost.Field, label, help string) (input, fyne.CanvasObject) {
 }
 
 func choices(f mcphost.Field, label, help string) (input, fyne.CanvasObject) {
-	group := widget.NewCheckGroup(titlesOf(f), nil)
-	value := map[string]string{}
-	var selected []string
 	begun, _ := f.Default.([]string)
-	for i, title := range group.Options {
-		value[title] = f.Choices[i].Value
-		for _, d := range begun {
-			if d == f.Choices[i].Value {
-				selected = append(selected, title)
-			}
-		}
+	parts := form.Column(form.Caption(label))
+	var ticks []*form.Check
+	for i, title := range titlesOf(f) {
+		c := form.NewCheck(title, nil)
+		c.Name = say.F("%s: %s", label, title)
+		c.SetChecked(slices.Contains(begun, f.Choices[i].Value))
+		ticks = append(ticks, c)
+		parts.Add(c)
 	}
-	group.SetSelected(selected)
-	parts := form.Column(form.Caption(label), group)
 	if help != "" {
 		parts.Add(form.Muted(help))
 	}
 	box, fail := failing(parts)
 	return input{f, func() (any, error) {
-		if len(group.Selected) == 0 && f.Default == nil {
-			return nil, nil
-		}
 		out := []string{}
-		for _, title := range group.Options { // in the order of the form
-			for _, s := range group.Selected {
-				if s == title {
-					out = append(out, value[title])
-				}
+		for i, c := range ticks {
+			if c.Checked {
+				out = append(out, f.Choices[i].Value)
 			}
+		}
+		if len(out) == 0 && f.Default == nil {
+			return nil, nil
 		}
 		return out, nil
 	}, fail}, box

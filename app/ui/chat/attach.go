@@ -11,7 +11,9 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/offers"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -118,7 +120,7 @@ func (p *Page) attach(server, uri, title string) {
 			for k, list := range p.attached {
 				p.attached[k] = slices.DeleteFunc(list, func(o *attachment) bool { return o == a })
 			}
-			p.fail.say(form.Sentence(err))
+			p.fail.say(form.Sentence(err), transcript.Action{Label: say.T("Open the servers"), Do: p.o.OpenServers})
 		}
 		p.showAttached()
 	})

@@ -6,8 +6,8 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/offers"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
@@ -34,7 +34,7 @@ func offering(turns ...turn) *engine {
 func (b *bench) pick(at int, button string) {
 	b.t.Helper()
 	b.settle()
-	uitest.Find(b.t, b.w, func(*widget.List) bool { return true }).Select(at)
+	uitest.Find(b.t, b.w, func(*form.List) bool { return true }).Select(at)
 	b.settle()
 	uitest.Tap(b.t, b.w, button)
 	b.settle()

@@ -78,6 +78,9 @@ type Options struct {
 	OpenURL                   func(*url.URL) error
 	Now                       func() time.Time
 	OpenServers, OpenSettings func()
+	// OpenProvider shows the entry of a provider in the settings; nil leads to the
+	// settings alone.
+	OpenProvider func(id string)
 	// Waiting says in a sentence that a conversation waits for the person, and
 	// what brings it into view; the function that it returns says that it is over.
 	// It may be nil.
@@ -142,7 +145,7 @@ func New(o Options) *Page {
 		o.Files = form.Dialogs{Window: o.Window}
 	}
 	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}, attached: map[string][]*attachment{}, hidden: map[string]bool{}, failed: map[string]bool{}, undoTime: undoTime, values: map[string][]string{}}
-	p.unsent = newKeeper(o.Engine, o.Runner, func(err error) { p.fail.say(form.Sentence(err)) })
+	p.unsent = newKeeper(o.Engine, o.Runner, p.sayFailure)
 	p.sidebar = newSidebar(o.Now, sidebarActions{
 		newChat: p.NewChat, open: func(c store.Conversation) { p.open(c.ID) }, openAt: p.openAt,
 		rename: p.rename, delete: p.delete, pin: p.pin, archive: p.archive, export: p.export,
@@ -308,7 +311,7 @@ func (p *Page) openThen(id string, then func(*thread)) {
 func (p *Page) work(what func(context.Context) error, done func()) {
 	p.o.Runner.Run(what, func(err error) {
 		if err != nil {
-			p.fail.say(form.Sentence(err))
+			p.sayFailure(err)
 			return
 		}
 		if done != nil {
@@ -370,7 +373,7 @@ func (p *Page) send() {
 		return p.o.Engine.SetSwitches(ctx, made.ID, draft.Switches)
 	}, func(err error) {
 		if err != nil {
-			p.fail.say(form.Sentence(err))
+			p.sayFailure(err)
 			if p.composer.input.Text == "" {
 				p.composer.input.SetText(text)
 			}

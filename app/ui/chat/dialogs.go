@@ -8,6 +8,9 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
+	"github.com/drawbridge-app/drawbridge/app/ui/theme"
+	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
 )
 
 // openLink shows where a link leads, and opens it if the person wants to.
@@ -31,21 +34,33 @@ func (p *Page) openLink(target string) {
 	sheet.Show()
 }
 
-// notice is a line above the composer that says what went wrong.
+// notice is a line above the composer that says what went wrong, with what can
+// be done about it.
 type notice struct {
-	box  *fyne.Container
-	text *widget.Label
+	box     *fyne.Container
+	text    *widget.Label
+	actions *fyne.Container
 }
 
 func newNotice() *notice {
-	n := &notice{text: form.Failure("")}
-	n.box = container.New(form.Centered(threadWidth), n.text)
+	n := &notice{text: form.Failure(""), actions: form.Row()}
+	shut := theme.NewSmallIconButton(say.T("Close what is said"), theme.Icon(theme.IconClose), func() { n.say("") })
+	n.box = container.New(form.Centered(threadWidth), container.NewBorder(nil, nil, nil,
+		container.NewHBox(container.NewCenter(n.actions), container.NewCenter(shut)), n.text))
 	n.box.Hide()
 	return n
 }
 
-func (n *notice) say(sentence string) {
+func (n *notice) say(sentence string, actions ...transcript.Action) {
 	form.SetFailure(n.text, sentence)
+	n.actions.RemoveAll()
+	for _, a := range actions {
+		weight := widget.MediumImportance
+		if a.Primary {
+			weight = widget.HighImportance
+		}
+		n.actions.Add(form.NewAction(a.Label, weight, func() { n.say(""); a.Do() }))
+	}
 	if sentence == "" {
 		n.box.Hide()
 	} else {

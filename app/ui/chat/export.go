@@ -52,3 +52,20 @@ func fileName(title string) string {
 	}
 	return name
 }
+
+// saveFile asks for a place and writes there what a tool returned.
+func (p *Page) saveFile(name string, data []byte) {
+	p.fail.say("")
+	p.o.Files.Save(name, func(path string, err error) {
+		if path == "" {
+			p.fail.say(form.Sentence(err))
+			return
+		}
+		p.o.Runner.Run(func(context.Context) error {
+			return form.WriteFile(path, func(w io.Writer) error {
+				_, err := w.Write(data)
+				return err
+			})
+		}, func(err error) { p.fail.say(form.Sentence(err)) })
+	})
+}

@@ -496,7 +496,8 @@ func benchIn(t *testing.T, e *engine, w fyne.Window) *bench {
 			defer b.mu.Unlock()
 			return b.now
 		},
-		OpenServers: func() { b.opened = append(b.opened, "servers") }, OpenSettings: func() { b.opened = append(b.opened, "settings") },
+		OpenProvider: func(id string) { b.opened = append(b.opened, "provider "+id) },
+		OpenServers:  func() { b.opened = append(b.opened, "servers") }, OpenSettings: func() { b.opened = append(b.opened, "settings") },
 	})
 	b.p.unsent.pause = 0
 	b.end = func() {

@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -21,7 +22,7 @@ const (
 // view. done gets the thread.
 func (p *Page) load(id string, done func(*thread)) {
 	var t *thread
-	p.work(func(ctx context.Context) error {
+	p.o.Runner.Run(func(ctx context.Context) error {
 		messages, earlier, err := p.o.Engine.LastMessages(ctx, id, openAtFirst)
 		if err != nil {
 			return err
@@ -29,7 +30,15 @@ func (p *Page) load(id string, done func(*thread)) {
 		t = newThread(messages)
 		t.missing = earlier
 		return nil
-	}, func() {
+	}, func(err error) {
+		if err != nil {
+			p.fail.say(form.Sentence(err), transcript.Action{Label: say.T("Try again"), Do: func() {
+				if p.current == id {
+					p.load(id, done)
+				}
+			}})
+			return
+		}
 		if p.runs[id] != nil {
 			return
 		}

@@ -30,6 +30,9 @@ type entry struct {
 	// offers to try again, and again with what.
 	retry bool
 	again request
+	// help is what helps after a kindError, and sure that nothing else does.
+	help []remedy
+	sure bool
 	// server is that of a kindError whose provider could not use it itself.
 	server string
 	until  time.Time  // of a kindRetry: when the model is called again

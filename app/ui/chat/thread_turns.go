@@ -1,9 +1,12 @@
 package chat
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -30,6 +33,16 @@ type failure struct {
 	retry  bool   // it can be tried again, with again
 	again  request
 	server string // which one its provider could not use itself
+	// help is what helps, and sure that nothing else does.
+	help []remedy
+	sure bool
+}
+
+// failureOf is why a turn ended with that error.
+func failureOf(err error) failure {
+	f := failure{text: form.Sentence(err), server: managedServer(err), retry: !errors.Is(err, chat.ErrBusy) && !errors.Is(err, chat.ErrNothing)}
+	f.help, f.sure = remedies(err)
+	return f
 }
 
 // fail shows why a turn ended, in the place of the remark that says the same of
@@ -38,7 +51,7 @@ func (t *thread) fail(f failure) {
 	if e := t.cutEnd(); e != nil && !f.again.written() && f.again.edit == "" && f.again.regenerate == "" {
 		t.drop(e)
 	}
-	t.put(&entry{id: t.fresh("error"), kind: kindError, text: f.text, retry: f.retry, again: f.again, server: f.server})
+	t.put(&entry{id: t.fresh("error"), kind: kindError, text: f.text, retry: f.retry, again: f.again, server: f.server, help: f.help, sure: f.sure})
 }
 
 // begin makes room for what a turn brings: remarks about the one before go, and

@@ -166,10 +166,7 @@ func (p *Page) ended(r *run, err error) {
 	case !r.began && !p.gone(r.conversation):
 		p.undo(r, err)
 	case err != nil:
-		r.thread.fail(failure{
-			text: form.Sentence(err), server: managedServer(err),
-			retry: !errors.Is(err, chat.ErrBusy) && !errors.Is(err, chat.ErrNothing),
-		})
+		r.thread.fail(failureOf(err))
 	}
 	if p.current == r.conversation {
 		p.showChanges()
@@ -208,10 +205,9 @@ func (p *Page) undo(r *run, err error) {
 	q := r.request
 	fail := func(t *thread) {
 		if err != nil {
-			t.fail(failure{
-				text: form.Sentence(err), server: managedServer(err), again: q,
-				retry: !q.written() && !errors.Is(err, chat.ErrBusy) && !errors.Is(err, chat.ErrNothing),
-			})
+			f := failureOf(err)
+			f.again, f.retry = q, f.retry && !q.written()
+			t.fail(f)
 		}
 	}
 	if q.written() {

@@ -12,7 +12,6 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
-	"github.com/drawbridge-app/drawbridge/app/ui/parts"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
@@ -48,7 +47,7 @@ func newView(p *Page) *view {
 		Work: func(work, done func()) {
 			p.o.Runner.Run(func(context.Context) error { work(); return nil }, func(error) { done() })
 		},
-		Save: func(_ string, data []byte) { parts.Save(p.o.Window, data) },
+		Save: p.saveFile,
 		After: func(d time.Duration, f func()) {
 			time.AfterFunc(d, func() { p.o.Runner.Do(f) })
 		},
@@ -131,8 +130,11 @@ func (v *view) item(e *entry) transcript.Item {
 		return v.listingItem(e)
 	case kindError:
 		n := transcript.Notice{ID: e.id, Kind: transcript.NoticeError, Text: e.text}
-		if e.retry {
-			n.Actions = []transcript.Action{v.again(e, e.server == "")}
+		n.Actions = v.p.help(e.help, e.sure)
+		if e.retry && e.sure {
+			n.Actions = append(n.Actions, v.again(e, false))
+		} else if e.retry {
+			n.Actions = append([]transcript.Action{v.again(e, e.server == "")}, n.Actions...)
 		}
 		if e.server != "" && v.p.handsOver(e.server) {
 			n.Actions = append([]transcript.Action{v.runHere(e.server, e.retry, e.again)}, n.Actions...)

@@ -31,13 +31,17 @@ func Lines(text string) []Line {
 }
 
 // Code shows a text of any length in letters of one width: whole, broken where
-// the line ends, scrolled, and with only what can be seen laid out.
+// the line ends, scrolled, and with only what can be seen laid out. Where there is
+// more than can be seen it takes the focus, and the arrow keys scroll.
 type Code struct {
 	widget.BaseWidget
-	lines  []Line
-	scroll *container.Scroll
-	body   *codeBody
-	least  fyne.Size
+	// Name tells people who cannot see it what it is; empty is the text itself.
+	Name    string
+	focused bool
+	lines   []Line
+	scroll  *container.Scroll
+	body    *codeBody
+	least   fyne.Size
 	// OnScrolled is called when the person scrolled; it may be nil.
 	OnScrolled func()
 }
@@ -81,6 +85,75 @@ func (c *Code) AtEnd() bool {
 	return c.scroll.Offset.Y+c.scroll.Size().Height >= c.body.MinSize().Height-1
 }
 
+// Disabled reports that there is nothing to scroll to, so that Tab goes past it.
+func (c *Code) Disabled() bool {
+	return c.body.MinSize().Height <= c.scroll.Size().Height
+}
+
+// Enable is part of fyne.Disableable. The text alone says whether there is
+// anything to scroll to.
+func (c *Code) Enable() {}
+
+// Disable is part of fyne.Disableable, as Enable is.
+func (c *Code) Disable() {}
+
+// FocusGained shows that keys go to the text, and brings it into view.
+func (c *Code) FocusGained() { c.focused = true; c.Refresh(); Reveal(c) }
+
+// FocusLost ends what FocusGained began.
+func (c *Code) FocusLost() { c.focused = false; c.Refresh() }
+
+// TypedRune is part of fyne.Focusable.
+func (c *Code) TypedRune(rune) {}
+
+// TypedKey scrolls, or cancels the sheet.
+func (c *Code) TypedKey(e *fyne.KeyEvent) {
+	if e.Name == fyne.KeyEscape {
+		if s := sheetOn(c); s != nil {
+			s.cancel()
+		}
+		return
+	}
+	scrollByKey(c.scroll, e.Name)
+}
+
+// scrollByKey scrolls as a key says, and reports whether it says anything.
+func scrollByKey(s *container.Scroll, key fyne.KeyName) bool {
+	at, page := s.Offset.Y, max(s.Size().Height-40, 40)
+	switch key {
+	case fyne.KeyUp:
+		at -= 40
+	case fyne.KeyDown:
+		at += 40
+	case fyne.KeyPageUp:
+		at -= page
+	case fyne.KeyPageDown, fyne.KeySpace:
+		at += page
+	case fyne.KeyHome:
+		at = 0
+	case fyne.KeyEnd:
+		s.ScrollToBottom()
+		return true
+	default:
+		return false
+	}
+	s.ScrollToOffset(fyne.NewPos(s.Offset.X, max(at, 0)))
+	return true
+}
+
+// AccessibilityLabel returns the name, or else how the text begins.
+func (c *Code) AccessibilityLabel() string {
+	const most = 200
+	if c.Name != "" {
+		return c.Name
+	}
+	text := []rune(c.DumpText())
+	return string(text[:min(len(text), most)])
+}
+
+// AccessibilityRole says what it is.
+func (c *Code) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
 // DumpText returns the whole text, also what is scrolled out.
 func (c *Code) DumpText() string {
 	var b strings.Builder
@@ -113,6 +186,9 @@ func (r *codeRenderer) paint() {
 	r.back.FillColor = th.Color(uitheme.ColorCode, v)
 	r.back.StrokeColor = th.Color(theme.ColorNameSeparator, v)
 	r.back.StrokeWidth = 1
+	if r.code.focused {
+		r.back.StrokeWidth, r.back.StrokeColor = 2, th.Color(theme.ColorNameFocus, v)
+	}
 	r.back.CornerRadius = th.Size(theme.SizeNameInputRadius)
 }
 

@@ -59,12 +59,10 @@ func (e *Entry) AccessibilityLabel() string { return e.Name }
 // AccessibilityRole says what the field is.
 func (e *Entry) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
-// FocusGained brings the entry into view, where it is part of a sheet.
+// FocusGained brings the entry into view.
 func (e *Entry) FocusGained() {
 	e.Entry.FocusGained()
-	if s := sheetOn(e); s != nil {
-		s.reveal(e)
-	}
+	Reveal(e)
 }
 
 // TypedKey passes Escape on and leaves the rest to the entry.

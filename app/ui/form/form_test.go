@@ -132,7 +132,7 @@ func TestPairs(t *testing.T) {
 	if !value.Password {
 		t.Error("a likely secret is shown")
 	}
-	check := uitest.Find(t, w, func(c *widget.Check) bool { return c.Checked && value.Password })
+	check := uitest.Find(t, w, func(c *form.Check) bool { return c.Checked && value.Password })
 	if check == nil {
 		t.Fatal("nothing is marked secret")
 	}

@@ -40,7 +40,7 @@ type pairRow struct {
 	box     *fyne.Container
 	name    *Entry
 	value   *Entry
-	secret  *widget.Check
+	secret  *Check
 	kept    bool
 	decided bool // the person said whether it is a secret
 }
@@ -99,7 +99,7 @@ func (p *Pairs) add(pair Pair) *pairRow {
 	r.name = NewEntry(say.F("%s: name", p.caption), say.T("NAME"))
 	r.name.SetText(pair.Name)
 	r.value = NewEntry(say.F("%s: value", p.caption), say.T("value"))
-	r.secret = widget.NewCheck(say.T("Secret"), nil)
+	r.secret = NewCheck(say.T("Secret"), nil)
 	show := func(on bool) {
 		r.value.SetSecret(on)
 		switch {

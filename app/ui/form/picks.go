@@ -32,12 +32,10 @@ func (c *Check) AccessibilityLabel() string {
 	return c.Text
 }
 
-// FocusGained brings the box into view, where it is part of a sheet.
+// FocusGained brings the box into view.
 func (c *Check) FocusGained() {
 	c.Check.FocusGained()
-	if s := sheetOn(c); s != nil {
-		s.reveal(c)
-	}
+	Reveal(c)
 }
 
 // TypedKey turns the box, or cancels its sheet.

@@ -34,12 +34,10 @@ func NewSelect(name string, options []string, changed func(string)) *Select {
 // AccessibilityLabel names the choice.
 func (s *Select) AccessibilityLabel() string { return s.Name }
 
-// FocusGained brings the choice into view, where it is part of a sheet.
+// FocusGained brings the choice into view.
 func (s *Select) FocusGained() {
 	s.Select.FocusGained()
-	if on := sheetOn(s); on != nil {
-		on.reveal(s)
-	}
+	Reveal(s)
 }
 
 // TypedKey opens the choice, or cancels its sheet.

@@ -2,7 +2,6 @@ package form
 
 import (
 	"image/color"
-	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -34,7 +33,12 @@ type Sheet struct {
 
 // NewSheet prepares a sheet over the window.
 func NewSheet(w fyne.Window, title string, content fyne.CanvasObject) *Sheet {
-	s := &Sheet{canvas: w.Canvas(), title: Bold(title), fail: Failure(""), size: fyne.NewSize(640, 520)}
+	return NewSheetOn(w.Canvas(), title, content)
+}
+
+// NewSheetOn prepares a sheet over what a canvas shows.
+func NewSheetOn(c fyne.Canvas, title string, content fyne.CanvasObject) *Sheet {
+	s := &Sheet{canvas: c, title: Bold(title), fail: Failure(""), size: fyne.NewSize(640, 520)}
 	s.title.SizeName = theme.SizeNameSubHeadingText
 	s.title.Truncation = fyne.TextTruncateEllipsis
 	s.scroll = container.NewVScroll(gutter(content))
@@ -148,37 +152,11 @@ func (s *Sheet) Close() {
 	}
 }
 
-// scrolls reports whether an object is none of the sheet's own buttons.
-func (s *Sheet) scrolls(o fyne.CanvasObject) bool {
-	return !slices.Contains(s.buttons.Objects, o)
-}
-
 // Reveal scrolls so far that all of an object in the content can be seen.
 func (s *Sheet) Reveal(o fyne.CanvasObject) {
 	if s.open {
 		s.overlay.Refresh()
-		s.reveal(o)
-	}
-}
-
-// reveal scrolls so far that all of the object can be seen.
-func (s *Sheet) reveal(o fyne.CanvasObject) {
-	s.revealAt(fyne.CurrentApp().Driver().AbsolutePositionForObject(o).Y, o.Size().Height)
-}
-
-// revealAt scrolls to what is that far from the top of the window, and that
-// high.
-func (s *Sheet) revealAt(y, height float32) {
-	if s.fill != nil {
-		return
-	}
-	top := y - fyne.CurrentApp().Driver().AbsolutePositionForObject(s.scroll).Y
-	below := top + height - s.scroll.Size().Height
-	switch {
-	case top < 0:
-		s.scroll.ScrollToOffset(fyne.NewPos(0, s.scroll.Offset.Y+top-Gap))
-	case below > 0:
-		s.scroll.ScrollToOffset(fyne.NewPos(0, s.scroll.Offset.Y+below+Gap))
+		scrollTo(s.scroll, o)
 	}
 }
 
@@ -193,8 +171,8 @@ func FocusAdded(list *fyne.Container, row fyne.CanvasObject, f fyne.Focusable) {
 	}
 	Relayout(list)
 	c.Focus(f)
-	if s := sheetOn(list); s != nil {
-		s.revealAt(driver.AbsolutePositionForObject(list).Y+row.Position().Y, row.Size().Height)
+	if s := sheetOn(list); s != nil && s.fill == nil {
+		scrollToArea(s.scroll, driver.AbsolutePositionForObject(list).Y+row.Position().Y, row.Size().Height)
 	}
 }
 
@@ -307,13 +285,10 @@ func (a *Action) AccessibilityLabel() string {
 	return a.Text
 }
 
-// FocusGained brings the button into view, where it is part of what a sheet
-// scrolls.
+// FocusGained brings the button into view.
 func (a *Action) FocusGained() {
 	a.Button.FocusGained()
-	if s := sheetOn(a); s != nil && s.scrolls(a) {
-		s.reveal(a)
-	}
+	Reveal(a)
 }
 
 // TypedKey presses the button, or cancels its sheet.
@@ -325,6 +300,8 @@ func (a *Action) TypedKey(e *fyne.KeyEvent) {
 		if s := sheetOn(a); s != nil {
 			s.cancel()
 		}
+	case fyne.KeyPageUp, fyne.KeyPageDown, fyne.KeyHome, fyne.KeyEnd:
+		scrollAround(a, e.Name)
 	default:
 		a.Button.TypedKey(e)
 	}

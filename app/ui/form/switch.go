@@ -66,14 +66,11 @@ func (s *Switch) MouseMoved(*desktop.MouseEvent) {}
 // MouseOut ends what MouseIn began.
 func (s *Switch) MouseOut() { s.hovered = false; s.Refresh() }
 
-// FocusGained shows that keys go to the switch,
-// and brings it into view, where it is part of a sheet.
+// FocusGained shows that keys go to the switch, and brings it into view.
 func (s *Switch) FocusGained() {
 	s.focused = true
 	s.Refresh()
-	if on := sheetOn(s); on != nil {
-		on.reveal(s)
-	}
+	Reveal(s)
 }
 
 // FocusLost ends what FocusGained began.
@@ -91,6 +88,8 @@ func (s *Switch) TypedKey(e *fyne.KeyEvent) {
 		if on := sheetOn(s); on != nil {
 			on.cancel()
 		}
+	case fyne.KeyPageUp, fyne.KeyPageDown, fyne.KeyHome, fyne.KeyEnd:
+		scrollAround(s, e.Name)
 	}
 }
 

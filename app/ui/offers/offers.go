@@ -83,7 +83,7 @@ type sheet struct {
 	sheet  *form.Sheet
 	busy   *form.Busy
 	filter *form.Entry
-	list   *widget.List
+	list   *form.List
 	above  *fyne.Container
 	view   *parts.View
 	use    *form.Action // attaches or inserts
@@ -103,7 +103,7 @@ func Show(o Options) {
 	s := &sheet{o: o, busy: form.NewBusy(), above: form.Column()}
 	s.filter = form.NewEntry(say.T("Filter"), say.T("Filter"))
 	s.filter.OnChanged = func(string) { s.narrow() }
-	s.list = widget.NewList(func() int { return len(s.shown) }, newRow,
+	s.list = form.NewList(say.T("Resources and prompts"), func() int { return len(s.shown) }, newRow,
 		func(i widget.ListItemID, o fyne.CanvasObject) {
 			if r, ok := o.(*fyne.Container); ok && i < len(s.shown) {
 				fillRow(r, s.shown[i])

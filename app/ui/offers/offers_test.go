@@ -86,8 +86,8 @@ func did(t *testing.T, e *uitest.Engine, want ...string) {
 	}
 }
 
-func chooser(t testing.TB, w fyne.Window) *widget.List {
-	return uitest.Find(t, w, func(*widget.List) bool { return true })
+func chooser(t testing.TB, w fyne.Window) *form.List {
+	return uitest.Find(t, w, func(*form.List) bool { return true })
 }
 
 func TestResourcesAreReadAndAttached(t *testing.T) {

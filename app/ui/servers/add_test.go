@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
@@ -125,7 +125,7 @@ func TestPasteJSON(t *testing.T) {
 		"web":{"url":"https://example.com/mcp"}}}`)
 	uitest.Tap(t, w, "Continue")
 	uitest.Shows(t, w, "Found 2 servers", "GITHUB_TOKEN looks like a secret", `Server "old": it has both a command and a URL`)
-	web := uitest.Find(t, w, func(c *widget.Check) bool { return c.Text == "web" })
+	web := uitest.Find(t, w, func(c *form.Check) bool { return c.Text == "web" })
 	test.Tap(web)
 	uitest.Tap(t, w, "Edit git")
 	if got := uitest.Entry(t, w, "Environment: value", 0); got.Text != "" || got.PlaceHolder != "kept as it was found; type to replace" {

@@ -38,8 +38,8 @@ type apiEditor struct {
 	auth    *apiAuthSection
 	headers *form.Pairs
 	more    *more
-	methods []*widget.Check
-	tags    []*widget.Check
+	methods []*form.Check
+	tags    []*form.Check
 	typed   *form.Field // the tags, where there are too many for boxes
 	paths   *form.Field
 	count   *widget.Label
@@ -112,7 +112,7 @@ func (e *apiEditor) operations() fyne.CanvasObject {
 	}
 	row := container.New(layout.NewRowWrapLayout())
 	for _, m := range methodsOf(e.api.Operations) {
-		c := widget.NewCheck(m, nil)
+		c := form.NewCheck(m, nil)
 		c.SetChecked(has(chosen, m))
 		c.OnChanged = func(bool) { e.recount() }
 		e.methods = append(e.methods, c)
@@ -125,7 +125,7 @@ func (e *apiEditor) operations() fyne.CanvasObject {
 	case len(tags) <= tagsMax:
 		wrap := container.New(layout.NewRowWrapLayout())
 		for _, t := range tags {
-			c := widget.NewCheck(form.Visible(t, false), nil)
+			c := form.NewCheck(form.Visible(t, false), nil)
 			c.SetChecked(slices.Contains(now.Tags, t))
 			c.OnChanged = func(bool) { e.recount() }
 			e.tags = append(e.tags, c)
@@ -192,7 +192,7 @@ func (e *apiEditor) choice() openapi.Choice {
 
 // picks returns the operations that are chosen. The error is a sentence.
 func (e *apiEditor) picks() ([]openapi.Operation, error) {
-	if !slices.ContainsFunc(e.methods, func(c *widget.Check) bool { return c.Checked }) {
+	if !slices.ContainsFunc(e.methods, func(c *form.Check) bool { return c.Checked }) {
 		return nil, fmt.Errorf(say.T("choose at least one method (%w)"), store.ErrInvalid)
 	}
 	return e.api.Choose(e.choice())

@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"testing"
 
-	"fyne.io/fyne/v2/widget"
-
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
@@ -30,7 +28,7 @@ func document(t testing.TB) string {
 	return path
 }
 
-func tick(t testing.TB, c *widget.Check) { t.Helper(); c.SetChecked(!c.Checked) }
+func tick(t testing.TB, c *form.Check) { t.Helper(); c.SetChecked(!c.Checked) }
 
 func TestAddAnAPI(t *testing.T) {
 	e := uitest.NewEngine()
@@ -49,8 +47,8 @@ func TestAddAnAPI(t *testing.T) {
 	if got := uitest.Entry(t, w, "Name", 0).Text; got != "the-shop-v2" {
 		t.Errorf("the name is %q", got)
 	}
-	check := func(name string) *widget.Check {
-		return uitest.Find(t, w, func(c *widget.Check) bool { return c.Text == name })
+	check := func(name string) *form.Check {
+		return uitest.Find(t, w, func(c *form.Check) bool { return c.Text == name })
 	}
 	tick(t, check("DELETE"))
 	uitest.Shows(t, w, "4 of 5 operations become tools")

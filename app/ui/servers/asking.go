@@ -7,7 +7,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -64,7 +63,7 @@ func newAsked(w fyne.Window, f setup.Field) (fyne.CanvasObject, askedField) {
 		}
 		return form.Column(container.NewBorder(nil, nil, nil, container.NewCenter(on), form.Caption(title)), above, failure), part
 	case f.Kind == setup.KindChoice && !f.Multiple:
-		choice := widget.NewSelect(f.Options, nil)
+		choice := form.NewSelect(title, f.Options, nil)
 		if len(f.Default) > 0 {
 			choice.SetSelected(f.Default[0])
 		}

@@ -129,7 +129,7 @@ func (p *Page) definitions(v bridge.ServerView) {
 		}
 		right.Refresh()
 	}
-	list := widget.NewList(
+	list := form.NewList(say.T("Definitions"),
 		func() int { return len(all) },
 		func() fyne.CanvasObject {
 			return newDefinitionRow()

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
@@ -77,7 +76,7 @@ func TestGallerySheets(t *testing.T) {
 			e.Recording = true
 			uitest.Tap(t, w, "Show log files")
 			uitest.Tap(t, w, "Messages")
-			uitest.Find(t, w, func(*widget.List) bool { return true }).Select(0)
+			uitest.Find(t, w, func(*form.List) bool { return true }).Select(0)
 		},
 		"run": func(w fyne.Window, e *uitest.Engine) {
 			e.Gives = allParts(t)

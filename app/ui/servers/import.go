@@ -110,7 +110,7 @@ func stateWords(e setup.Compared) string {
 func (p *Picker) card(i *pickItem) fyne.CanvasObject {
 	d := i.entry.Draft
 	name := form.Visible(d.Config.Name, false)
-	check := widget.NewCheck(name, nil)
+	check := form.NewCheck(name, nil)
 	check.SetChecked(i.picked)
 	check.OnChanged = func(on bool) {
 		i.picked = on

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge"
@@ -57,8 +57,8 @@ func TestImportShowsWhatIsNewAndWhatDiffers(t *testing.T) {
 	uitest.Shows(t, w, "Found 6 servers", "VS Code", "Cursor", "here already", "differs from changed here", "− -y older", "+ -y ", "newer‹U+202E›",
 		"It runs a piece of script", "It asks for: The key.", `"trust" was left out`, "it has neither a command nor a URL.", "--region=‹region›")
 	uitest.ShowsNot(t, w, "newer\u202e")
-	box := func(name string) *widget.Check {
-		return uitest.Find(t, w, func(c *widget.Check) bool { return c.Text == name })
+	box := func(name string) *form.Check {
+		return uitest.Find(t, w, func(c *form.Check) bool { return c.Text == name })
 	}
 	for name, want := range map[string]bool{"asks": true, "git": true, "here": false, "changed": false, "script": false, "web": true} {
 		if box(name).Checked != want {

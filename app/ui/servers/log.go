@@ -27,7 +27,7 @@ type logSheet struct {
 	level  *form.Select
 	framed fyne.CanvasObject // level
 	filter *form.Entry
-	follow *widget.Check
+	follow *form.Check
 	code   *form.Code
 	empty  *form.Note
 	log    fyne.CanvasObject
@@ -56,7 +56,7 @@ func (p *Page) showLog(v bridge.ServerView) {
 	l.level.SetSelectedIndex(0)
 	l.framed = form.Framed(l.level)
 	l.filter = form.NewEntry(say.T("Filter"), say.T("Filter"))
-	l.follow = widget.NewCheck(say.T("Follow"), func(on bool) {
+	l.follow = form.NewCheck(say.T("Follow"), func(on bool) {
 		if on {
 			l.code.ScrollToEnd()
 		}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
@@ -67,7 +66,7 @@ func TestMessages(t *testing.T) {
 	uitest.Tap(t, w, "Messages")
 	uitest.Shows(t, w, "→ #3 tools/call read · 70 B", "← #3 error: gone‹U+202E› · 1.2 kB", "← … · 70.0 MB")
 	uitest.ShowsNot(t, w, "Switch on")
-	list := uitest.Find(t, w, func(*widget.List) bool { return true })
+	list := uitest.Find(t, w, func(*form.List) bool { return true })
 	if !uitest.Button(t, w, "Copy message").Disabled() {
 		t.Error("nothing is chosen, and can be copied")
 	}
@@ -133,7 +132,7 @@ func TestTheLogGrowsWhileItIsShown(t *testing.T) {
 	if !code.AtEnd() {
 		t.Error("it does not follow the end")
 	}
-	follow := uitest.Find(t, w, func(c *widget.Check) bool { return c.Text == "Follow" })
+	follow := uitest.Find(t, w, func(c *form.Check) bool { return c.Text == "Follow" })
 	follow.SetChecked(false)
 	code.ScrollToTop()
 	g.next <- mcphost.LogLine{Level: "info", Text: "later still"}

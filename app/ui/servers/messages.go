@@ -21,7 +21,7 @@ type messageView struct {
 	box    *fyne.Container
 	record *fyne.Container
 	on     *form.Switch
-	list   *widget.List
+	list   *form.List
 	code   *form.Code
 	empty  *form.Note
 	filter func() string
@@ -41,7 +41,7 @@ func newMessageView(record func(on bool), picked func()) *messageView {
 	m.record = container.NewHBox(container.NewCenter(form.MutedWord(title)), container.NewCenter(m.on))
 	m.code = form.NewCode(nil, 200)
 	m.empty = form.Muted(recordWords)
-	m.list = widget.NewList(func() int { return len(m.rows) },
+	m.list = form.NewList(say.T("Messages"), func() int { return len(m.rows) },
 		func() fyne.CanvasObject { return form.MutedLine("", fyne.TextStyle{Monospace: true}) },
 		func(i widget.ListItemID, o fyne.CanvasObject) {
 			if n, ok := o.(*form.Note); ok && i < len(m.rows) {

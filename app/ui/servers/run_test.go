@@ -14,7 +14,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
@@ -71,7 +70,7 @@ func runnable(t *testing.T, e *uitest.Engine, w func(t testing.TB, e *uitest.Eng
 	win := w(t, e)
 	uitest.Tap(t, win, "Tools box")
 	uitest.Shows(t, win, "nobody has checked: it only reads")
-	list := uitest.Find(t, win, func(*widget.List) bool { return true })
+	list := uitest.Find(t, win, func(*form.List) bool { return true })
 	list.Select(1)
 	if !uitest.Button(t, win, "Run it…").Disabled() {
 		t.Error("a tool that is held can be run")

@@ -28,34 +28,24 @@ type option struct{ words, value string }
 // choices is a row of a few options, one of which holds.
 type choices struct {
 	options []option
-	group   *widget.RadioGroup
-	filled  bool
+	group   *form.Segments
 }
 
-func newChoices(options []option, chosen func(value string)) *choices {
+func newChoices(name string, options []option, chosen func(value string)) *choices {
 	c := &choices{options: options}
 	words := make([]string, len(options))
 	for i, o := range options {
 		words[i] = o.words
 	}
-	c.group = widget.NewRadioGroup(words, func(words string) {
-		for _, o := range options {
-			if o.words == words && !c.filled {
-				chosen(o.value)
-			}
-		}
-	})
-	c.group.Horizontal, c.group.Required = true, true
+	c.group = form.NewSegments(name, words, func(at int) { chosen(options[at].value) })
 	return c
 }
 
 // set shows which holds; one that there is not shows as the usual one.
 func (c *choices) set(value string) {
-	c.filled = true
-	defer func() { c.filled = false }()
-	for _, o := range c.options {
+	for i, o := range c.options {
 		if o.value == "" || o.value == value {
-			c.group.SetSelected(o.words)
+			c.group.Set(i)
 		}
 		if o.value == value {
 			return
@@ -67,16 +57,16 @@ const compact = "compact"
 
 func newLook(o Options) *look {
 	l := &look{o: o, fail: form.Failure("")}
-	l.theme = newChoices([]option{{say.T("As the system"), ""}, {say.T("Light"), "light"}, {say.T("Dark"), "dark"}},
+	l.theme = newChoices(say.T("Colours"), []option{{say.T("As the system"), ""}, {say.T("Light"), "light"}, {say.T("Dark"), "dark"}},
 		func(v string) { l.keep(func(w *store.WindowSettings) { w.Theme = v }) })
-	l.text = newChoices([]option{{say.T("Small"), string(uitheme.TextSmall)}, {say.T("Usual"), string(uitheme.TextUsual)}, {say.T("Large"), string(uitheme.TextLarge)}, {say.T("Largest"), string(uitheme.TextLargest)}},
+	l.text = newChoices(say.T("Text size"), []option{{say.T("Small"), string(uitheme.TextSmall)}, {say.T("Usual"), string(uitheme.TextUsual)}, {say.T("Large"), string(uitheme.TextLarge)}, {say.T("Largest"), string(uitheme.TextLargest)}},
 		func(v string) { l.keep(func(w *store.WindowSettings) { w.TextSize = v }) })
-	l.density = newChoices([]option{{say.T("Roomy"), ""}, {say.T("Compact"), compact}},
+	l.density = newChoices(say.T("Spacing"), []option{{say.T("Roomy"), ""}, {say.T("Compact"), compact}},
 		func(v string) { l.keep(func(w *store.WindowSettings) { w.Compact = v == compact }) })
-	row := func(name string, c *choices) fyne.CanvasObject {
-		return container.NewBorder(nil, nil, form.Sized(150, 0, form.Label(name)), nil, c.group)
+	row := func(c *choices) fyne.CanvasObject {
+		return container.NewBorder(nil, nil, form.Sized(150, 0, form.Label(c.group.Name)), nil, c.group)
 	}
-	l.Box = section(say.T("Appearance"), "", form.Column(row(say.T("Colours"), l.theme), row(say.T("Text size"), l.text), row(say.T("Spacing"), l.density), l.fail))
+	l.Box = section(say.T("Appearance"), "", form.Column(row(l.theme), row(l.text), row(l.density), l.fail))
 	return l
 }
 

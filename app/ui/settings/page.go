@@ -150,6 +150,16 @@ func (p *Page) Shown() {
 	p.storage.load()
 }
 
+// EditProvider opens the form of an entry; one that is gone leaves the page as it
+// is.
+func (p *Page) EditProvider(id string) {
+	for _, cfg := range p.o.Engine.Providers() {
+		if cfg.ID == id && p.o.Window.Canvas().Overlays().Top() == nil {
+			p.providers.edit(cfg)
+		}
+	}
+}
+
 // Hidden stops what still runs for the page.
 func (p *Page) Hidden() { p.providers.stop() }
 

@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -223,17 +223,21 @@ func TestAppearance(t *testing.T) {
 	w := uitest.Window(t, theme.Dark, size)
 	told := 0
 	put(e, w, func() { told++ })
-	choice := uitest.Find(t, w, func(g *widget.RadioGroup) bool { return slices.Contains(g.Options, "Light") })
-	if choice.Selected != "Light" {
-		t.Errorf("%q is selected", choice.Selected)
+	choice := uitest.Find(t, w, func(g *form.Segments) bool { return g.Name == "Colours" })
+	if got := choice.AccessibilityLabel(); got != "Colours: Light" {
+		t.Errorf("%q is chosen", got)
 	}
-	choice.SetSelected("Dark")
+	w.Canvas().Capture() // what was never painted cannot have the focus
+	w.Canvas().Focus(choice)
+	key := func(name fyne.KeyName) { w.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: name}) }
+	key(fyne.KeyRight)
 	if e.Keep.Window.Theme != "dark" || told != 1 {
 		t.Errorf("kept %q, told %d times", e.Keep.Window.Theme, told)
 	}
-	choice.SetSelected("As the system")
-	if e.Keep.Window.Theme != "" {
-		t.Errorf("kept %q", e.Keep.Window.Theme)
+	key(fyne.KeyRight) // there is none
+	key(fyne.KeyHome)
+	if e.Keep.Window.Theme != "" || told != 2 {
+		t.Errorf("kept %q, told %d times", e.Keep.Window.Theme, told)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 type start struct {
 	Box    *fyne.Container
 	o      Options
-	login  *widget.Check
+	login  *form.Check
 	fail   *widget.Label
 	filled bool
 }
@@ -25,7 +25,7 @@ func newStart(o Options) *start {
 	s := &start{o: o, fail: form.Failure("")}
 	content := form.Column()
 	if o.Autostart != nil {
-		s.login = widget.NewCheck(say.T("Start at login, in the tray"), s.set)
+		s.login = form.NewCheck(say.T("Start at login, in the tray"), s.set)
 		content.Add(s.login)
 		content.Add(s.fail)
 	}

@@ -8,8 +8,8 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge"
@@ -85,20 +85,7 @@ func TestChoicesOfAppearance(t *testing.T) {
 	e := uitest.NewEngine()
 	shown := 0
 	w := with(t, e, Options{OnTheme: func() { shown++ }})
-	choose := func(words string) {
-		t.Helper()
-		for _, o := range test.LaidOutObjects(w.Content()) {
-			if g, ok := o.(*widget.RadioGroup); ok {
-				for _, option := range g.Options {
-					if option == words {
-						g.SetSelected(words)
-						return
-					}
-				}
-			}
-		}
-		t.Fatalf("there is no %q", words)
-	}
+	choose := func(words string) { t.Helper(); uitest.TapText(t, w, words) }
 	for _, words := range []string{"Dark", "Large", "Compact"} {
 		choose(words)
 	}
@@ -122,9 +109,9 @@ func TestChoicesOfAppearance(t *testing.T) {
 func TestStartAndShortcuts(t *testing.T) {
 	l, asked := &login{}, 0
 	w := with(t, uitest.NewEngine(), Options{Autostart: l, Shortcuts: func() { asked++ }})
-	check := func() *widget.Check {
+	check := func() *form.Check {
 		for _, o := range test.LaidOutObjects(w.Content()) {
-			if c, ok := o.(*widget.Check); ok && c.Text == "Start at login, in the tray" {
+			if c, ok := o.(*form.Check); ok && c.Text == "Start at login, in the tray" {
 				return c
 			}
 		}

@@ -90,6 +90,8 @@ type Host struct {
 	Logger *slog.Logger
 	// OpenServers and OpenSettings switch to those pages.
 	OpenServers, OpenSettings func()
+	// OpenProvider shows the entry of a provider in the settings.
+	OpenProvider func(id string)
 	// OpenChat switches to the page of the conversations.
 	OpenChat func()
 	// Waiting says that something waits for the person, in a sentence, and what
@@ -315,6 +317,7 @@ func (s *Shell) build(remembered store.WindowSettings) {
 		Window: s.window, Runner: s.runner(), Logger: s.o.Logger,
 		OpenServers:  func() { s.open(placeServers) },
 		OpenSettings: func() { s.open(placeSettings) },
+		OpenProvider: s.openProvider,
 		OpenChat:     func() { s.open(placeChat) },
 		Waiting:      s.wait,
 		Ready:        s.tellReady,
@@ -363,6 +366,12 @@ func (s *Shell) build(remembered store.WindowSettings) {
 	s.open(placeChat)
 	s.window.SetCloseIntercept(s.closing)
 	s.window.SetOnDropped(s.dropped)
+	// While nothing has the focus, the keys are the page's.
+	s.window.Canvas().SetOnTypedKey(func(e *fyne.KeyEvent) {
+		if s.window.Canvas().Overlays().Top() == nil {
+			form.ScrollPage(s.body, e.Name)
+		}
+	})
 	s.shortcuts()
 }
 
@@ -460,6 +469,14 @@ func (s *Shell) setServers(views []bridge.ServerView) {
 	item.set(item.chosen, alert)
 	s.showTray()
 	s.tellServers()
+}
+
+// openProvider shows an entry of the settings.
+func (s *Shell) openProvider(id string) {
+	s.open(placeSettings)
+	if p, ok := s.places[placeSettings].page.(interface{ EditProvider(id string) }); ok {
+		p.EditProvider(id)
+	}
 }
 
 func (s *Shell) applyTheme() {

@@ -256,7 +256,7 @@ func TestWelcomeImportsOnlyWhatIsChosenAndStartsNothing(t *testing.T) {
 	uitest.Shows(t, s.window, "2 of 3", "Ollama at http://localhost:11434/v1")
 	uitest.Tap(t, s.window, "Use and go on")
 	uitest.Shows(t, s.window, "3 of 3", "uvx mcp-server-git '--flag with space'")
-	bad := uitest.Find(t, s.window, func(c *widget.Check) bool { return c.Text == "bad" })
+	bad := uitest.Find(t, s.window, func(c *form.Check) bool { return c.Text == "bad" })
 	test.Tap(bad)
 	uitest.Tap(t, s.window, "Import")
 	for _, call := range e.Did() {

@@ -210,7 +210,7 @@ func (w *welcome) models() fyne.CanvasObject {
 	default:
 		box.Add(form.Bold(say.T("Found on this computer")))
 		for _, p := range w.local {
-			check := widget.NewCheck(say.F("%s at %s", p.Title(), p.BaseURL), nil)
+			check := form.NewCheck(say.F("%s at %s", p.Title(), p.BaseURL), nil)
 			check.SetChecked(w.using[p.ID])
 			check.OnChanged = func(on bool) { w.using[p.ID] = on; w.show() }
 			box.Add(form.NewCard(check))

@@ -33,6 +33,7 @@ type block struct {
 	pre              bool                        // lines are broken anywhere, as in code
 	hug              bool                        // the group is as wide as the text, and stands at the right
 	fixed            fyne.CanvasObject           // a widget, or nil
+	elastic          bool                        // fixed may change its height
 	make             func() fyne.CanvasObject    // makes fixed when it comes into view, and anew each time
 	tall             func(width float32) float32 // height of fixed; nil takes its MinSize
 
@@ -98,7 +99,7 @@ const leading = 1.5
 
 // layout places the block's lines for a width.
 func (b *block) layout(m *measurer, width float32) {
-	if b.width == width {
+	if b.width == width && !b.grew() {
 		return
 	}
 	b.width = width

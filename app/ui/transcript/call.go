@@ -49,6 +49,9 @@ func (e *entry) call(c Call) {
 	if c.By != "" {
 		e.remark(visible(c.By)+" ran this on its own connection to the server. Drawbridge sees only what it tells.", g)
 	}
+	if c.State == CallRunning {
+		e.progress(c.Progress, g)
+	}
 	e.section("Arguments", pretty(c.Arguments), theme.ColorNameForeground, g)
 	if c.Result != nil {
 		title, ink := "Result", theme.ColorNameForeground
@@ -62,6 +65,25 @@ func (e *entry) call(c Call) {
 	}
 	e.blocks[len(e.blocks)-1].below += 10
 }
+
+// progress says in full what the server reports while a call runs.
+func (e *entry) progress(p tools.Progress, g *group) {
+	words := visible(strings.TrimSpace(p.Message))
+	switch {
+	case p.Total > 0:
+		words += fmt.Sprintf("\n%.6g of %.6g", p.Done, p.Total)
+	case p.Done > 0:
+		words += fmt.Sprintf("\nat %.6g", p.Done)
+	}
+	words = strings.TrimSpace(words)
+	if words != "" {
+		e.remark(words[:cut(words, progressMax)], g)
+	}
+}
+
+// progressMax bounds what is shown of the words of a server while a call runs, in
+// bytes.
+const progressMax = 2 << 10
 
 // callEnd is what stands at the right of a call's line.
 func callEnd(c Call) string {

@@ -50,6 +50,8 @@ func (e *entry) set(item Item) {
 		}
 	case Listing:
 		e.listing(item)
+	case Card:
+		e.card(item)
 	case Notice:
 		e.notice(item)
 		if item.Foot {

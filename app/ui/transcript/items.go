@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"time"
 
+	"fyne.io/fyne/v2"
+
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// Item is one thing in the thread: User, Assistant, Reasoning, Call, Listing or
-// Notice.
+// Item is one thing in the thread: User, Assistant, Reasoning, Call, Listing,
+// Notice or Card.
 // The set is closed. An item is replaced by one with the same ID and of the
 // same type.
 type Item interface{ id() string }
@@ -115,6 +117,14 @@ type Notice struct {
 	Foot bool
 }
 
+// Card is a question that brings its own widgets, such as the form of a server.
+// They are one and the same as long as the question is open, and may change their
+// height.
+type Card struct {
+	ID     string
+	Object fyne.CanvasObject
+}
+
 // Action is something that a notice offers to do.
 type Action struct {
 	Label   string
@@ -128,3 +138,4 @@ func (i Reasoning) id() string { return i.ID }
 func (i Call) id() string      { return i.ID }
 func (i Listing) id() string   { return i.ID }
 func (i Notice) id() string    { return i.ID }
+func (i Card) id() string      { return i.ID }

@@ -43,7 +43,7 @@ func (v *View) settle(height float32) {
 	}
 	lay := func(i int) float32 {
 		b := v.blocks[i]
-		if b.width != v.column {
+		if b.width != v.column || b.elastic {
 			b.layout(v.measure, v.column)
 		}
 		v.count(b)

@@ -5,16 +5,17 @@ import (
 	"image"
 	"image/color"
 	"strings"
+	"unicode"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/parts"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -26,12 +27,8 @@ func (e *entry) media(content store.Parts, g *group) {
 	for _, p := range content {
 		switch p := p.(type) {
 		case store.Image:
-			e.image(p.MIMEType, p.Data, p, g)
+			e.image(chipOf{look.IconImage, "Image", p.MIMEType, fileName("", p.MIMEType), p.Data}, p, g)
 		case store.File:
-			if strings.HasPrefix(p.MIMEType, "image/") && len(p.Data) > 0 {
-				e.image(strings.TrimSpace(p.Name+" "+p.MIMEType), p.Data, p, g)
-				continue
-			}
 			name := p.Name
 			if name == "" {
 				name = p.URI
@@ -39,52 +36,107 @@ func (e *entry) media(content store.Parts, g *group) {
 			if name == "" {
 				name = "File"
 			}
-			e.chip(look.IconFile, name, p.MIMEType, p.Data, g)
+			c := chipOf{look.IconFile, name, p.MIMEType, fileName(name, p.MIMEType), p.Data}
+			if strings.HasPrefix(p.MIMEType, "image/") && len(p.Data) > 0 {
+				e.image(c, p, g)
+				continue
+			}
+			e.blocks = append(e.blocks, e.chipBlock(c, g))
 		}
 	}
 }
 
+// fileName is how a file is called where it is saved: the last part of its name,
+// or what it is, with nothing in it that leads elsewhere.
+func fileName(name, kind string) string {
+	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
+		name = name[i+1:]
+	}
+	name = strings.TrimLeft(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || strings.ContainsRune(`<>:"|?*`, r) {
+			return '_'
+		}
+		return r
+	}, name), ". ")
+	if r := []rune(name); len(r) > 100 {
+		name = string(r[len(r)-100:])
+	}
+	if name != "" && name != "File" {
+		return name
+	}
+	switch kind {
+	case "image/png":
+		return "image.png"
+	case "image/jpeg":
+		return "image.jpg"
+	case "image/gif":
+		return "image.gif"
+	case "image/webp":
+		return "image.webp"
+	case "audio/wav", "audio/x-wav":
+		return "sound.wav"
+	case "audio/mpeg":
+		return "sound.mp3"
+	}
+	return "file"
+}
+
 // image adds a picture, or where it cannot be one its file.
-func (e *entry) image(name string, data []byte, p store.Part, g *group) {
-	c, _, err := image.DecodeConfig(bytes.NewReader(data))
+func (e *entry) image(at chipOf, p store.Part, g *group) {
+	at.icon = look.IconImage
+	c, _, err := image.DecodeConfig(bytes.NewReader(at.data))
 	if err != nil || c.Width < 1 || c.Height < 1 || e.view.o.Work == nil {
-		e.chip(look.IconImage, "Image", name, data, g)
+		e.blocks = append(e.blocks, e.chipBlock(at, g))
 		return
 	}
-	e.blocks = append(e.blocks, &block{
+	b := &block{
 		gap: 8, left: cardPad, right: cardPad, group: g, below: 4,
 		tall: func(width float32) float32 {
 			return max(min(float32(c.Height), pictureHeight, width*float32(c.Height)/float32(c.Width)), 16)
 		},
-		make: func() fyne.CanvasObject { return newPicture(e.view, p) },
-	}, e.chipBlock(look.IconImage, "Image", name, data, g))
+	}
+	b.make = func() fyne.CanvasObject {
+		w := newPicture(e.view, p, at)
+		w.reveal = func() { e.view.reveal(b) }
+		return w
+	}
+	e.blocks = append(e.blocks, b, e.chipBlock(at, g))
 }
 
-func (e *entry) chip(icon look.IconName, name, kind string, data []byte, g *group) {
-	e.blocks = append(e.blocks, e.chipBlock(icon, name, kind, data, g))
+// chipOf is a file as its line shows it.
+type chipOf struct {
+	icon       look.IconName
+	name, kind string
+	file       string // how it is called where it is saved
+	data       []byte
+}
+
+// words say what it is.
+func (c chipOf) words() string {
+	words := visible(c.name)
+	if c.kind != "" {
+		words += " · " + visible(c.kind)
+	}
+	if len(c.data) > 0 {
+		words += " · " + bytesText(len(c.data))
+	}
+	return strings.ReplaceAll(words, "\n", " ")
 }
 
 // chipBlock is a line that stands for a file: what it is, and a button that
 // saves it.
-func (e *entry) chipBlock(icon look.IconName, name, kind string, data []byte, g *group) *block {
-	words := visible(name)
-	if kind != "" {
-		words += " · " + visible(kind)
-	}
-	if len(data) > 0 {
-		words += " · " + bytesText(len(data))
-	}
-	words = strings.ReplaceAll(words, "\n", " ")
+func (e *entry) chipBlock(c chipOf, g *group) *block {
+	words := c.words()
 	return &block{
 		gap: 4, left: cardPad, right: cardPad - 6, group: g,
 		tall: func(float32) float32 { return 26 },
 		make: func() fyne.CanvasObject {
 			var buttons []*look.IconButton
-			if len(data) > 0 && e.view.o.Save != nil {
-				buttons = append(buttons, look.NewSmallIconButton("Save "+words, look.Icon("download"), func() { e.view.o.Save(name, data) }))
+			if len(c.data) > 0 && e.view.o.Save != nil {
+				buttons = append(buttons, look.NewSmallIconButton("Save "+words, look.Icon("download"), func() { e.view.o.Save(c.file, c.data) }))
 			}
 			s := newStrip(words, buttons...)
-			s.icon = icon
+			s.icon = c.icon
 			return s
 		},
 	}
@@ -95,6 +147,8 @@ type picture struct {
 	widget.BaseWidget
 	view    *View
 	img     *canvas.Image
+	of      chipOf
+	reveal  func()
 	focused bool
 }
 
@@ -104,8 +158,8 @@ var (
 	_ desktop.Cursorable = (*picture)(nil)
 )
 
-func newPicture(v *View, p store.Part) *picture {
-	w := &picture{view: v, img: &canvas.Image{FillMode: canvas.ImageFillContain}}
+func newPicture(v *View, p store.Part, of chipOf) *picture {
+	w := &picture{view: v, of: of, img: &canvas.Image{FillMode: canvas.ImageFillContain}}
 	w.ExtendBaseWidget(w)
 	var got []parts.Picture
 	v.o.Work(func() { got = parts.Decode(store.Parts{p}) }, func() {
@@ -127,22 +181,35 @@ func (p *picture) open() {
 	}
 	img := canvas.NewImageFromImage(p.img.Image)
 	img.FillMode = canvas.ImageFillContain
-	size := c.Size()
-	bounds := p.img.Image.Bounds()
-	w, h := min(float32(bounds.Dx()), size.Width*0.9), min(float32(bounds.Dy()), size.Height*0.8)
-	img.SetMinSize(fyne.NewSize(max(w, 120), max(h, 80)))
-	var sheet *widget.PopUp
-	shut := look.NewIconButton("Close the picture", look.Icon(look.IconClose), func() { sheet.Hide() })
-	sheet = widget.NewModalPopUp(container.NewBorder(container.NewHBox(layout.NewSpacer(), shut), nil, nil, nil, img), c)
+	size, bounds := c.Size(), p.img.Image.Bounds()
+	sheet := form.NewSheetOn(c, "", nil)
+	sheet.SetFill(p.of.words(), img)
+	// As large as it is, or as there is room for, beside what the sheet adds.
+	sheet.SetSize(min(max(float32(bounds.Dx())/c.Scale(), 420), size.Width)+60, min(max(float32(bounds.Dy())/c.Scale(), 240), size.Height)+140)
+	shut := form.Button(say.T("Close"), sheet.Close)
+	buttons := []fyne.CanvasObject{shut}
+	if p.view.o.Save != nil {
+		save := form.Button(say.T("Save…"), func() { sheet.Close(); p.view.o.Save(p.of.file, p.of.data) })
+		save.Name = say.F("Save %s", p.of.words())
+		buttons = []fyne.CanvasObject{save, shut}
+	}
+	sheet.SetButtons(buttons...)
+	sheet.SetFocus(shut)
+	sheet.OnClose(func() { c.Focus(p) })
 	sheet.Show()
-	c.Focus(shut)
 }
 
 // Cursor is a hand: it can be opened.
 func (p *picture) Cursor() desktop.Cursor { return desktop.PointerCursor }
 
 // FocusGained shows that keys go here.
-func (p *picture) FocusGained() { p.focused = true; p.Refresh() }
+func (p *picture) FocusGained() {
+	p.focused = true
+	if p.reveal != nil {
+		p.reveal()
+	}
+	p.Refresh()
+}
 
 // FocusLost ends what FocusGained began.
 func (p *picture) FocusLost() { p.focused = false; p.Refresh() }
@@ -159,7 +226,7 @@ func (p *picture) TypedKey(e *fyne.KeyEvent) {
 }
 
 // AccessibilityLabel says what it is.
-func (p *picture) AccessibilityLabel() string { return "Open the picture" }
+func (p *picture) AccessibilityLabel() string { return say.F("Open the picture: %s", p.of.words()) }
 
 // AccessibilityRole says that it acts.
 func (p *picture) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }

@@ -54,7 +54,8 @@ type Options struct {
 	// Work runs work elsewhere and then done on the goroutine of the window. Nil
 	// leaves code without colours and pictures unseen.
 	Work func(work, done func())
-	// Save has the person choose where to keep the bytes of a file.
+	// Save has the person choose where to keep the bytes of a file, which name is
+	// proposed for.
 	Save func(name string, data []byte)
 	// After calls a function on the goroutine of the window after a while. Nil
 	// has the thread stand still where the pointer drags beyond an edge.

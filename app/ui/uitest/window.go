@@ -188,6 +188,14 @@ func CanvasTexts(w fyne.Window) []CanvasText {
 	return out
 }
 
+// TapText taps in the middle of a text where it is drawn.
+func TapText(t testing.TB, w fyne.Window, text string) {
+	t.Helper()
+	o := Find(t, w, func(c *canvas.Text) bool { return c.Text == text })
+	at := fyne.CurrentApp().Driver().AbsolutePositionForObject(o)
+	test.TapCanvas(w.Canvas(), at.AddXY(o.Size().Width/2, o.Size().Height/2))
+}
+
 // Button finds a button by its text or name.
 func Button(t testing.TB, w fyne.Window, name string) *form.Action {
 	t.Helper()
