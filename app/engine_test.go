@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,6 +63,14 @@ func program(t *testing.T, name string) string {
 // memory.
 func openBridge(t *testing.T) *bridge.Bridge {
 	t.Helper()
+	b, _ := openEngine(t)
+	return b
+}
+
+// openEngine also returns what closes the bridge, and opens the next one on the
+// same home.
+func openEngine(t *testing.T) (*bridge.Bridge, func() *bridge.Bridge) {
+	t.Helper()
 	t.Setenv("DRAWBRIDGE_HOME", filepath.Join(t.TempDir(), "drawbridge"))
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
@@ -70,7 +79,28 @@ func openBridge(t *testing.T) *bridge.Bridge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return opened(t, newEngine(h, startAll))
+	e := newEngine(h, startAll)
+	restart := func() *bridge.Bridge {
+		t.Helper()
+		var said strings.Builder
+		e.close(&said)
+		if said.Len() > 0 {
+			t.Error(said.String())
+		}
+		h, err := openHomeAt(h.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e = newEngine(h, startAll)
+		closing := e
+		t.Cleanup(func() { closing.close(io.Discard) })
+		b, err := e.open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	return opened(t, e), restart
 }
 
 // openBridgeAside does the same for tests that run beside others, and so cannot

@@ -74,11 +74,12 @@ type gated struct {
 	*bridge.Bridge
 	t       *testing.T
 	address string
+	again   func() *bridge.Bridge // ends the bridge, and opens one on the same home
 }
 
 func openGated(t *testing.T) *gated {
 	t.Helper()
-	b := openBridge(t)
+	b, again := openEngine(t)
 	state, err := b.OpenGateway(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +87,7 @@ func openGated(t *testing.T) *gated {
 	if err := b.SetServerEnabled(t.Context(), bridge.Workbench, false); err != nil {
 		t.Fatal(err)
 	}
-	return &gated{b, t, state.Address}
+	return &gated{b, t, state.Address, again}
 }
 
 // add adds a server whose tools run unasked.

@@ -28,6 +28,7 @@ type visit struct {
 	room    *room
 	headers map[string]map[string]string // to pass on, by the id of the server
 	scope   string
+	polled  *polled // the response of this very request; nil where its client cannot come back
 }
 
 // ServeHTTP answers one request: 403 for a host, an origin or a namespace that
@@ -95,7 +96,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.stateless.ServeHTTP(w, r)
 		return
 	}
-	g.stateful.ServeHTTP(w, r)
+	session := r.Header.Get("Mcp-Session-Id")
+	switch {
+	case r.Method == http.MethodGet && g.come(w, r, v, session):
+	case r.Method == http.MethodPost && session != "" && r.Header.Get("Mcp-Protocol-Version") >= polledSince:
+		g.servePolled(w, r, v, session)
+	default:
+		g.stateful.ServeHTTP(w, r)
+	}
 }
 
 // newEra is the first version of the protocol without sessions.

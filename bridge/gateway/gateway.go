@@ -62,6 +62,7 @@ type Gateway struct {
 	// stateless serves 2026-07-28, stateful what came before.
 	stateless, stateful http.Handler
 	pending             pending
+	polls               polls
 	info                json.RawMessage // what it calls itself
 
 	life context.Context // ends with Close

@@ -25,6 +25,7 @@ type asking struct {
 	modern  bool     // 2026-07-28 and later
 	offers  offering // what the client lets servers ask
 	params  mcp.Params
+	polled  *polled // of the HTTP request; nil where the client cannot be told to come back
 }
 
 // offering is what a client says that it can be asked.
@@ -130,7 +131,7 @@ func (r *room) asking(req mcp.Request) (*asking, error) {
 		if v == nil || v.room != r {
 			return nil, errClosing
 		}
-		a.caller, a.headers = v.caller, v.headers
+		a.caller, a.headers, a.polled = v.caller, v.headers, v.polled
 	} else {
 		r.mu.Lock()
 		a.caller = r.caller
@@ -191,6 +192,9 @@ func (a *asking) exchange(ctx context.Context, server *Server) *tools.Exchange {
 		name = server.Name
 	}
 	x.Log = func(params json.RawMessage) { a.log(ctx, name, params) }
+	if a.polled != nil {
+		x.Paused = a.polled.sendAway
+	}
 	if a.modern {
 		x.Rounds = true
 	} else {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"strconv"
+	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 )
@@ -23,6 +25,10 @@ type overheard struct {
 
 	pending []byte // of an event that is not ended yet
 	skip    bool   // it is too long
+
+	answered bool          // the answer to the request was among them
+	back     bool          // the server said that one may come back
+	retry    time.Duration // after that time
 }
 
 func (o *overheard) Read(p []byte) (int, error) {
@@ -38,6 +44,8 @@ func (o *overheard) Read(p []byte) (int, error) {
 		}
 		if !o.skip {
 			o.event(o.pending[:i+2])
+		} else {
+			o.answered = true // as far as one can tell
 		}
 		o.pending, o.skip = o.pending[i+2:], false
 	}
@@ -47,10 +55,41 @@ func (o *overheard) Read(p []byte) (int, error) {
 	if len(o.pending) == 0 {
 		o.pending = nil
 	}
+	if err == io.EOF && o.back && !o.answered {
+		o.back = false
+		o.x.Paused(o.retry)
+	}
 	return n, err
 }
 
+// fields reads what an event says of the stream ("Sending messages to the
+// server" of the specification): an id to come back with, or when.
+func (o *overheard) fields(raw []byte) {
+	var data []byte
+	for line := range bytes.Lines(raw) {
+		name, value, _ := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte(":"))
+		value = bytes.TrimSpace(value)
+		switch string(name) {
+		case "id":
+			o.back = o.back || len(value) > 0
+		case "retry":
+			if n, err := strconv.ParseUint(string(value), 10, 31); err == nil {
+				o.back, o.retry = true, time.Duration(n)*time.Millisecond
+			}
+		case "data":
+			data = append(data, value...)
+		}
+	}
+	var m struct{ Method *string }
+	if len(data) > 0 && json.Unmarshal(data, &m) == nil && m.Method == nil {
+		o.answered = true
+	}
+}
+
 func (o *overheard) event(raw []byte) {
+	if o.x != nil && o.x.Paused != nil {
+		o.fields(raw)
+	}
 	if !bytes.Contains(raw, []byte("notifications/")) {
 		return
 	}

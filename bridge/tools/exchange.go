@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // Exchange is what goes back and forth beside a request that another program
@@ -43,6 +44,10 @@ type Exchange struct {
 	// elicitation/create, sampling/createMessage or roots/list, the result the
 	// protocol's for it. Nil means that it cannot be asked.
 	Asked func(ctx context.Context, method string, params json.RawMessage) (json.RawMessage, error)
+	// Paused is called when a server over HTTP ended the stream of the request
+	// without an answer, and said that one may come back for it, after retry if
+	// that is not 0: the program may be told the same. It must not block for long.
+	Paused func(retry time.Duration)
 }
 
 type exchangeKey struct{}
