@@ -13,6 +13,8 @@ import (
 // asking is a question that a person has been asked and has not answered.
 type asking struct {
 	done chan struct{} // closed when the question is over
+	// callers counts the calls of other apps that ask beside each other.
+	callers int
 }
 
 // Permit decides, asks where the decision is tools.Ask, and records the answer.
@@ -22,8 +24,10 @@ type asking struct {
 //
 // Of several calls of one tool in one conversation that come at the same time,
 // one asks and the others wait; an answer that holds for more than the one call
-// settles them all, so that nobody is asked the same thing eight times. A nil
-// ask refuses what would have to be asked.
+// settles them all, so that nobody is asked the same thing eight times. Calls of
+// other apps do not wait for each other, since each waits for a limited time: all
+// ask, and such an answer settles those that are still asking. A nil ask refuses
+// what would have to be asked.
 func (e *Engine) Permit(ctx context.Context, inv tools.Invocation, look Look, ask Ask) tools.Verdict {
 	for {
 		v, limits := e.lookAndDecide(ctx, inv, look)
@@ -34,6 +38,9 @@ func (e *Engine) Permit(ctx context.Context, inv tools.Invocation, look Look, as
 			return deny(store.ErrDenied, "The tool %s needs the person's permission, and nobody is there to ask.", inv.Ref)
 		}
 		s := subject{originOf(inv), inv.Ref}
+		if inv.Caller != nil {
+			return e.askBeside(ctx, inv, v, look, ask)
+		}
 		e.mu.Lock()
 		open, busy := e.asking[s]
 		if !busy {
@@ -79,6 +86,96 @@ func (e *Engine) ask(ctx context.Context, inv tools.Invocation, v decision, look
 		close(open.done)
 	}()
 	a, err := ask(ctx, v.Verdict)
+	defer e.stirAsking(inv.Ref)
+	return e.heed(ctx, inv, v, look, a, err)
+}
+
+// askBeside asks about a call of another app, until it is answered or the answer
+// about another call settles it.
+func (e *Engine) askBeside(ctx context.Context, inv tools.Invocation, v decision, look Look, ask Ask) tools.Verdict {
+	settled := e.joinAsking(inv.Ref)
+	defer e.leaveAsking(inv.Ref)
+	asking, end := context.WithCancel(ctx)
+	defer end()
+	type said struct {
+		answer tools.Answer
+		err    error
+	}
+	answers := make(chan said, 1)
+	go func() {
+		a, err := ask(asking, v.Verdict)
+		answers <- said{a, err}
+	}()
+	for {
+		select {
+		case got := <-answers:
+			verdict := e.heed(ctx, inv, v, look, got.answer, got.err)
+			if got.err == nil {
+				e.stirAsking(inv.Ref)
+			}
+			return verdict
+		case <-settled:
+			settled = e.whenStirred(inv.Ref)
+			now, limits := e.lookAndDecide(ctx, inv, look)
+			if now.Decision == tools.Ask {
+				continue
+			}
+			end()
+			if got := <-answers; got.err == nil { // it came at the same moment, and is about this very call
+				return e.heed(ctx, inv, v, look, got.answer, nil)
+			}
+			return e.count(ctx, inv, now.Verdict, limits)
+		}
+	}
+}
+
+// beside is what calls of other apps that ask for a tool have in common: an answer
+// may hold for all of them, whoever they are of.
+func beside(ref tools.Ref) subject { return subject{origin{client: "*"}, ref} }
+
+// joinAsking notes one more call that is asked about, and returns what is closed
+// when another one was answered.
+func (e *Engine) joinAsking(ref tools.Ref) <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	open := e.asking[beside(ref)]
+	if open == nil {
+		open = &asking{done: make(chan struct{})}
+		e.asking[beside(ref)] = open
+	}
+	open.callers++
+	return open.done
+}
+
+func (e *Engine) leaveAsking(ref tools.Ref) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if open := e.asking[beside(ref)]; open.callers > 1 {
+		open.callers--
+	} else {
+		delete(e.asking, beside(ref))
+	}
+}
+
+// stirAsking has the calls that are still asked about look whether they are
+// settled.
+func (e *Engine) stirAsking(ref tools.Ref) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if open := e.asking[beside(ref)]; open != nil {
+		close(open.done)
+		open.done = make(chan struct{})
+	}
+}
+
+func (e *Engine) whenStirred(ref tools.Ref) <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.asking[beside(ref)].done
+}
+
+// heed makes a verdict of what the person answered, and keeps it.
+func (e *Engine) heed(ctx context.Context, inv tools.Invocation, v decision, look Look, a tools.Answer, err error) tools.Verdict {
 	if ctx.Err() != nil {
 		return stopped(inv.Ref)
 	}
@@ -209,6 +306,7 @@ func (e *Engine) loadStanding(ctx context.Context) error {
 func (e *Engine) SetStanding(ctx context.Context, ref tools.Ref, a tools.Answer) error {
 	switch a {
 	case tools.AnswerAlways, tools.AnswerNever, tools.AnswerAsk, "":
+		defer e.stirAsking(ref)
 		return e.setStanding(ctx, ref, a)
 	}
 	return fmt.Errorf("%q is no answer that holds everywhere (%w)", a, store.ErrInvalid)

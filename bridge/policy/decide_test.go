@@ -319,6 +319,89 @@ func TestPermitAsksOneAtATime(t *testing.T) {
 	}
 }
 
+// Calls of other apps are all asked about at once, since each waits for a limited
+// time. An answer that holds for more than its own call settles the others, also
+// those of another key; one that does not leaves them asking.
+func TestPermitAsksForEachCaller(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		answer tools.Answer
+		want   tools.Decision // of the others of the same session; Ask: they still ask
+		others tools.Decision // of the other key
+	}{
+		{tools.AnswerOnce, tools.Ask, tools.Ask},
+		{tools.AnswerDeny, tools.Ask, tools.Ask},
+		{tools.AnswerConversation, tools.Allow, tools.Ask},
+		{tools.AnswerAlways, tools.Allow, tools.Allow},
+		{tools.AnswerNever, tools.Deny, tools.Deny},
+	} {
+		t.Run(string(c.answer), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				e := policy.New(policy.Options{Ledger: newLedger()})
+				cfg := server("fs", store.Rules{})
+				if err := e.ApproveServer(t.Context(), cfg); err != nil {
+					t.Fatal(err)
+				}
+				e.Configure([]store.ServerConfig{cfg})
+				read := tool("fs", "read", "1")
+				review(t, e, "fs", nil, read)
+				look := func(context.Context) (*store.Conversation, *tools.Tool, error) { return nil, &read, nil }
+				answers := make([]chan tools.Answer, 4)
+				verdicts := make([]tools.Verdict, 4)
+				over := make([]bool, 4)
+				var asked, open atomic.Int32
+				for i := range answers {
+					answers[i] = make(chan tools.Answer, 1)
+					key := map[bool]string{true: "other", false: "one"}[i == 3]
+					caller := store.Caller{Key: key, Session: key, Bounds: []store.Bound{{Kind: "key", ID: key}}}
+					inv := tools.Invocation{Client: tools.ClientGateway, Ref: read.Ref, Caller: &caller}
+					go func() {
+						verdicts[i] = e.Permit(t.Context(), inv, look, func(ctx context.Context, _ tools.Verdict) (tools.Answer, error) {
+							asked.Add(1)
+							open.Add(1)
+							defer open.Add(-1)
+							select {
+							case a := <-answers[i]:
+								return a, nil
+							case <-ctx.Done():
+								return "", context.Cause(ctx)
+							}
+						})
+						over[i] = true
+					}()
+				}
+				synctest.Wait()
+				if asked.Load() != 4 || open.Load() != 4 {
+					t.Fatalf("%d were asked about, %d still are", asked.Load(), open.Load())
+				}
+				answers[0] <- c.answer
+				synctest.Wait()
+				for i, want := range []tools.Decision{1: c.want, 2: c.want, 3: c.others} {
+					if i == 0 {
+						want = tools.Allow
+						if c.answer == tools.AnswerDeny || c.answer == tools.AnswerNever {
+							want = tools.Deny
+						}
+					}
+					if over[i] != (want != tools.Ask) || over[i] && verdicts[i].Decision != want {
+						t.Errorf("call %d: over %t, %+v; want %v", i, over[i], verdicts[i], want)
+					}
+				}
+				for i := range answers {
+					if !over[i] {
+						answers[i] <- tools.AnswerDeny
+					}
+				}
+				synctest.Wait()
+				if open.Load() != 0 || asked.Load() != 4 {
+					t.Errorf("%d questions stay open, %d were asked", open.Load(), asked.Load())
+				}
+			})
+		})
+	}
+}
+
 func TestRecordRefusesWhatIsNoAnswer(t *testing.T) {
 	t.Parallel()
 	e := policy.New(policy.Options{Ledger: newLedger()})

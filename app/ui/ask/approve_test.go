@@ -95,3 +95,87 @@ func TestApproveGateway(t *testing.T) {
 		t.Errorf("a call that was given up: %v", err)
 	}
 }
+
+// Several calls at once stand in a queue: each is shown by itself, in the order in
+// which they came, says how many wait behind it, and gets its own answer; one that
+// is given up while it stands there is not shown.
+func TestApproveSeveral(t *testing.T) {
+	w := uitest.Window(t, theme.Light, fyne.NewSize(900, 800))
+	w.SetContent(form.Label(""))
+	pump := uitest.NewPump(t)
+	told := map[string]bool{}
+	desk := ask.New(ask.Options{Window: w, Do: pump.Do, Waiting: func(what string) func() {
+		told[what] = true
+		return func() { delete(told, what) }
+	}})
+	type call struct {
+		cancel context.CancelFunc
+		ended  chan tools.Answer
+		err    error
+	}
+	begin := func(key string) *call {
+		c := &call{ended: make(chan tools.Answer, 1)}
+		var ctx context.Context
+		ctx, c.cancel = context.WithTimeout(t.Context(), patience)
+		t.Cleanup(c.cancel)
+		go func() {
+			answer, err := desk.ApproveGateway(ctx, bridge.GatewayApproval{
+				KeyName: key, Arguments: json.RawMessage(`{}`), Tool: tools.Tool{Ref: tools.Ref{Server: "files", Tool: "read"}, ServerName: "files"},
+			})
+			c.err = err
+			c.ended <- answer
+		}()
+		before := len(told)
+		pump.Until(w, "the notification of "+key, func() bool { return len(told) > before })
+		return c
+	}
+	shows := func(key, behind string) {
+		t.Helper()
+		pump.Until(w, "the sheet of "+key, func() bool {
+			all := uitest.Texts(w)
+			return strings.Contains(all, "“"+key+"”") && strings.Contains(all, behind) && (behind != "" || !strings.Contains(all, "for your answer."))
+		})
+	}
+	ended := func(c *call) (answer tools.Answer) {
+		t.Helper()
+		over := false
+		pump.Until(w, "the answer", func() bool {
+			select {
+			case answer = <-c.ended:
+				over = true
+			default:
+			}
+			return over
+		})
+		return answer
+	}
+	first := begin("one")
+	shows("one", "")
+	second, third, fourth := begin("two"), begin("three"), begin("four")
+	shows("one", "3 more calls wait for your answer.")
+	third.cancel()
+	if got := ended(third); got != "" || !errors.Is(third.err, context.Canceled) {
+		t.Errorf("the one that was given up: %q, %v", got, third.err)
+	}
+	shows("one", "2 more calls wait for your answer.")
+	uitest.Tap(t, w, "Allow once")
+	if got := ended(first); got != tools.AnswerOnce || first.err != nil {
+		t.Errorf("the first: %q, %v", got, first.err)
+	}
+	shows("two", "1 more call waits for your answer.")
+	uitest.Tap(t, w, "Allow once") // the second half of a double click
+	shows("two", "1 more call waits for your answer.")
+	pump.Until(w, "the sheet to take the answer", func() bool {
+		uitest.Tap(t, w, "Allow once")
+		return !strings.Contains(uitest.Texts(w), "“two”")
+	})
+	if got := ended(second); got != tools.AnswerOnce || second.err != nil {
+		t.Errorf("the second: %q, %v", got, second.err)
+	}
+	shows("four", "")
+	uitest.Tap(t, w, "Deny")
+	if got := ended(fourth); got != tools.AnswerDeny || fourth.err != nil {
+		t.Errorf("the last: %q, %v", got, fourth.err)
+	}
+	pump.Until(w, "the end", func() bool { return len(told) == 0 && !strings.Contains(uitest.Texts(w), "An app asks") })
+}

@@ -41,6 +41,10 @@ type Options struct {
 type Desk struct {
 	o    Options
 	turn chan struct{} // holds a token while a question is shown
+
+	// What follows belongs to the goroutine of the window.
+	calls  int        // of other apps that want an answer
+	behind *form.Note // of the sheet that is shown: how many wait behind it
 }
 
 // New returns a desk that shows nothing yet.
