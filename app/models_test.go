@@ -89,6 +89,19 @@ func openAskableIn(t *testing.T, format wiretest.Format, change func(*store.Serv
 	return a
 }
 
+// restart ends the engine, with the gateway and the servers, and begins anew on the
+// same home.
+func (a *askable) restart() {
+	a.t.Helper()
+	a.Bridge = a.again()
+	state, err := a.OpenGateway(a.t.Context(), 0)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.address = state.Address
+	settle(a.t, a.Bridge, "files")
+}
+
 // models is a key with access to all models.
 func (a *askable) modelKey(name string, change func(*store.Limits)) string {
 	l := store.Limits{Models: &store.ModelAccess{}}

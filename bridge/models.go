@@ -2,6 +2,8 @@ package bridge
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -48,7 +50,7 @@ const (
 
 func newAsked(b *Bridge) *asked {
 	a := &asked{b: b, runs: &askedRuns{b: b, runs: map[string]*askedRun{}}, listed: map[string]listedModels{}}
-	a.handler = modelapi.New(modelapi.Options{Engine: a, Logger: b.o.Logger, Now: b.o.Now})
+	a.handler = modelapi.New(modelapi.Options{Engine: a, Logger: b.o.Logger, Now: b.o.Now, SealingKey: b.sealingKey})
 	a.loop = chat.New(chat.Options{
 		History: a.runs, Tools: a.runs, Logger: b.o.Logger, Now: b.o.Now,
 		StepLimit: b.o.Settings.Settings().StepLimit, Limits: b.Limits, Count: b.counter.Count,
@@ -300,3 +302,20 @@ func (a *asked) fallbacksFor(c store.Caller, ref store.ModelRef) []chat.Candidat
 }
 
 var errNoRun = fmt.Errorf("the run is over (%w)", store.ErrNotFound)
+
+// sealingSecret names the key under which what other apps are given of models'
+// thoughts is sealed.
+const sealingSecret store.SecretRef = "gateway/sealing"
+
+// sealingKey returns it, and makes it the first time.
+func (b *Bridge) sealingKey(ctx context.Context) (store.Secret, error) {
+	key, err := b.o.Secrets.Get(ctx, sealingSecret)
+	if !errors.Is(err, store.ErrNotFound) {
+		return key, err
+	}
+	key = store.NewSecret(rand.Text() + rand.Text())
+	if err := b.o.Secrets.Set(ctx, sealingSecret, key); err != nil {
+		return store.Secret{}, err
+	}
+	return key, nil
+}

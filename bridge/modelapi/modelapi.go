@@ -156,13 +156,17 @@ type Options struct {
 	Engine Engine           // required
 	Logger *slog.Logger     // nil discards
 	Now    func() time.Time // nil is time.Now
+	// SealingKey returns the key under which what programs are given of models'
+	// thoughts is sealed, at its first use: a text of high entropy that stays the
+	// same for good. With nil, or after an error, it is one of this run.
+	SealingKey func(ctx context.Context) (store.Secret, error)
 }
 
 // Handler answers what is asked below /v1/. Any goroutine may use it.
 type Handler struct {
 	o      Options
 	kept   *kept
-	sealer sealer
+	sealer *sealer
 }
 
 // New returns a Handler.
@@ -176,7 +180,7 @@ func New(o Options) *Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Handler{o: o, kept: newKept(o.Now), sealer: newSealer()}
+	return &Handler{o: o, kept: newKept(o.Now), sealer: newSealer(o)}
 }
 
 // bodyMax bounds a request, in bytes.

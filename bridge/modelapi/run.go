@@ -94,7 +94,7 @@ func (r *run) do(ctx context.Context) (Done, error) {
 			r.made = append(r.made, ev.Message)
 			r.out.answered()
 			if q.thoughts {
-				if sealed := r.h.sealer.seal(q.caller.Key, ev.Message, ev.Calls); sealed != "" {
+				if sealed := r.h.sealer.seal(ctx, q.caller.Key, ev.Message, ev.Calls); sealed != "" {
 					r.out.thought(sealed)
 				}
 			}

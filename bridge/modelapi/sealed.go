@@ -1,14 +1,19 @@
 package modelapi
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -17,7 +22,8 @@ import (
 // signatures) can go to the program that asks and come back with its next
 // request, so that a conversation of which nothing is kept here goes on as the
 // provider wants it. The program cannot read it or make its own: it is sealed
-// under a key of this run, for the key that asked.
+// under a key that outlives this run, for the key that asked. Where that cannot be
+// had, the keychain being locked or absent, a key of this run takes its place.
 
 // includeThoughts is the value of include that asks for it.
 const includeThoughts = "reasoning.encrypted_content"
@@ -39,11 +45,27 @@ type thoughts struct {
 }
 
 // sealer seals thoughts.
-type sealer struct{ aead cipher.AEAD }
+type sealer struct {
+	key    func(context.Context) (store.Secret, error) // nil: there is none that lasts
+	now    func() time.Time
+	logger *slog.Logger
+	run    cipher.AEAD // of this run
 
-func newSealer() sealer {
-	var key [32]byte
-	_, _ = rand.Read(key[:]) // never fails
+	mu    sync.Mutex // protects what follows
+	lasts cipher.AEAD
+	asked time.Time // when the key could not be had last
+}
+
+// askAgain is how long after a failure the lasting key is asked for again.
+const askAgain = time.Minute
+
+func newSealer(o Options) *sealer {
+	return &sealer{key: o.SealingKey, now: o.Now, logger: o.Logger, run: newAEAD(rand.Text())}
+}
+
+// newAEAD derives a cipher from a text of high entropy.
+func newAEAD(text string) cipher.AEAD {
+	key := sha256.Sum256([]byte("drawbridge thoughts\x00" + text))
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		panic("modelapi: the key has the right length: " + err.Error())
@@ -52,13 +74,35 @@ func newSealer() sealer {
 	if err != nil {
 		panic("modelapi: AES has the right block size: " + err.Error())
 	}
-	return sealer{aead}
+	return aead
+}
+
+// lasting returns the cipher that outlives this run; nil where it cannot be had.
+func (s *sealer) lasting(ctx context.Context) cipher.AEAD {
+	if s.key == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lasts != nil || !s.asked.IsZero() && s.now().Sub(s.asked) < askAgain {
+		return s.lasts
+	}
+	key, err := s.key(ctx)
+	if err != nil || key.Empty() {
+		if ctx.Err() == nil {
+			s.asked = s.now()
+			s.logger.Warn("the key that seals models' thoughts could not be had, so that what is sealed now holds until Drawbridge ends", "error", err)
+		}
+		return nil
+	}
+	s.lasts = newAEAD(key.Reveal())
+	return s.lasts
 }
 
 // seal returns what a message holds for its provider, for that key alone; empty if
 // there is nothing, or if its place could not be told. visible are its calls that
 // the program sees.
-func (s sealer) seal(key string, m store.Message, visible []store.ToolCall) string {
+func (s *sealer) seal(ctx context.Context, key string, m store.Message, visible []store.ToolCall) string {
 	var list []thought
 	texts, calls := 0, 0
 	for _, p := range m.Parts {
@@ -87,20 +131,31 @@ func (s sealer) seal(key string, m store.Message, visible []store.ToolCall) stri
 	if err != nil {
 		return ""
 	}
-	nonce := make([]byte, s.aead.NonceSize())
+	aead := s.lasting(ctx)
+	if aead == nil {
+		aead = s.run
+	}
+	nonce := make([]byte, aead.NonceSize())
 	_, _ = rand.Read(nonce) // never fails
-	return base64.StdEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, []byte(key)))
+	return base64.StdEncoding.EncodeToString(aead.Seal(nonce, nonce, plain, []byte(key)))
 }
 
 // open returns what was sealed for that key.
-func (s sealer) open(key, sealed string) (all thoughts, ok bool) {
+func (s *sealer) open(ctx context.Context, key, sealed string) (all thoughts, ok bool) {
 	raw, err := base64.StdEncoding.DecodeString(sealed)
-	if err != nil || len(raw) < s.aead.NonceSize() {
+	if err != nil {
 		return all, false
 	}
-	n := s.aead.NonceSize()
-	plain, err := s.aead.Open(nil, raw[:n], raw[n:], []byte(key))
-	return all, err == nil && json.Unmarshal(plain, &all) == nil
+	for _, aead := range []cipher.AEAD{s.lasting(ctx), s.run} {
+		if aead == nil || len(raw) < aead.NonceSize() {
+			continue
+		}
+		n := aead.NonceSize()
+		if plain, err := aead.Open(nil, raw[:n], raw[n:], []byte(key)); err == nil {
+			return all, json.Unmarshal(plain, &all) == nil
+		}
+	}
+	return all, false
 }
 
 // thought takes a reasoning item of the input.
@@ -108,11 +163,11 @@ func (in *inputReader) thought(at string, sealed *string) error {
 	if sealed == nil || *sealed == "" {
 		return nil // a summary alone is for people
 	}
-	all, ok := in.h.sealer.open(in.q.caller.Key, *sealed)
+	all, ok := in.h.sealer.open(in.ctx, in.q.caller.Key, *sealed)
 	if !ok {
 		return &fault{
 			status: http.StatusBadRequest, code: "invalid_encrypted_content", param: at + ".encrypted_content",
-			message: fmt.Sprintf("The encrypted content of %s was not made here for this key, or before Drawbridge was started last. Leave the item out.", at),
+			message: fmt.Sprintf("The encrypted content of %s was not made here for this key, or the key that seals it was not kept. Leave the item out.", at),
 		}
 	}
 	s := in.q.history.answer()
