@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/drawbridge-app/drawbridge/bridge/openapi"
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -165,7 +166,39 @@ func (b *Bridge) ExportLiteLLM(names ...string) (setup.LiteLLM, error) {
 			return !slices.Contains(names, c.ID) && !slices.Contains(names, c.Name)
 		})
 	}
-	return setup.ExportLiteLLM(servers, b.o.Settings.Settings().Gateway.CredentialHeader)
+	apis := map[string][]setup.Operation{}
+	for _, c := range servers {
+		if c.OpenAPI == nil || c.Disabled {
+			continue
+		}
+		list, err := b.operationsOf(c)
+		if err != nil {
+			return setup.LiteLLM{}, fmt.Errorf("server %q: %w", c.Name, err)
+		}
+		apis[c.ID] = list
+	}
+	return setup.ExportLiteLLM(servers, b.o.Settings.Settings().Gateway.CredentialHeader, apis)
+}
+
+// operationsOf returns the operations of a server of an OpenAPI document, and
+// which of them are its tools.
+func (b *Bridge) operationsOf(c store.ServerConfig) ([]setup.Operation, error) {
+	api, err := b.KeptAPI(b.life, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := api.Choose(choiceOf(c.OpenAPI))
+	if err != nil {
+		return nil, err
+	}
+	var out []setup.Operation
+	for _, o := range api.Operations {
+		out = append(out, setup.Operation{
+			Tool: o.Name, ID: o.ID, Method: o.Method, Path: o.Path,
+			Chosen: slices.ContainsFunc(chosen, func(w openapi.Operation) bool { return w.Name == o.Name }),
+		})
+	}
+	return out, nil
 }
 
 // withDocument reads the OpenAPI document of a draft that names one and has not

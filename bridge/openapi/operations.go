@@ -20,6 +20,7 @@ type Operation struct {
 	// Name is the tool's name: the operationId, or method and path, in letters,
 	// digits, _, - and dots, at most 64 of them, unique in the document.
 	Name    string
+	ID      string // the operationId, as the document writes it; empty for none
 	Method  string // GET, POST, …
 	Path    string // as the document writes it
 	Tags    []string
@@ -64,7 +65,7 @@ func (d *Document) operations() []*operation {
 				continue
 			}
 			o := &operation{raw: raw, item: item}
-			o.Method, o.Path = strings.ToUpper(method), path
+			o.Method, o.Path, o.ID = strings.ToUpper(method), path, text(raw["operationId"])
 			o.Summary = cut(oneLine(text(raw["summary"])), 200)
 			tags, _ := raw["tags"].([]any)
 			for _, tag := range tags {
@@ -103,11 +104,10 @@ const nameMax = 64
 func nameAll(list []*operation) {
 	count := map[string]int{}
 	for _, o := range list {
-		id := text(o.raw["operationId"])
-		o.Name = plainName(id)
+		o.Name = plainName(o.ID)
 		if o.Name == "" {
 			o.Name = plainName(strings.ToLower(o.Method) + " " + o.Path)
-		} else if len(id) > nameMax {
+		} else if len(o.ID) > nameMax {
 			o.Name = marked(o)
 		}
 		if len(o.Name) > nameMax {

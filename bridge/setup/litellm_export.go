@@ -70,8 +70,11 @@ var liteLLMCommands = []string{"npx", "uvx", "python", "python3", "node", "docke
 // NAME among the Variables; no value is read. header is what clients call the
 // header with their credential, where it is not x-mcp-auth. What cannot be said
 // there is in the Notes; what is built in and what is switched off is left out.
-func ExportLiteLLM(servers []store.ServerConfig, header string) (LiteLLM, error) {
-	x := exporter{file: liteLLMFile{Servers: map[string]*liteLLMServer{}}, variables: map[string]string{}}
+//
+// apis are the operations of the servers of OpenAPI documents, by the id of the
+// server: the proxy calls them by other names, and takes all of a document.
+func ExportLiteLLM(servers []store.ServerConfig, header string, apis map[string][]Operation) (LiteLLM, error) {
+	x := exporter{file: liteLLMFile{Servers: map[string]*liteLLMServer{}}, variables: map[string]string{}, apis: apis}
 	for _, c := range slices.SortedFunc(slices.Values(servers), func(a, b store.ServerConfig) int { return strings.Compare(a.Name, b.Name) }) {
 		switch {
 		case c.Transport == store.TransportBuiltin:
@@ -106,6 +109,7 @@ type exporter struct {
 	file      liteLLMFile
 	variables map[string]string
 	notes     []string
+	apis      map[string][]Operation
 	current   string // the server's name there
 }
 
@@ -223,8 +227,8 @@ func (x *exporter) where(c store.ServerConfig, s *liteLLMServer) {
 		if lower := strings.ToLower(s.SpecPath); !strings.HasPrefix(lower, "https://") && !strings.HasPrefix(lower, "http://") {
 			x.note(c, "is made of the document %s, which the proxy needs under that path.", s.SpecPath)
 		}
-		if len(c.OpenAPI.Tags)+len(c.OpenAPI.Methods)+len(c.OpenAPI.Paths) > 0 {
-			x.note(c, "offers all operations of its document there, and not those that you chose; allow tools by name.")
+		if lower := strings.ToLower(s.SpecPath); strings.HasSuffix(lower, ".yaml") || strings.HasSuffix(lower, ".yml") {
+			x.note(c, "is made of a document in YAML, and the proxy reads JSON alone; give it the same document as JSON.")
 		}
 		x.api(c, s)
 	}
@@ -337,15 +341,26 @@ func (x *exporter) rules(c store.ServerConfig, s *liteLLMServer) {
 		}
 		return out
 	}
-	s.AllowedTools = list(r.AllowedTools)
+	r.AllowedTools, r.DisallowedTools = list(r.AllowedTools), list(r.DisallowedTools)
+	there := func(tool string) string { return tool }
+	if c.OpenAPI != nil {
+		there = x.operations(c, &r)
+	}
+	for i, t := range r.AllowedTools {
+		r.AllowedTools[i] = there(t)
+	}
+	for i, t := range r.DisallowedTools {
+		r.DisallowedTools[i] = there(t)
+	}
+	s.AllowedTools = r.AllowedTools
 	if len(s.AllowedTools) == 0 { // where it is there, it alone counts
-		s.DisallowedTools = list(r.DisallowedTools)
+		s.DisallowedTools = r.DisallowedTools
 	}
 	for tool, params := range r.AllowedParams {
 		if s.AllowedParams == nil {
 			s.AllowedParams = map[string][]string{}
 		}
-		s.AllowedParams[bare(tool)] = append([]string{}, params...)
+		s.AllowedParams[there(bare(tool))] = append([]string{}, params...)
 	}
 	s.AccessGroups, s.ExtraHeaders, s.RPM = r.Groups, r.ExtraHeaders, r.CallsPerMinute
 	if len(r.FixedParams) > 0 {

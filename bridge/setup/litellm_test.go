@@ -45,8 +45,8 @@ func exported() []store.ServerConfig {
 		{ID: "env", Name: "env", Transport: store.TransportHTTP, URL: "https://e.example/mcp", Headers: map[string]store.Value{"Authorization": "Bearer ${env:E_TOKEN}"}},
 		{ID: "person", Name: "person", Transport: store.TransportHTTP, URL: "https://p.example/mcp", Auth: store.Auth{Kind: store.AuthOAuth, ClientID: "id", Scopes: []string{"read"}, AuthorizationURL: "https://p.example/a", TokenURL: "https://p.example/t"}},
 		{ID: "robot", Name: "robot", Transport: store.TransportHTTP, URL: "https://r.example/mcp", Auth: store.Auth{Kind: store.AuthClient, ClientID: "id", Secret: secret("robot", "auth", "secret"), TokenURL: "https://r.example/t", TokenAuth: store.TokenAuthPost}},
-		api("pets", store.APIAuth{Kind: store.APIAuthBearer, Value: secret("pets", "auth", "value")}),
-		api("pets-key", store.APIAuth{Kind: store.APIAuthKey, Name: "X-Pet", Value: secret("pets-key", "auth", "value")}),
+		api("pets", store.APIAuth{Kind: store.APIAuthBearer, Value: secret("pets", "auth", "value")}, store.Rules{DisallowedTools: []string{"delete_pets_id"}, AllowedParams: map[string][]string{"pets__pets_get-one": {"id"}}}),
+		api("pets-key", store.APIAuth{Kind: store.APIAuthKey, Name: "X-Pet", Value: secret("pets-key", "auth", "value")}, store.Rules{AllowedTools: []string{"pets_get-one", "delete_pets_id", "gone"}}),
 		api("pets-query", store.APIAuth{Kind: store.APIAuthKey, In: "query", Name: "key", Value: secret("pets-query", "auth", "value")}),
 		api("pets-cookie", store.APIAuth{Kind: store.APIAuthKey, In: "cookie", Name: "sid", Value: secret("pets-cookie", "auth", "value")}),
 		api("pets-basic", store.APIAuth{Kind: store.APIAuthBasic, User: "ana", Value: secret("pets-basic", "auth", "value")}),
@@ -55,11 +55,33 @@ func exported() []store.ServerConfig {
 	}
 }
 
-func api(name string, a store.APIAuth) store.ServerConfig {
-	return store.ServerConfig{
+func api(name string, a store.APIAuth, r ...store.Rules) store.ServerConfig {
+	c := store.ServerConfig{
 		ID: name, Name: name, Transport: store.TransportOpenAPI, URL: "https://" + name + ".example/v1",
 		OpenAPI: &store.OpenAPI{Document: "https://" + name + ".example/openapi.json", Digest: strings.Repeat("a", 64), Auth: a},
 	}
+	if len(r) > 0 {
+		c.Rules = r[0]
+	}
+	return c
+}
+
+// operations are those of pets and pets-key. Of pets all are chosen but one.
+func operations() map[string][]setup.Operation {
+	list := func(chosen ...string) (out []setup.Operation) {
+		for _, o := range []setup.Operation{
+			{Tool: "listPets", ID: "listPets", Method: "GET", Path: "/pets"},
+			{Tool: "pets_get-one", ID: "pets/get-one", Method: "GET", Path: "/pets/{id}"},
+			{Tool: "delete_pets_id", Method: "DELETE", Path: "/pets/{id}"},
+			{Tool: "trace_pets", Method: "TRACE", Path: "/pets"},
+			{Tool: "ListPets_0", ID: "listpets", Method: "POST", Path: "/pets"},
+		} {
+			o.Chosen = len(chosen) == 0 || slices.Contains(chosen, o.Tool)
+			out = append(out, o)
+		}
+		return out
+	}
+	return map[string][]setup.Operation{"pets": list("listPets", "pets_get-one", "delete_pets_id"), "pets-key": list()}
 }
 
 // What is written is shown as a whole, with the variables and what is lost.
@@ -70,7 +92,7 @@ func TestExportLiteLLM(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l, err := setup.ExportLiteLLM(exported(), "x-team-auth")
+	l, err := setup.ExportLiteLLM(exported(), "x-team-auth", operations())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +133,7 @@ func TestExportLiteLLM(t *testing.T) {
 func TestLiteLLMRoundTrip(t *testing.T) {
 	t.Parallel()
 	here := exported()
-	l, err := setup.ExportLiteLLM(here, "x-team-auth")
+	l, err := setup.ExportLiteLLM(here, "x-team-auth", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +151,7 @@ func TestLiteLLMRoundTrip(t *testing.T) {
 			t.Errorf("%s came with secrets: %v", d.Config.Name, d.Secrets)
 		}
 	}
-	second, err := setup.ExportLiteLLM(again, "x-team-auth")
+	second, err := setup.ExportLiteLLM(again, "x-team-auth", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
