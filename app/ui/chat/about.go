@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -43,32 +44,32 @@ type aboutSheet struct {
 // openAbout opens the sheet.
 func (p *Page) openAbout() {
 	a := &aboutSheet{p: p, conv: p.conversation()}
-	a.system = form.NewLines("System prompt", "Nothing is said. Write here what the model should always know or do.", 8)
+	a.system = form.NewLines(say.T("System prompt"), say.T("Nothing is said. Write here what the model should always know or do."), 8)
 	a.system.Wrapping = fyne.TextWrapWord
 	a.system.SetText(a.conv.System)
-	a.presets = newChip("Choose a preset", "Presets", "", theme.IconChevronDown, a.choose)
-	a.name = form.NewEntry("Name of the preset", "Name to keep it by")
-	a.keep = form.Quiet("Keep as preset", nil, a.keepPreset)
-	a.remove = form.Quiet("Remove preset", nil, a.removePreset)
+	a.presets = newChip(say.T("Choose a preset"), say.T("Presets"), "", theme.IconChevronDown, a.choose)
+	a.name = form.NewEntry(say.T("Name of the preset"), say.T("Name to keep it by"))
+	a.keep = form.Quiet(say.T("Keep as preset"), nil, a.keepPreset)
+	a.remove = form.Quiet(say.T("Remove preset"), nil, a.removePreset)
 	a.system.OnChanged = func(string) { a.update() }
 	a.name.OnChanged = func(string) { a.update() }
 	rows := []fyne.CanvasObject{
-		container.NewBorder(nil, nil, nil, a.presets, form.Caption("System prompt")),
+		container.NewBorder(nil, nil, nil, a.presets, form.Caption(say.T("System prompt"))),
 		a.system,
-		form.Muted("The model reads it before everything else, from the next message on."),
+		form.Muted(say.T("The model reads it before everything else, from the next message on.")),
 		container.NewBorder(nil, nil, nil, container.NewHBox(a.keep, a.remove), a.name),
 	}
 	if entry, ok := p.provider(); ok && entry.Portkey != nil {
 		rows = append(rows, a.gateway(entry)...)
 	}
-	a.sheet = form.NewSheet(p.o.Window, "This conversation", form.Column(rows...))
+	a.sheet = form.NewSheet(p.o.Window, say.T("This conversation"), form.Column(rows...))
 	a.sheet.SetSize(600, 500)
 	if a.metadata != nil {
 		a.sheet.SetSize(600, 660)
 	}
 	a.sheet.SetButtons(
-		form.NewAction("Cancel", widget.MediumImportance, a.sheet.Close),
-		form.NewAction("Save", widget.HighImportance, a.save))
+		form.NewAction(say.T("Cancel"), widget.MediumImportance, a.sheet.Close),
+		form.NewAction(say.T("Save"), widget.HighImportance, a.save))
 	a.sheet.OnClose(p.focusInput)
 	a.sheet.SetFocus(a.system)
 	a.update()
@@ -78,8 +79,8 @@ func (p *Page) openAbout() {
 // gateway is what is told to a gateway that keeps a log, and how the
 // conversation is found there.
 func (a *aboutSheet) gateway(entry store.ProviderConfig) []fyne.CanvasObject {
-	help := entry.Title() + " is told this with each request, beside what its entry in the settings says. Where both have a name, this one counts."
-	a.metadata = form.NewPairs("Metadata", form.Visible(help, false), "Add entry", nil)
+	help := say.F("%s is told this with each request, beside what its entry in the settings says. Where both have a name, this one counts.", entry.Title())
+	a.metadata = form.NewPairs(say.T("Metadata"), form.Visible(help, false), say.T("Add entry"), nil)
 	a.metadata.SetPlain()
 	var pairs []form.Pair
 	for _, name := range slices.Sorted(maps.Keys(a.conv.Metadata)) {
@@ -88,11 +89,11 @@ func (a *aboutSheet) gateway(entry store.ProviderConfig) []fyne.CanvasObject {
 	a.metadata.Set(pairs)
 	rows := []fyne.CanvasObject{a.metadata.Box}
 	if id := bridge.TraceID(a.conv.ID); id != "" {
-		copyID := form.Quiet("Copy", theme.Icon(theme.IconCopy), func() { a.p.o.Clipboard.SetContent(id) })
-		copyID.Name = "Copy the trace id"
-		rows = append(rows, form.Caption("Trace id"),
+		copyID := form.Quiet(say.T("Copy"), theme.Icon(theme.IconCopy), func() { a.p.o.Clipboard.SetContent(id) })
+		copyID.Name = say.T("Copy the trace id")
+		rows = append(rows, form.Caption(say.T("Trace id")),
 			container.NewBorder(nil, nil, nil, copyID, form.Exact(id)),
-			form.Muted("Portkey's log keeps the requests of this conversation under it."))
+			form.Muted(say.T("Portkey's log keeps the requests of this conversation under it.")))
 	}
 	return rows
 }
@@ -124,7 +125,7 @@ func (a *aboutSheet) choose() {
 		}))
 	}
 	if len(items) == 0 {
-		none := fyne.NewMenuItem("No preset is kept yet", nil)
+		none := fyne.NewMenuItem(say.T("No preset is kept yet"), nil)
 		none.Disabled = true
 		items = append(items, none)
 	}
@@ -164,7 +165,7 @@ func (a *aboutSheet) save() {
 		for _, pair := range a.metadata.Pairs() {
 			name := strings.TrimSpace(pair.Name)
 			if _, twice := metadata[name]; twice {
-				a.metadata.SetError("The name “" + form.Visible(name, false) + "” is there twice.")
+				a.metadata.SetError(say.F("The name “%s” is there twice.", form.Visible(name, false)))
 				return
 			}
 			metadata[name] = pair.Value

@@ -52,7 +52,7 @@ func (c *chips) set(list []*attachment) {
 		if a.reading {
 			words += " …"
 		}
-		one := newChip("Remove "+words, words, theme.IconFile, theme.IconClose, func() { c.remove(i) })
+		one := newChip(say.F("Remove %s", words), words, theme.IconFile, theme.IconClose, func() { c.remove(i) })
 		one.filled = true
 		c.box.Add(one)
 	}
@@ -74,7 +74,7 @@ func (p *Page) openOffers(kind offers.Kind, server, name string) {
 	}
 	offers.Show(offers.Options{
 		Engine: p.o.Engine, Window: p.o.Window, Runner: p.o.Runner, Clipboard: p.o.Clipboard,
-		Title: "Resources and prompts of your servers", Servers: p.views, Kind: kind, Server: server, Name: name,
+		Title: say.T("Resources and prompts of your servers"), Servers: p.views, Kind: kind, Server: server, Name: name,
 		Attach: p.attach, Insert: p.insert, OnClose: p.focusInput,
 	})
 }
@@ -133,18 +133,18 @@ func (p *Page) insert(messages []mcphost.PromptMessage) {
 	var text strings.Builder
 	for _, m := range messages {
 		if len(messages) > 1 && m.Role == store.RoleAssistant {
-			text.WriteString("Assistant: ")
+			text.WriteString(say.T("Assistant:") + " ")
 		} else if len(messages) > 1 {
-			text.WriteString("User: ")
+			text.WriteString(say.T("User:") + " ")
 		}
 		for _, part := range m.Parts {
 			switch part := part.(type) {
 			case store.Text:
 				text.WriteString(strings.TrimRight(part.Text, "\n") + "\n\n")
 			case store.File:
-				p.attached[p.current] = append(p.attached[p.current], &attachment{title: firstOf(part.Name, part.URI, "File"), parts: store.Parts{part}})
+				p.attached[p.current] = append(p.attached[p.current], &attachment{title: firstOf(part.Name, part.URI, say.T("File")), parts: store.Parts{part}})
 			case store.Image:
-				p.attached[p.current] = append(p.attached[p.current], &attachment{title: "Image", parts: store.Parts{part}})
+				p.attached[p.current] = append(p.attached[p.current], &attachment{title: say.T("Image"), parts: store.Parts{part}})
 			}
 		}
 	}
@@ -194,7 +194,7 @@ func (p *Page) takeAttached() ([]*attachment, bool) {
 		return nil, true
 	}
 	if slices.ContainsFunc(list, func(a *attachment) bool { return a.reading }) {
-		p.fail.say("What you attached is still being read. Send it in a moment, or remove it.")
+		p.fail.say(say.T("What you attached is still being read. Send it in a moment, or remove it."))
 		return nil, false
 	}
 	delete(p.attached, p.current)
@@ -208,9 +208,9 @@ func filesOf(m store.Message) []string {
 	for _, part := range m.Parts {
 		switch part := part.(type) {
 		case store.File:
-			out = append(out, firstOf(part.Name, part.URI, "File"))
+			out = append(out, firstOf(part.Name, part.URI, say.T("File")))
 		case store.Image:
-			out = append(out, "Image")
+			out = append(out, say.T("Image"))
 		}
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -40,17 +41,17 @@ func (p *Page) foot(id string) transcript.Foot {
 	if a.role == store.RoleUser {
 		f.Copy = func() string { return e.text }
 		f.Info = timeText(a.at, p.o.Now())
-		f.Actions = append(f.Actions, transcript.FootAction{Label: "Edit message", Icon: theme.IconEdit, Do: when(func() { p.edit(message, e.text) })})
+		f.Actions = append(f.Actions, transcript.FootAction{Label: say.T("Edit message"), Icon: theme.IconEdit, Do: when(func() { p.edit(message, e.text) })})
 	} else {
 		if e.kind == kindAnswer {
 			f.Copy = func() string { return t.answerText(message) }
 		}
 		f.Info = joined(timeText(a.at, p.o.Now()), usageText(a.usage, p.o.Engine.Limits(a.model)))
 		f.Actions = append(f.Actions, transcript.FootAction{
-			Label: "Regenerate answer", Icon: theme.IconRestart, Do: when(func() { p.start(p.current, request{regenerate: message}) }),
+			Label: say.T("Regenerate answer"), Icon: theme.IconRestart, Do: when(func() { p.start(p.current, request{regenerate: message}) }),
 		})
 	}
-	f.Actions = append(f.Actions, transcript.FootAction{Label: "Branch into a new conversation", Icon: theme.IconBranch, Do: when(func() { p.fork(message) })})
+	f.Actions = append(f.Actions, transcript.FootAction{Label: say.T("Branch into a new conversation"), Icon: theme.IconBranch, Do: when(func() { p.fork(message) })})
 	if all := t.siblings[message]; len(all) > 1 {
 		f.At, f.Of = slices.Index(all, message)+1, len(all)
 		if free {
@@ -71,9 +72,9 @@ func timeText(at, now time.Time) string {
 	case at.YearDay() == now.YearDay() && at.Year() == now.Year():
 		return at.Format("15:04")
 	case at.Year() == now.Year():
-		return at.Format("2 Jan, 15:04")
+		return say.Date(at, "2 Jan, 15:04")
 	}
-	return at.Format("2 Jan 2006, 15:04")
+	return say.Date(at, "2 Jan 2006, 15:04")
 }
 
 // joined puts words side by side that are not empty.

@@ -3,6 +3,7 @@ package chat
 import (
 	"encoding/json"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
@@ -67,13 +68,13 @@ func ownName(c store.ToolCall) string {
 	_ = json.Unmarshal(c.Arguments, &in)
 	switch {
 	case c.Name == tools.FindTools && in.Query != "":
-		return "Find tools: “" + shortenRunes(in.Query, maxQuery) + "”"
+		return say.F("Find tools: “%s”", shortenRunes(in.Query, maxQuery))
 	case c.Name == tools.FindTools:
-		return "Find tools"
+		return say.T("Find tools")
 	case c.Name == tools.CallTool && in.Name != "":
-		return "Call " + shortenRunes(in.Name, maxQuery)
+		return say.F("Call %s", shortenRunes(in.Name, maxQuery))
 	case c.Name == tools.CallTool:
-		return "Call a tool"
+		return say.T("Call a tool")
 	}
-	return "Read on in a long result"
+	return say.T("Read on in a long result")
 }

@@ -12,7 +12,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"net/url"
 	"strings"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keys"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -472,18 +472,18 @@ func (p *Page) refreshState() {
 // each request, counted for that model.
 func (p *Page) sayTools() {
 	on, all := countTools(p.views, p.switches())
-	text := fmt.Sprintf("%d of %d tools", on, all)
+	text := say.N(all, "%d of %d tool", "%d of %d tools", on, all)
 	switch {
 	case p.offer.Fault != "":
-		text += ", too many"
+		text = say.N(all, "%d of %d tool, too many", "%d of %d tools, too many", on, all)
 	case p.offer.Search:
-		text += fmt.Sprintf(", by search, %s tokens", tokenText(int64(p.offer.Sent)))
+		text = say.N(all, "%d of %d tool, by search, %s tokens", "%d of %d tools, by search, %s tokens", on, all, tokenText(int64(p.offer.Sent)))
 	case p.offerErr == nil && p.offer.Count > 0 && on > 0:
-		all := 0
+		sum := 0
 		for _, n := range p.offer.Tokens {
-			all += n
+			sum += n
 		}
-		text += fmt.Sprintf(", %s tokens", tokenText(int64(all)))
+		text = say.N(all, "%d of %d tool, %s tokens", "%d of %d tools, %s tokens", on, all, tokenText(int64(sum)))
 	}
 	p.composer.say(p.modelTitle(), text)
 }
@@ -505,7 +505,7 @@ func (p *Page) modelTitle() string {
 	c, ok := p.provider()
 	switch {
 	case !ok:
-		return "Choose a model"
+		return say.T("Choose a model")
 	case c.Kind == store.ProviderRehearsal:
 		return c.Title()
 	}

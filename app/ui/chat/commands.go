@@ -7,6 +7,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keys"
 	"github.com/drawbridge-app/drawbridge/app/ui/palette"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -68,10 +69,10 @@ func (p *Page) Commands(add func(...palette.Command)) []palette.Command {
 	for i, c := range p.sidebar.all {
 		note := dayOf(c.UpdatedAt, p.o.Now())
 		if c.Archived {
-			note += ", archived"
+			note += ", " + say.T("archived")
 		}
 		list = append(list, palette.Command{
-			Group: "Conversations", Title: titleOf(c), Note: note, Icon: theme.IconChat, Seldom: i >= often || c.Archived,
+			Group: say.T("Conversations"), Title: titleOf(c), Note: note, Icon: theme.IconChat, Seldom: i >= often || c.Archived,
 			Do: func() { p.open(c.ID) },
 		})
 	}
@@ -80,39 +81,39 @@ func (p *Page) Commands(add func(...palette.Command)) []palette.Command {
 		icon  theme.IconName
 		words string
 	}{
-		{keys.NewChat, theme.IconNewChat, "conversation begin"},
-		{keys.Search, theme.IconSearch, "history old"},
+		{keys.NewChat, theme.IconNewChat, say.T("conversation begin")},
+		{keys.Search, theme.IconSearch, say.T("history old")},
 		{keys.Find, theme.IconSearch, ""},
-		{keys.Model, theme.IconThinking, "switch provider"},
-		{keys.Tools, theme.IconTools, "toggle switch"},
-		{keys.Attach, theme.IconFile, "resource prompt upload image"},
-		{keys.About, theme.IconDocument, "preset instructions metadata"},
+		{keys.Model, theme.IconThinking, say.T("switch provider")},
+		{keys.Tools, theme.IconTools, say.T("toggle switch")},
+		{keys.Attach, theme.IconFile, say.T("resource prompt upload image")},
+		{keys.About, theme.IconDocument, say.T("preset instructions metadata")},
 		{keys.Sidebar, theme.IconSidebar, ""},
 		{keys.List, theme.IconSidebar, ""},
 	} {
-		list = append(list, palette.Command{Group: "Commands", Title: keys.Title(of.id), Icon: of.icon, Key: of.id, Words: of.words, Do: func() { p.Run(of.id) }})
+		list = append(list, palette.Command{Group: say.T("Commands"), Title: keys.Title(of.id), Icon: of.icon, Key: of.id, Words: of.words, Do: func() { p.Run(of.id) }})
 	}
 	if c := p.conversation(); c.ID != "" {
-		pin, archive := "Pin this conversation", "Archive this conversation"
+		pin, archive := say.T("Pin this conversation"), say.T("Archive this conversation")
 		if c.Pinned {
-			pin = "Unpin this conversation"
+			pin = say.T("Unpin this conversation")
 		}
 		if c.Archived {
-			archive = "Bring this conversation back from the archive"
+			archive = say.T("Bring this conversation back from the archive")
 		}
 		for _, of := range []struct {
 			title string
 			icon  theme.IconName
 			do    func()
 		}{
-			{"Rename this conversation", theme.IconEdit, func() { p.showSidebar(true); p.sidebar.beginRename(c) }},
+			{say.T("Rename this conversation"), theme.IconEdit, func() { p.showSidebar(true); p.sidebar.beginRename(c) }},
 			{pin, theme.IconPin, func() { p.pin(c, !c.Pinned) }},
 			{archive, theme.IconArchive, func() { p.archive(c, !c.Archived) }},
-			{"Export this conversation as Markdown", theme.IconDocument, func() { p.export(c, bridge.ExportMarkdown) }},
-			{"Export this conversation as JSON", theme.IconDocument, func() { p.export(c, bridge.ExportJSON) }},
-			{"Delete this conversation", theme.IconDelete, func() { p.showSidebar(true); p.delete(c) }},
+			{say.T("Export this conversation as Markdown"), theme.IconDocument, func() { p.export(c, bridge.ExportMarkdown) }},
+			{say.T("Export this conversation as JSON"), theme.IconDocument, func() { p.export(c, bridge.ExportJSON) }},
+			{say.T("Delete this conversation"), theme.IconDelete, func() { p.showSidebar(true); p.delete(c) }},
 		} {
-			list = append(list, palette.Command{Group: "Commands", Title: of.title, Icon: of.icon, Seldom: true, Do: of.do})
+			list = append(list, palette.Command{Group: say.T("Commands"), Title: of.title, Icon: of.icon, Seldom: true, Do: of.do})
 		}
 	}
 	p.modelCommands(add)
@@ -128,7 +129,7 @@ func (p *Page) modelCommands(add func(...palette.Command)) {
 			title = c.Title()
 		}
 		return palette.Command{
-			Group: "Models", Title: "Use " + form.Visible(title, false), Note: form.Visible(c.Title(), false), Words: "switch model",
+			Group: say.T("Models"), Title: say.F("Use %s", form.Visible(title, false)), Note: form.Visible(c.Title(), false), Words: say.T("switch model"),
 			Icon: theme.IconThinking, Seldom: seldom, Do: func() { p.setModel(ref); p.focusInput() },
 		}
 	}

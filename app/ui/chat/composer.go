@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -58,7 +59,7 @@ type composerActions struct {
 
 func newComposer(do composerActions) *composer {
 	c := &composer{onSend: do.send, onStop: do.stop, onLeave: do.leave}
-	c.input = newInput("Message", "Write a message")
+	c.input = newInput(say.T("Message"), say.T("Write a message"))
 	c.input.SetMinRowsVisible(leastLines)
 	c.input.Wrapping = fyne.TextWrapWord
 	c.input.onSend = c.press
@@ -71,16 +72,16 @@ func newComposer(do composerActions) *composer {
 		c.fit()
 		do.changed(text)
 	}
-	c.models = newChip("Choose the model", "", "", theme.IconChevronDown, do.models)
-	c.tools = newChip("Choose the tools", "", theme.IconTools, "", do.tools)
-	c.attach = newChip("Attach a resource or use a prompt", "", theme.IconAdd, "", do.attach)
+	c.models = newChip(say.T("Choose the model"), "", "", theme.IconChevronDown, do.models)
+	c.tools = newChip(say.T("Choose the tools"), "", theme.IconTools, "", do.tools)
+	c.attach = newChip(say.T("Attach a resource or use a prompt"), "", theme.IconAdd, "", do.attach)
 	c.files = newChips(do.detach)
-	c.send = theme.NewIconButton("Send", theme.Icon(theme.IconSend), c.press)
+	c.send = theme.NewIconButton(say.T("Send"), theme.Icon(theme.IconSend), c.press)
 	c.send.Primary = true
 
-	words := form.MutedLine("Editing a message. What you send begins a branch; what is there now stays.", fyne.TextStyle{})
-	cancel := form.Quiet("Cancel", nil, do.leave)
-	cancel.Name = "Leave the message as it is"
+	words := form.MutedLine(say.T("Editing a message. What you send begins a branch; what is there now stays."), fyne.TextStyle{})
+	cancel := form.Quiet(say.T("Cancel"), nil, do.leave)
+	cancel.Name = say.T("Leave the message as it is")
 	c.edit = container.NewBorder(nil, nil, nil, cancel, words)
 	c.edit.Hide()
 	c.row = container.New(rowLayout{}, c.attach, c.models, c.tools, c.send)
@@ -185,9 +186,9 @@ func (c *composer) setRunning(running bool) {
 
 // setAsking says in the empty field how to get to a question by keyboard.
 func (c *composer) setAsking(asking bool) {
-	text := "Write a message"
+	text := say.T("Write a message")
 	if asking {
-		text = "A call waits for your answer. Shift+Tab goes to it"
+		text = say.T("A call waits for your answer. Shift+Tab goes to it")
 	}
 	if c.input.PlaceHolder != text {
 		c.input.SetPlaceHolder(text)
@@ -196,11 +197,11 @@ func (c *composer) setAsking(asking bool) {
 
 func (c *composer) update() {
 	if c.running {
-		c.send.Set("Stop", theme.Icon(theme.IconStop))
+		c.send.Set(say.T("Stop"), theme.Icon(theme.IconStop))
 		c.send.Enable()
 		return
 	}
-	c.send.Set("Send", theme.Icon(theme.IconSend))
+	c.send.Set(say.T("Send"), theme.Icon(theme.IconSend))
 	if c.something() {
 		c.send.Enable()
 	} else {

@@ -17,14 +17,14 @@ import (
 func (p *Page) openLink(target string) {
 	u, err := url.Parse(target)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "mailto" {
-		p.fail.say("The link leads to nothing that can be opened safely.")
+		p.fail.say(say.T("The link leads to nothing that can be opened safely."))
 		return
 	}
-	sheet := form.NewSheet(p.o.Window, "Open this link?", form.Column(
-		form.Exact(form.Visible(target, false)), form.Muted("It was written by the model or a tool. It opens in your browser.")))
+	sheet := form.NewSheet(p.o.Window, say.T("Open this link?"), form.Column(
+		form.Exact(form.Visible(target, false)), form.Muted(say.T("It was written by the model or a tool. It opens in your browser."))))
 	sheet.SetSize(520, 280)
-	cancel := form.NewAction("Cancel", widget.MediumImportance, sheet.Close)
-	sheet.SetButtons(cancel, form.NewAction("Open", widget.HighImportance, func() {
+	cancel := form.NewAction(say.T("Cancel"), widget.MediumImportance, sheet.Close)
+	sheet.SetButtons(cancel, form.NewAction(say.T("Open"), widget.HighImportance, func() {
 		sheet.Close()
 		if err := p.o.OpenURL(u); err != nil {
 			p.fail.say(form.Sentence(err))

@@ -18,6 +18,7 @@ import (
 	"fyne.io/fyne/v2/dialog"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -38,7 +39,7 @@ func readFile(path string) (store.Parts, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no file; attach the files in it one by one, or grant the folder to the workbench in the settings (%w)", name, store.ErrInvalid)
+		return nil, fmt.Errorf(say.T("%s is no file; attach the files in it one by one, or grant the folder to the workbench in the settings (%w)"), name, store.ErrInvalid)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -55,16 +56,16 @@ func readFile(path string) (store.Parts, error) {
 func partsOf(name string, data []byte) (store.Parts, error) {
 	switch {
 	case len(data) == 0:
-		return nil, fmt.Errorf("%s is empty (%w)", name, store.ErrInvalid)
+		return nil, fmt.Errorf(say.T("%s is empty (%w)"), name, store.ErrInvalid)
 	case len(data) > maxFile:
-		return nil, fmt.Errorf("%s is larger than the %d MiB that can go with a message; attach a part of it (%w)", name, maxFile>>20, store.ErrInvalid)
+		return nil, fmt.Errorf(say.T("%s is larger than the %d MiB that can go with a message; attach a part of it (%w)"), name, maxFile>>20, store.ErrInvalid)
 	}
 	switch kind := http.DetectContentType(data); kind {
 	case "image/png", "image/jpeg", "image/gif", "image/webp":
 		return store.Parts{store.Image{MIMEType: kind, Data: data}}, nil
 	}
 	if bytes.IndexByte(data, 0) >= 0 || !utf8.Valid(data) {
-		return nil, fmt.Errorf("%s is neither a picture (PNG, JPEG, GIF, WebP) nor text in UTF-8, which is what models can read; convert it first (%w)", name, store.ErrInvalid)
+		return nil, fmt.Errorf(say.T("%s is neither a picture (PNG, JPEG, GIF, WebP) nor text in UTF-8, which is what models can read; convert it first (%w)"), name, store.ErrInvalid)
 	}
 	kind, _, _ := strings.Cut(mime.TypeByExtension(filepath.Ext(name)), ";")
 	if !strings.HasPrefix(kind, "text/") && kind != "application/json" {
@@ -77,12 +78,12 @@ func partsOf(name string, data []byte) (store.Parts, error) {
 // read elsewhere; what cannot be read is said.
 func (p *Page) Attach(paths []string) {
 	if p.editing.message != "" {
-		p.fail.say("A message that is edited keeps what it had. Send it or leave it, then attach files to the next one.")
+		p.fail.say(say.T("A message that is edited keeps what it had. Send it or leave it, then attach files to the next one."))
 		return
 	}
 	for _, path := range paths {
 		if len(p.attached[p.current]) >= maxFiles {
-			p.fail.say(fmt.Sprintf("At most %d things go with a message.", maxFiles))
+			p.fail.say(say.N(maxFiles, "At most %d thing goes with a message.", "At most %d things go with a message.", maxFiles))
 			return
 		}
 		p.attachFrom(filepath.Base(path), func(context.Context) (store.Parts, error) { return readFile(path) })
@@ -124,12 +125,12 @@ func (p *Page) pasted(text string) bool {
 	if text != "" || p.o.Picture == nil || p.editing.message != "" {
 		return false
 	}
-	p.attachFrom("Picture from the clipboard", func(ctx context.Context) (store.Parts, error) {
+	p.attachFrom(say.T("Picture from the clipboard"), func(ctx context.Context) (store.Parts, error) {
 		data, err := p.o.Picture(ctx)
 		if err != nil || len(data) == 0 {
 			return nil, err
 		}
-		return partsOf("The picture in the clipboard", data)
+		return partsOf(say.T("The picture in the clipboard"), data)
 	})
 	return true
 }

@@ -7,6 +7,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -21,7 +22,7 @@ type head struct {
 
 func newHead(about func()) *head {
 	h := &head{use: form.MutedWord("")}
-	h.title = newChip("This conversation: system prompt and more", "", "", theme.IconChevronDown, about)
+	h.title = newChip(say.T("This conversation: system prompt and more"), "", "", theme.IconChevronDown, about)
 	h.use.SetSize(fynetheme.SizeNameCaptionText)
 	h.row = container.New(headLayout{}, h.title, h.use)
 	h.box = container.New(layout.NewCustomPaddedLayout(8, 2, 16, 16), h.row)

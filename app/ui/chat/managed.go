@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -94,9 +95,9 @@ func (v *view) managedItem(e *entry) transcript.Item {
 	case e.call.state == callAsked:
 		return v.asking(e, c)
 	case m.answer != nil && m.answer.Approve:
-		c.State, c.End = transcript.CallDone, "allowed"
+		c.State, c.End = transcript.CallDone, say.T("allowed")
 	case m.answer != nil:
-		c.State, c.End = transcript.CallFailed, "not allowed"
+		c.State, c.End = transcript.CallFailed, say.T("not allowed")
 		c.Result = &store.ToolResult{IsError: true, Content: store.Parts{store.Text{Text: m.answer.Reason}}}
 	case m.call.State == store.ManagedAsked && e.call.state == callDone:
 		c.State = transcript.CallClosed
@@ -128,7 +129,7 @@ func (v *view) listingItem(e *entry) transcript.Item {
 
 // runHere is the button that has a server's tools run here from now on.
 func (v *view) runHere(server string, retry bool, again request) transcript.Action {
-	return transcript.Action{Label: "Run " + form.Visible(v.serverName(server), false) + " client-side instead", Primary: true, Do: func() {
+	return transcript.Action{Label: say.F("Run %s client-side instead", form.Visible(v.serverName(server), false)), Primary: true, Do: func() {
 		id := v.p.current
 		v.p.work(func(ctx context.Context) error { return v.p.o.Engine.RunClientSide(ctx, server) }, func() {
 			if retry && v.p.current == id {
@@ -146,7 +147,7 @@ func (v *view) providerName(id string) string {
 		}
 	}
 	if id == "" {
-		return "the provider"
+		return say.T("the provider")
 	}
 	return id
 }
@@ -166,33 +167,36 @@ func managedServer(err error) string {
 	return ""
 }
 
+// some lists the first few names.
+func some(names []string) string { return strings.Join(names[:min(len(names), 5)], ", ") }
+
 // handed says what it means that a provider connects to a server itself.
 func handed(h bridge.Handed) string {
 	switch {
 	case h.Held:
-		return "Its tools are not offered: what a provider found there differs from what you have seen. The Servers page shows it."
+		return say.T("Its tools are not offered: what a provider found there differs from what you have seen. The Servers page shows it.")
 	case h.Asks:
-		text := h.Provider + " connects to it itself, and asks before each call that you have not allowed."
+		text := say.F("%s connects to it itself, and asks before each call that you have not allowed.", h.Provider)
 		if n := len(h.Ruled); n > 0 {
-			text += fmt.Sprintf(" %d run here, since your rules about their parameters are nothing that it keeps: %s.", n, strings.Join(h.Ruled[:min(n, 5)], ", "))
+			text += " " + say.N(n, "%d runs here, since your rules about its parameters are nothing that it keeps: %s.",
+				"%d run here, since your rules about their parameters are nothing that it keeps: %s.", n, some(h.Ruled))
 			if n > 5 {
 				text = strings.TrimSuffix(text, ".") + " …"
 			}
 		}
 		return text
 	}
-	text := h.Provider + " connects to it itself. It cannot ask, so it gets only what you always allow"
+	text := say.F("%s connects to it itself. It cannot ask, so it gets only what you always allow; Drawbridge cannot see or stop single calls.", h.Provider)
 	if len(h.Tools) == 0 {
-		text = h.Provider + " could connect to it itself, but it cannot ask, and you always allow none of these tools"
+		text = say.F("%s could connect to it itself, but it cannot ask, and you always allow none of these tools; Drawbridge cannot see or stop single calls.", h.Provider)
 	}
-	text += "; Drawbridge cannot see or stop single calls."
 	if n := len(h.Here); n > 0 && len(h.Tools) > 0 {
-		text += fmt.Sprintf(" %d run here, and ask: %s.", n, strings.Join(h.Here[:min(n, 5)], ", "))
+		text += " " + say.N(n, "%d runs here, and asks: %s.", "%d run here, and ask: %s.", n, some(h.Here))
 		if n > 5 {
 			text = strings.TrimSuffix(text, ".") + " …"
 		}
 	} else if n > 0 {
-		text = h.Provider + " cannot ask before a call, and you always allow none of these tools, so they run here."
+		text = say.F("%s cannot ask before a call, and you always allow none of these tools, so they run here.", h.Provider)
 	}
 	return text
 }

@@ -145,8 +145,8 @@ func TestToolsSheetSaysWhatIsHandedOver(t *testing.T) {
 		want   string
 	}{
 		"asks":        {bridge.Handed{Server: "docs", Provider: "OpenAI", Asks: true, Tools: []string{"search", "order"}}, "OpenAI connects to it itself, and asks before each call"},
-		"rules":       {bridge.Handed{Server: "docs", Provider: "OpenAI", Asks: true, Tools: []string{"search"}, Here: []string{"order"}, Ruled: []string{"order"}}, "1 run here, since your rules about their parameters are nothing that it keeps: order."},
-		"cannot ask":  {bridge.Handed{Server: "docs", Provider: "Anthropic", Tools: []string{"search"}, Here: []string{"order"}}, "cannot see or stop single calls. 1 run here, and ask: order."},
+		"rules":       {bridge.Handed{Server: "docs", Provider: "OpenAI", Asks: true, Tools: []string{"search"}, Here: []string{"order"}, Ruled: []string{"order"}}, "1 runs here, since your rules about its parameters are nothing that it keeps: order."},
+		"cannot ask":  {bridge.Handed{Server: "docs", Provider: "Anthropic", Tools: []string{"search"}, Here: []string{"order"}}, "cannot see or stop single calls. 1 runs here, and asks: order."},
 		"nothing yet": {bridge.Handed{Server: "docs", Provider: "Anthropic", Here: []string{"search", "order"}}, "you always allow none of these tools, so they run here"},
 		"held":        {bridge.Handed{Server: "docs", Provider: "OpenAI", Asks: true, Held: true}, "Its tools are not offered"},
 	} {

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/pick"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -51,16 +51,16 @@ func (p *Page) pickModel() {
 		return
 	}
 	k := &picker{p: p, list: pick.NewList(false), now: p.model(), favourites: slices.Clone(p.o.Engine.Settings().Favourites)}
-	k.search = pick.NewEntry("Search models", "Search models", k.list)
+	k.search = pick.NewEntry(say.T("Search models"), say.T("Search models"), k.list)
 	k.search.OnChanged = func(string) { k.fill(true) }
-	star := form.Muted("The star, or Ctrl+D, keeps a model at the top.")
+	star := form.Muted(say.T("The star, or Ctrl+D, keeps a model at the top."))
 	content := container.NewBorder(form.Pad(0, 4, k.search), star, nil, nil, k.list)
-	k.sheet = form.NewSheet(p.o.Window, "Model", content)
-	k.sheet.SetFill("Model", content)
+	k.sheet = form.NewSheet(p.o.Window, say.T("Model"), content)
+	k.sheet.SetFill(say.T("Model"), content)
 	k.sheet.SetSize(520, 560)
 	k.sheet.SetButtons(
-		form.NewAction("Set up a provider…", widget.MediumImportance, func() { k.sheet.Close(); p.o.OpenSettings() }),
-		form.NewAction("Close", widget.MediumImportance, k.sheet.Close))
+		form.NewAction(say.T("Set up a provider…"), widget.MediumImportance, func() { k.sheet.Close(); p.o.OpenSettings() }),
+		form.NewAction(say.T("Close"), widget.MediumImportance, k.sheet.Close))
 	k.list.OnEscape = k.sheet.Close
 	k.search.OnStar = k.list.TurnStar
 	k.sheet.OnClose(func() {
@@ -105,14 +105,14 @@ func (k *picker) fill(fresh bool) {
 	query := strings.ToLower(strings.TrimSpace(k.search.Text))
 	typed := strings.TrimSpace(k.search.Text)
 	var items []pick.Item
-	say := func(text string) { items = append(items, pick.Item{Title: text, Heading: true}) }
+	heading := func(text string) { items = append(items, pick.Item{Title: text, Heading: true}) }
 	for _, g := range k.groups {
 		for _, f := range k.favourites {
 			if f.Provider != g.provider.ID || query != "" && !strings.Contains(strings.ToLower(g.provider.Title()+" "+f.Model), query) {
 				continue
 			}
 			if len(items) == 0 {
-				say("Favourites")
+				heading(say.T("Favourites"))
 			}
 			i := k.choice(f, query)
 			i.Note = g.provider.Title()
@@ -120,7 +120,7 @@ func (k *picker) fill(fresh bool) {
 		}
 	}
 	for _, g := range k.groups {
-		say(g.provider.Title())
+		heading(g.provider.Title())
 		found := 0
 		for _, name := range k.names(g) {
 			if query != "" && !strings.Contains(strings.ToLower(g.provider.Title()+" "+name), query) {
@@ -132,15 +132,15 @@ func (k *picker) fill(fresh bool) {
 		}
 		switch {
 		case g.loading:
-			say("Asking for its models …")
+			heading(say.T("Asking for its models …"))
 		case g.failure != "":
 			items = append(items, pick.Item{Title: g.failure, Heading: true, Icon: theme.IconWarning, Tint: fynetheme.ColorNameError})
 		case found > maxModels:
-			say(fmt.Sprintf("%d more; search to find them.", found-maxModels))
+			heading(say.N(found-maxModels, "%d more; search to find it.", "%d more; search to find them.", found-maxModels))
 		}
 		if typed != "" && found == 0 && !g.loading && g.provider.Kind != store.ProviderRehearsal {
 			use := store.ModelRef{Provider: g.provider.ID, Model: typed}
-			items = append(items, pick.Item{Title: fmt.Sprintf("Use “%s”", typed), Icon: theme.IconAdd, Pick: func() { k.choose(use) }})
+			items = append(items, pick.Item{Title: say.F("Use “%s”", typed), Icon: theme.IconAdd, Pick: func() { k.choose(use) }})
 		}
 	}
 	if fresh {

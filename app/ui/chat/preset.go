@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -51,7 +52,7 @@ func (p *Page) usePreset(m store.MessagePreset) {
 	}
 	sheet.SetContent(form.Visible(m.Name, false), form.Column(rows...))
 	sheet.SetSize(520, 420)
-	sheet.SetButtons(form.Button("Cancel", sheet.Close), form.NewAction("Use in message", widget.HighImportance, use))
+	sheet.SetButtons(form.Button(say.T("Cancel"), sheet.Close), form.NewAction(say.T("Use in message"), widget.HighImportance, use))
 	sheet.OnClose(p.focusInput)
 	sheet.SetFocus(fields[names[0]].Entry)
 	sheet.Show()
@@ -69,7 +70,7 @@ func (p *Page) proposals(name string, f *form.Field) *fyne.Container {
 					f.SetText(value)
 					p.o.Window.Canvas().Focus(f.Entry)
 				})
-				b.Name = "Take " + form.Visible(value, false)
+				b.Name = say.F("Take %s", form.Visible(value, false))
 				box.Add(b)
 			}
 		}
@@ -109,20 +110,20 @@ func (p *Page) write(text string) {
 
 // editPreset makes a preset, or changes the one of that name.
 func (p *Page) editPreset(m store.MessagePreset) {
-	name := form.NewField("Name", "What you look for behind /", "")
+	name := form.NewField(say.T("Name"), say.T("What you look for behind /"), "")
 	name.SetText(m.Name)
-	text := form.NewLines("Message", "Tell me about {{city}} in three sentences.", 8)
+	text := form.NewLines(say.T("Message"), say.F("Tell me about %s in three sentences.", "{{city}}"), 8)
 	text.Wrapping = fyne.TextWrapWord
 	text.SetText(m.Text)
 	if m.Name == "" && strings.TrimSpace(p.composer.input.Text) != "" {
 		text.SetText(p.composer.input.Text)
 	}
-	title := "New preset"
+	title := say.T("New preset")
 	if m.Name != "" {
-		title = "Change the preset"
+		title = say.T("Change the preset")
 	}
-	sheet := form.NewSheet(p.o.Window, title, form.Column(name.Box, form.Caption("Message"), text,
-		form.Muted("What stands between double braces, such as {{city}}, is asked for each time.")))
+	sheet := form.NewSheet(p.o.Window, title, form.Column(name.Box, form.Caption(say.T("Message")), text,
+		form.Muted(say.F("What stands between double braces, such as %s, is asked for each time.", "{{city}}"))))
 	sheet.SetSize(600, 520)
 	keep := func(change func([]store.MessagePreset) ([]store.MessagePreset, error), done func()) {
 		p.o.Runner.Run(func(context.Context) error {
@@ -141,21 +142,21 @@ func (p *Page) editPreset(m store.MessagePreset) {
 		})
 	}
 	was := m.Name
-	buttons := []fyne.CanvasObject{form.Button("Cancel", sheet.Close)}
+	buttons := []fyne.CanvasObject{form.Button(say.T("Cancel"), sheet.Close)}
 	var remove *form.Action
-	remove = form.Quiet("Remove", nil, func() {
+	remove = form.Quiet(say.T("Remove"), nil, func() {
 		keep(func(all []store.MessagePreset) ([]store.MessagePreset, error) {
 			return slices.DeleteFunc(all, func(o store.MessagePreset) bool { return o.Name == was }), nil
 		}, func() {
 			was = ""
 			remove.Hide()
-			sheet.Fail("It is removed. Save keeps it again.")
+			sheet.Fail(say.T("It is removed. Save keeps it again."))
 		})
 	})
 	if m.Name != "" {
 		buttons = append([]fyne.CanvasObject{remove}, buttons...)
 	}
-	buttons = append(buttons, form.NewAction("Save", widget.HighImportance, func() {
+	buttons = append(buttons, form.NewAction(say.T("Save"), widget.HighImportance, func() {
 		now := store.MessagePreset{Name: strings.TrimSpace(name.Text()), Text: text.Text}
 		keep(func(all []store.MessagePreset) ([]store.MessagePreset, error) {
 			if err := now.Validate(); err != nil {
@@ -163,7 +164,7 @@ func (p *Page) editPreset(m store.MessagePreset) {
 			}
 			for _, o := range all {
 				if o.Name == now.Name && o.Name != was {
-					return nil, fmt.Errorf("there is a preset of that name; take another name, or change that one (%w)", store.ErrExists)
+					return nil, fmt.Errorf(say.T("there is a preset of that name; take another name, or change that one (%w)"), store.ErrExists)
 				}
 			}
 			if i := slices.IndexFunc(all, func(o store.MessagePreset) bool { return o.Name == was }); i >= 0 && was != "" {

@@ -6,6 +6,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/offers"
 	"github.com/drawbridge-app/drawbridge/app/ui/palette"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
@@ -33,18 +34,18 @@ func (p *Page) propose(kind rune, sign string) {
 	var later func()
 	switch kind {
 	case '/':
-		o.Title, o.Placeholder = "Prompts and presets", "Search prompts and presets"
+		o.Title, o.Placeholder = say.T("Prompts and presets"), say.T("Search prompts and presets")
 		o.Commands = p.presetCommands(sign)
 		later = func() { p.promptCommands(add) }
 	case '@':
-		o.Title, o.Placeholder = "Attach to the message", "Search resources and files"
+		o.Title, o.Placeholder = say.T("Attach to the message"), say.T("Search resources and files")
 		o.Commands = []palette.Command{
-			{Group: "Files", Title: "A file …", Note: "A picture or a text; it can be dropped on the window, too", Icon: theme.IconFile, Do: func() { p.withoutSign(sign); p.chooseFile() }},
-			{Group: "Prompts", Title: "Prompts and presets …", Icon: theme.IconChat, Do: func() { p.withoutSign(sign); p.propose('/', "") }},
+			{Group: say.T("Files"), Title: say.T("A file …"), Note: say.T("A picture or a text; it can be dropped on the window, too"), Icon: theme.IconFile, Do: func() { p.withoutSign(sign); p.chooseFile() }},
+			{Group: say.T("Prompts"), Title: say.T("Prompts and presets …"), Icon: theme.IconChat, Do: func() { p.withoutSign(sign); p.propose('/', "") }},
 		}
 		later = func() { p.resourceCommands(sign, add) }
 	case '#':
-		o.Title, o.Placeholder = "Tools of this conversation", "Search tools"
+		o.Title, o.Placeholder = say.T("Tools of this conversation"), say.T("Search tools")
 		o.Commands = p.toolCommands(sign)
 	}
 	if sheet = palette.Open(p.o.Window, o); sheet != nil && later != nil {
@@ -56,13 +57,13 @@ func (p *Page) propose(kind rune, sign string) {
 func (p *Page) presetCommands(sign string) (list []palette.Command) {
 	all := p.o.Engine.Settings().Messages
 	for _, m := range all {
-		list = append(list, palette.Command{Group: "Presets", Title: form.Visible(m.Name, false), Note: firstLine(m.Text), Icon: theme.IconDocument,
+		list = append(list, palette.Command{Group: say.T("Presets"), Title: form.Visible(m.Name, false), Note: firstLine(m.Text), Icon: theme.IconDocument,
 			Do: func() { p.withoutSign(sign); p.usePreset(m) }})
 	}
-	list = append(list, palette.Command{Group: "Presets", Title: "New preset …", Note: "A message with a name, to write it again", Icon: theme.IconAdd,
+	list = append(list, palette.Command{Group: say.T("Presets"), Title: say.T("New preset …"), Note: say.T("A message with a name, to write it again"), Icon: theme.IconAdd,
 		Do: func() { p.withoutSign(sign); p.editPreset(store.MessagePreset{}) }})
 	for _, m := range all {
-		list = append(list, palette.Command{Group: "Presets", Title: "Change the preset " + form.Visible(m.Name, false) + " …", Words: "edit remove delete", Icon: theme.IconEdit, Seldom: true,
+		list = append(list, palette.Command{Group: say.T("Presets"), Title: say.F("Change the preset %s …", form.Visible(m.Name, false)), Words: say.T("edit remove delete"), Icon: theme.IconEdit, Seldom: true,
 			Do: func() { p.withoutSign(sign); p.editPreset(m) }})
 	}
 	return list
@@ -80,7 +81,7 @@ func (p *Page) askServers(has func(mcphost.Offers) bool, ask func(context.Contex
 			return err
 		}, func(err error) {
 			if err != nil {
-				list = []palette.Command{{Group: form.Visible(v.Server.Name, false), Title: v.Server.Name + " does not answer", Note: form.Sentence(err), Icon: theme.IconWarning, Do: func() { p.o.OpenServers() }}}
+				list = []palette.Command{{Group: form.Visible(v.Server.Name, false), Title: say.F("%s does not answer", v.Server.Name), Note: form.Sentence(err), Icon: theme.IconWarning, Do: func() { p.o.OpenServers() }}}
 			}
 			add(list...)
 		})
@@ -92,7 +93,7 @@ func (p *Page) promptCommands(add func(...palette.Command)) {
 		all, err := p.o.Engine.Prompts(ctx, v.Server.ID)
 		for _, prompt := range all {
 			list = append(list, palette.Command{
-				Group: "Prompts of " + form.Visible(v.Server.Name, false), Title: form.Visible(firstOf(prompt.Title, prompt.Name), false), Note: firstLine(prompt.Description),
+				Group: say.F("Prompts of %s", form.Visible(v.Server.Name, false)), Title: form.Visible(firstOf(prompt.Title, prompt.Name), false), Note: firstLine(prompt.Description),
 				Icon: theme.IconChat, Do: func() { p.openOffers(offers.Prompts, v.Server.ID, prompt.Name) },
 			})
 		}
@@ -103,7 +104,7 @@ func (p *Page) promptCommands(add func(...palette.Command)) {
 func (p *Page) resourceCommands(sign string, add func(...palette.Command)) {
 	p.askServers(func(o mcphost.Offers) bool { return o.Resources }, func(ctx context.Context, v bridge.ServerView) (list []palette.Command, err error) {
 		all, err := p.o.Engine.Resources(ctx, v.Server.ID)
-		group := "Resources of " + form.Visible(v.Server.Name, false)
+		group := say.F("Resources of %s", form.Visible(v.Server.Name, false))
 		for _, r := range all.Resources {
 			title := firstOf(r.Title, r.Name, r.URI)
 			list = append(list, palette.Command{Group: group, Title: form.Visible(title, false), Note: form.Visible(r.URI, false), Icon: theme.IconDocument,
@@ -135,7 +136,7 @@ func (p *Page) toolCommands(sign string) (list []palette.Command) {
 		for _, t := range v.Passed {
 			note := firstLine(t.Description)
 			if !s.On(t.Server, t.Tool) {
-				note = "Off in this conversation; it is switched on. " + note
+				note = say.T("Off in this conversation; it is switched on.") + " " + note
 			}
 			list = append(list, palette.Command{Group: form.Visible(v.Server.Name, false), Title: form.Visible(t.Tool, false), Note: note, Words: t.Title, Icon: theme.IconTools,
 				Do: func() { p.withoutSign(sign); p.nameTool(v.Server.Name, t.Ref) }})

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/pick"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -33,7 +33,7 @@ const (
 
 // words says what a conversation does; empty for nothing.
 func (s runState) words() string {
-	return [...]string{stateRunning: "working", stateAsking: "waits for you", stateFailed: "failed"}[s]
+	return [...]string{stateRunning: say.T("working"), stateAsking: say.T("waits for you"), stateFailed: say.T("failed")}[s]
 }
 
 // sidebarActions is what the sidebar does when it is used.
@@ -89,7 +89,7 @@ func newSidebar(now func() time.Time, do sidebarActions) *sidebar {
 	s.list = newConvList(s)
 	s.hits = pick.NewList(true)
 	s.hits.OnEscape = s.endSearch
-	s.search = pick.NewEntry("Search all conversations", "Search", s.hits)
+	s.search = pick.NewEntry(say.T("Search all conversations"), say.T("Search"), s.hits)
 	s.search.SetIcon(theme.Icon(theme.IconSearch))
 	s.search.OnChanged = func(string) { s.lookFor() }
 	s.search.OnEscape = func() bool {
@@ -99,10 +99,10 @@ func newSidebar(now func() time.Time, do sidebarActions) *sidebar {
 	s.said = form.Muted("")
 	s.said.Hide()
 	s.empty = form.Muted("")
-	s.archived = newChip("Show the archived conversations", "Archived", theme.IconArchive, "", s.turnArchive)
+	s.archived = newChip(say.T("Show the archived conversations"), say.T("Archived"), theme.IconArchive, "", s.turnArchive)
 	s.archived.wide = true
 	s.undo = newUndoBar()
-	button := form.NewAction("New chat", widget.MediumImportance, do.newChat)
+	button := form.NewAction(say.T("New chat"), widget.MediumImportance, do.newChat)
 	button.Icon = theme.Icon(theme.IconNewChat)
 	button.Alignment = widget.ButtonAlignLeading
 	head := container.New(layout.NewCustomPaddedLayout(12, 8, 10, 10),
@@ -143,7 +143,7 @@ func (s *sidebar) arrange() {
 			aside++
 		}
 		if c.Pinned && !c.Archived && !s.aside {
-			put("Pinned", c)
+			put(say.T("Pinned"), c)
 		}
 	}
 	for _, c := range s.all {
@@ -151,11 +151,11 @@ func (s *sidebar) arrange() {
 			put(dayOf(c.UpdatedAt, s.now()), c)
 		}
 	}
-	s.empty.SetText("No conversations yet. Write a message to begin one.")
-	text := fmt.Sprintf("Archived · %d", aside)
+	s.empty.SetText(say.T("No conversations yet. Write a message to begin one."))
+	text := say.F("Archived · %d", aside)
 	if s.aside {
-		s.empty.SetText("No conversation is archived. The menu of a conversation puts it here.")
-		text = "Back to the conversations"
+		s.empty.SetText(say.T("No conversation is archived. The menu of a conversation puts it here."))
+		text = say.T("Back to the conversations")
 	}
 	s.empty.Hidden = len(s.lines) > 0
 	s.archived.setText(text)
@@ -181,15 +181,15 @@ func dayOf(t, now time.Time) string {
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
 	switch {
 	case !t.Before(midnight):
-		return "Today"
+		return say.T("Today")
 	case !t.Before(midnight.AddDate(0, 0, -1)):
-		return "Yesterday"
+		return say.T("Yesterday")
 	case !t.Before(midnight.AddDate(0, 0, -7)):
-		return "Previous 7 days"
+		return say.T("Previous 7 days")
 	case t.Year() == now.Year():
-		return t.Format("January")
+		return say.Date(t, "January")
 	}
-	return t.Format("January 2006")
+	return say.Date(t, "January 2006")
 }
 
 func (s *sidebar) setCurrent(id string) {
@@ -261,13 +261,13 @@ func (s *sidebar) showFound(fresh bool) {
 		if ok && len(items) < maxTitles {
 			note := dayOf(c.UpdatedAt, s.now())
 			if c.Archived {
-				note += " · archived"
+				note += " · " + say.T("archived")
 			}
 			items = append(items, pick.Item{Title: titleOf(c), Marks: marks, Note: note, Icon: theme.IconChat, Pick: func() { s.do.open(c) }})
 		}
 	}
 	if len(items) > 0 {
-		items = append([]pick.Item{{Title: "Titles", Heading: true}}, items...)
+		items = append([]pick.Item{{Title: say.T("Titles"), Heading: true}}, items...)
 	}
 	said := false
 	for _, h := range s.found.Hits {
@@ -276,7 +276,7 @@ func (s *sidebar) showFound(fresh bool) {
 			continue // it was deleted a moment ago
 		}
 		if !said {
-			items = append(items, pick.Item{Title: "Messages", Heading: true})
+			items = append(items, pick.Item{Title: say.T("Messages"), Heading: true})
 			said = true
 		}
 		items = append(items, pick.Item{Title: title, Note: h.Passage, NoteMarks: h.Marks, Pick: func() { s.do.openAt(h.ConversationID, h.MessageID) }})
@@ -284,9 +284,9 @@ func (s *sidebar) showFound(fresh bool) {
 	words := ""
 	switch {
 	case len(items) == 0:
-		words = "Nothing is found."
+		words = say.T("Nothing is found.")
 	case s.found.Newest > 0:
-		words = fmt.Sprintf("Only the newest %d messages that match were compared. Type more to narrow it down.", s.found.Newest)
+		words = say.N(s.found.Newest, "Only the newest %d message that matches was compared. Type more to narrow it down.", "Only the newest %d messages that match were compared. Type more to narrow it down.", s.found.Newest)
 	}
 	s.said.SetText(words)
 	s.said.Hidden = words == ""

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -143,7 +144,7 @@ func (l *convList) AccessibilityLabel() string {
 	if i := l.s.lineOf(l.at); i >= 0 {
 		return describe(l.s.lines[i], l.s.states)
 	}
-	return "Conversations"
+	return say.T("Conversations")
 }
 
 // AccessibilityRole says that it acts.
@@ -186,7 +187,7 @@ func (s *sidebar) beginRename(c store.Conversation) {
 		return
 	}
 	e := &renameEntry{}
-	e.Name = "New title"
+	e.Name = say.T("New title")
 	e.Wrapping = fyne.TextWrap(fyne.TextTruncateClip)
 	e.ExtendBaseWidget(e)
 	e.SetText(c.Title)
@@ -219,22 +220,22 @@ func (s *sidebar) menu(over fyne.CanvasObject, c store.Conversation, at fyne.Pos
 	if canvas == nil {
 		return
 	}
-	pin, archive := "Pin", "Archive"
+	pin, archive := say.T("Pin"), say.T("Archive")
 	if c.Pinned {
-		pin = "Unpin"
+		pin = say.T("Unpin")
 	}
 	if c.Archived {
-		archive = "Bring back from the archive"
+		archive = say.T("Bring back from the archive")
 	}
 	items := []*fyne.MenuItem{
-		fyne.NewMenuItem("Rename", func() { s.beginRename(c) }),
+		fyne.NewMenuItem(say.T("Rename"), func() { s.beginRename(c) }),
 		fyne.NewMenuItem(pin, func() { s.do.pin(c, !c.Pinned) }),
 		fyne.NewMenuItem(archive, func() { s.do.archive(c, !c.Archived) }),
 		fyne.NewMenuItemSeparator(),
-		fyne.NewMenuItem("Export as Markdown…", func() { s.do.export(c, bridge.ExportMarkdown) }),
-		fyne.NewMenuItem("Export as JSON…", func() { s.do.export(c, bridge.ExportJSON) }),
+		fyne.NewMenuItem(say.T("Export as Markdown…"), func() { s.do.export(c, bridge.ExportMarkdown) }),
+		fyne.NewMenuItem(say.T("Export as JSON…"), func() { s.do.export(c, bridge.ExportJSON) }),
 		fyne.NewMenuItemSeparator(),
-		fyne.NewMenuItem("Delete", func() { s.do.delete(c) }),
+		fyne.NewMenuItem(say.T("Delete"), func() { s.do.delete(c) }),
 	}
 	if c.Archived {
 		items = slices.Delete(items, 1, 2)

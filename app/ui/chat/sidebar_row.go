@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -35,7 +36,7 @@ var (
 
 func newRow(s *sidebar) *row {
 	r := &row{s: s, back: canvas.NewRectangle(color.Transparent), title: canvas.NewText("", color.Black), dot: canvas.NewCircle(color.Transparent)}
-	r.more = theme.NewSmallIconButton("More", theme.Icon(theme.IconMore), func() {
+	r.more = theme.NewSmallIconButton(say.T("More"), theme.Icon(theme.IconMore), func() {
 		d := fyne.CurrentApp().Driver()
 		s.menu(r, r.line.conv, d.AbsolutePositionForObject(r.more).AddXY(0, r.more.Size().Height))
 	})
@@ -45,13 +46,13 @@ func newRow(s *sidebar) *row {
 
 func (r *row) show(l line) {
 	r.line = l
-	r.more.Label = "More about " + titleOf(l.conv)
+	r.more.Label = say.F("More about %s", titleOf(l.conv))
 	r.Refresh()
 }
 
 func titleOf(c store.Conversation) string {
 	if c.Title == "" {
-		return "New conversation"
+		return say.T("New conversation")
 	}
 	return form.Visible(c.Title, false)
 }
@@ -63,7 +64,7 @@ func describe(l line, states map[string]runState) string {
 	}
 	text := titleOf(l.conv)
 	if l.conv.Pinned {
-		text += ", pinned"
+		text += ", " + say.T("pinned")
 	}
 	if words := states[l.conv.ID].words(); words != "" {
 		text += ", " + words

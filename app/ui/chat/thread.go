@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
@@ -206,7 +207,7 @@ func (t *thread) assistant(m store.Message) {
 	case m.Error != "":
 		t.put(&entry{id: m.ID + "/cut", message: m.ID, kind: kindNotice, text: m.Error})
 	default:
-		t.put(&entry{id: m.ID + "/cut", message: m.ID, kind: kindNotice, text: "Interrupted."})
+		t.put(&entry{id: m.ID + "/cut", message: m.ID, kind: kindNotice, text: say.T("Interrupted.")})
 	}
 	t.setFoot(m.ID)
 }
@@ -223,7 +224,7 @@ func (t *thread) closeCalls() {
 		}
 		if e.kind == kindCall && e.call.state != callDone {
 			e.call.state = callDone
-			e.call.result = store.ToolResult{IsError: true, Content: store.Parts{store.Text{Text: "The call was interrupted."}}}
+			e.call.result = store.ToolResult{IsError: true, Content: store.Parts{store.Text{Text: say.T("The call was interrupted.")}}}
 		}
 	}
 }
@@ -302,16 +303,16 @@ func (t *thread) take(event chat.Event) {
 	case chat.Retrying:
 		t.put(&entry{
 			id: ev.MessageID + "/again", message: ev.MessageID, kind: kindRetry, until: ev.At,
-			text: fmt.Sprintf("%d of %d · %s", ev.Attempt, ev.Of, ev.Reason),
+			text: say.F("%d of %d · %s", ev.Attempt, ev.Of, ev.Reason),
 		})
 	case chat.FellBack:
 		t.put(&entry{id: t.fresh("fellback"), kind: kindNotice, text: fellBack(ev)})
 	case chat.Summarising:
-		t.put(&entry{id: summarising, kind: kindNotice, text: "The conversation is getting too long for the model. Its beginning is being summarised…"})
+		t.put(&entry{id: summarising, kind: kindNotice, text: say.T("The conversation is getting too long for the model. Its beginning is being summarised…")})
 	case chat.Unsummarised:
-		text := "There is no summary: " + ev.Reason + " The turn goes on without."
+		text := say.F("There is no summary: %s The turn goes on without.", ev.Reason)
 		if ev.Until != "" {
-			text = "The model does not get the oldest messages in this turn, since the conversation is too long for it. Nothing is deleted, and the next turn tries again to have them summarised."
+			text = say.T("The model does not get the oldest messages in this turn, since the conversation is too long for it. Nothing is deleted, and the next turn tries again to have them summarised.")
 		}
 		if e := t.byID[summarising]; e != nil {
 			t.drop(e)
@@ -385,8 +386,8 @@ func (t *thread) fresh(prefix string) string {
 // stands below it already.
 func (t *thread) done(reason chat.DoneReason) {
 	text := map[chat.DoneReason]string{
-		chat.ReasonLimit:   "The turn ended at its step limit. Write a message to go on.",
-		chat.ReasonRepeats: "The turn ended because the model made the same calls again and again. Write a message to go on.",
+		chat.ReasonLimit:   say.T("The turn ended at its step limit. Write a message to go on."),
+		chat.ReasonRepeats: say.T("The turn ended because the model made the same calls again and again. Write a message to go on."),
 	}[reason]
 	if text != "" {
 		t.put(&entry{id: t.fresh("done"), kind: kindNotice, text: text})
@@ -401,5 +402,5 @@ func fellBack(e chat.FellBack) string {
 	if to == from {
 		to, from = e.To.Provider+" › "+to, e.From.Provider+" › "+from
 	}
-	return fmt.Sprintf("%s answered instead of %s: %s", to, from, e.Reason)
+	return say.F("%s answered instead of %s: %s", to, from, e.Reason)
 }

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -13,6 +12,8 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/parts"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
@@ -51,19 +52,19 @@ const maxRows = 200
 func (p *Page) chooseTools() {
 	t := &toolsSheet{p: p, list: container.NewVBox(), count: form.MutedWord(""), advice: form.Muted(""), fault: form.Failure(""), views: p.views, refused: map[tools.Ref]bool{}, open: map[string]bool{},
 		servers: map[string]*serverRow{}, tools: map[tools.Ref]*toolRow{}}
-	t.search = form.NewEntry("Search tools", "Search tools")
+	t.search = form.NewEntry(say.T("Search tools"), say.T("Search tools"))
 	t.search.OnChanged = func(string) { t.fill() }
 	head := container.NewBorder(nil, nil, nil, form.Row(
-		form.Quiet("All", nil, func() { t.all(true) }),
-		form.Quiet("None", nil, func() { t.all(false) })), t.count)
+		form.Quiet(say.T("All"), nil, func() { t.all(true) }),
+		form.Quiet(say.T("None"), nil, func() { t.all(false) })), t.count)
 	t.advice.Hide()
 	t.head = container.New(layout.NewCustomPaddedVBoxLayout(0), t.search, head, t.advice, t.fault)
 	content := container.NewBorder(t.head, nil, nil, nil,
 		container.NewVScroll(container.New(layout.NewCustomPaddedLayout(4, 8, 0, 12), t.list)))
-	t.sheet = form.NewSheet(p.o.Window, "Tools in this conversation", content)
-	t.sheet.SetFill("Tools in this conversation", content)
+	t.sheet = form.NewSheet(p.o.Window, say.T("Tools in this conversation"), content)
+	t.sheet.SetFill(say.T("Tools in this conversation"), content)
 	t.sheet.SetSize(620, 640)
-	t.sheet.SetButtons(form.NewAction("Done", widget.HighImportance, t.sheet.Close))
+	t.sheet.SetButtons(form.NewAction(say.T("Done"), widget.HighImportance, t.sheet.Close))
 	t.sheet.OnClose(func() { p.tools = nil; p.focusInput() })
 	t.sheet.SetFocus(t.search)
 	if len(t.views) <= 3 {
@@ -163,7 +164,7 @@ func (t *toolsSheet) states() {
 		}
 	}
 	on, all := countTools(t.views, s)
-	t.count.SetText(fmt.Sprintf("%d of %d tools are offered to the model", on, all))
+	t.count.SetText(say.N(all, "%d of %d tool is offered to the model", "%d of %d tools are offered to the model", on, all))
 }
 
 func (t *toolsSheet) fill() {
@@ -187,7 +188,7 @@ func (t *toolsSheet) fill() {
 				rows = append(rows, t.toolRow(v, tool))
 			}
 			if more := len(matching) - maxRows; more > 0 {
-				rows = append(rows, indented(form.Muted(fmt.Sprintf("%d more; search to find them.", more))))
+				rows = append(rows, indented(form.Muted(say.N(more, "%d more; search to find it.", "%d more; search to find them.", more))))
 			}
 			for _, h := range v.Held {
 				if h.Name != "" && query == "" {
@@ -197,9 +198,9 @@ func (t *toolsSheet) fill() {
 		}
 	}
 	if len(rows) == 0 {
-		text := "No server is running. Add one on the Servers page."
+		text := say.T("No server is running. Add one on the Servers page.")
 		if query != "" {
-			text = "No tool matches."
+			text = say.T("No tool matches.")
 		}
 		rows = append(rows, form.Muted(text))
 	}
@@ -231,7 +232,7 @@ const maxLeftOut = 20
 
 func leftOutRow(name, reason string) fyne.CanvasObject {
 	icon := widget.NewIcon(theme.Tinted(theme.IconWarning, fynetheme.ColorNameWarning))
-	words := form.Muted(form.Visible(shortenRunes(name, 80)+" is left out. "+shortenRunes(reason, 300), false))
+	words := form.Muted(form.Visible(say.F("%s is left out. %s", shortenRunes(name, 80), shortenRunes(reason, 300)), false))
 	return indented(container.NewBorder(nil, nil, icon, nil, words))
 }
 
@@ -281,25 +282,24 @@ func (p *Page) offerText(o chat.ToolOffer) string {
 	for _, n := range o.Tokens {
 		all += n
 	}
-	name := "the service"
+	name := say.T("the service")
 	if c, ok := p.provider(); ok {
 		name = form.Visible(c.Title(), false)
 	}
-	size := "about " + tokenText(int64(all)) + " tokens"
+	size := say.F("about %s tokens", tokenText(int64(all)))
 	if o.Context > 0 {
-		size += " of the model's " + tokenText(o.Context)
+		size = say.F("about %s tokens of the model's %s", tokenText(int64(all)), tokenText(o.Context))
 	}
 	switch {
 	case o.Search && o.Most > 0 && o.Count > o.Most:
-		return fmt.Sprintf("These are too many: %s takes at most %d tools, and %d run here. So the model searches them and calls what it finds, which takes about %s tokens.", name, o.Most, o.Count, tokenText(int64(o.Sent)))
+		return say.F("These are too many: %s takes at most %d tools, and %d run here. So the model searches them and calls what it finds, which takes about %s tokens.", name, o.Most, o.Count, tokenText(int64(o.Sent)))
 	case o.Search:
-		return fmt.Sprintf("These would take %s. So the model searches them and calls what it finds, which takes about %s tokens.", size, tokenText(int64(o.Sent)))
+		return say.F("These would take %s. So the model searches them and calls what it finds, which takes about %s tokens.", size, tokenText(int64(o.Sent)))
 	}
-	text := fmt.Sprintf("Each request takes %s for %d tools", size, o.Count)
 	if o.Most > 0 {
-		text += fmt.Sprintf("; %s takes at most %d", name, o.Most)
+		return say.N(o.Count, "Each request takes %s for %d tool; %s takes at most %d.", "Each request takes %s for %d tools; %s takes at most %d.", size, o.Count, name, o.Most)
 	}
-	return text + "."
+	return say.N(o.Count, "Each request takes %s for %d tool.", "Each request takes %s for %d tools.", size, o.Count)
 }
 
 func matchTools(v bridge.ServerView, query string) []tools.Tool {
@@ -344,14 +344,14 @@ func (t *toolsSheet) serverRow(v bridge.ServerView, searching bool) fyne.CanvasO
 		name := form.Bold(form.Visible(v.Server.Name, false))
 		name.Truncation = fyne.TextTruncateEllipsis
 		r.fold = theme.NewSmallIconButton("", theme.Icon(theme.IconChevronRight), func() { t.open[id] = !t.open[id]; t.fill() })
-		r.on = form.NewSwitch("Use "+v.Server.Name, func(on bool) { t.turn(t.p.switches().SetServer(id, on)) })
+		r.on = form.NewSwitch(say.F("Use %s", v.Server.Name), func(on bool) { t.turn(t.p.switches().SetServer(id, on)) })
 		r.box = container.NewBorder(nil, nil, r.fold, form.Row(r.state, r.on), name)
 		t.servers[id] = r
 	}
 	if t.open[id] || searching {
-		r.fold.Set("Hide the tools of "+v.Server.Name, theme.Icon(theme.IconChevronDown))
+		r.fold.Set(say.F("Hide the tools of %s", v.Server.Name), theme.Icon(theme.IconChevronDown))
 	} else {
-		r.fold.Set("Show the tools of "+v.Server.Name, theme.Icon(theme.IconChevronRight))
+		r.fold.Set(say.F("Show the tools of %s", v.Server.Name), theme.Icon(theme.IconChevronRight))
 	}
 	return r.box
 }
@@ -363,12 +363,12 @@ func (r *serverRow) set(v bridge.ServerView, s store.Switches, tokens int) {
 			on++
 		}
 	}
-	text := fmt.Sprintf("%d of %d", on, len(v.Passed))
+	text := say.F("%d of %d", on, len(v.Passed))
 	if tokens > 0 {
-		text += " · " + tokenText(int64(tokens)) + " tokens"
+		text += " · " + say.F("%s tokens", tokenText(int64(tokens)))
 	}
 	if v.State != mcphost.Ready && v.State != mcphost.Asleep {
-		text = string(v.State)
+		text = parts.State(v.State)
 	}
 	if r.state.Text != text {
 		r.state.SetText(text)
@@ -397,7 +397,7 @@ func (t *toolsSheet) toolRow(v bridge.ServerView, tool tools.Tool) fyne.CanvasOb
 	name := widget.NewLabel(form.Visible(tool.Tool, false))
 	name.Truncation = fyne.TextTruncateEllipsis
 	r.about = form.MutedLine(r.text, fyne.TextStyle{})
-	r.on = form.NewSwitch("Use "+v.Server.Name+" "+tool.Tool, func(on bool) {
+	r.on = form.NewSwitch(say.F("Use %s %s", v.Server.Name, tool.Tool), func(on bool) {
 		t.turn(t.p.switches().SetTool(tool.Server, tool.Tool, on))
 	})
 	r.box = indented(container.NewBorder(nil, nil, nil, r.on,
@@ -409,7 +409,7 @@ func (t *toolsSheet) toolRow(v bridge.ServerView, tool tools.Tool) fyne.CanvasOb
 func (r *toolRow) set(s store.Switches, refused bool) {
 	text := r.text
 	if refused {
-		text = "You never allow this tool; change that in the settings."
+		text = say.T("You never allow this tool; change that in the settings.")
 	}
 	if r.about.Text != text {
 		r.about.SetText(text)
@@ -427,8 +427,8 @@ func (r *toolRow) set(s store.Switches, refused bool) {
 func (t *toolsSheet) heldRow(name string) fyne.CanvasObject {
 	label := widget.NewLabel(form.Visible(name, false))
 	label.Truncation = fyne.TextTruncateEllipsis
-	review := form.Quiet("Review what changed", theme.Tinted(theme.IconHeld, fynetheme.ColorNameWarning), func() { t.sheet.Close(); t.p.o.OpenServers() })
-	review.Name = "Review what changed in " + name
+	review := form.Quiet(say.T("Review what changed"), theme.Tinted(theme.IconHeld, fynetheme.ColorNameWarning), func() { t.sheet.Close(); t.p.o.OpenServers() })
+	review.Name = say.F("Review what changed in %s", name)
 	return indented(container.NewBorder(nil, nil, nil, review, label))
 }
 

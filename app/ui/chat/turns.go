@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -116,9 +117,9 @@ func asking(e chat.Event) string {
 		if name == "" {
 			name = e.Approval.Call.Name
 		}
-		return "A call of " + form.Visible(shortenRunes(name, 60), false) + " waits for your answer."
+		return say.F("A call of %s waits for your answer.", form.Visible(shortenRunes(name, 60), false))
 	case chat.StepLimit, chat.Repeating:
-		return "A conversation asks whether to go on."
+		return say.T("A conversation asks whether to go on.")
 	}
 	return ""
 }
@@ -186,14 +187,14 @@ func (p *Page) tellEnd(r *run, err error) {
 	if p.o.Ready == nil || errors.Is(err, context.Canceled) || p.gone(r.conversation) {
 		return
 	}
-	what := "An answer is there."
+	what := say.T("An answer is there.")
 	for _, c := range p.conversations {
 		if c.ID == r.conversation && c.Title != "" {
-			what = "The answer to “" + form.Visible(shortenRunes(c.Title, 60), false) + "” is there."
+			what = say.F("The answer to “%s” is there.", form.Visible(shortenRunes(c.Title, 60), false))
 		}
 	}
 	if err != nil {
-		what = "An answer broke off: " + form.Sentence(err)
+		what = say.F("An answer broke off: %s", form.Sentence(err))
 	}
 	p.o.Ready(what, func() { p.open(r.conversation) })
 }

@@ -10,6 +10,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -28,9 +29,9 @@ type undoBar struct {
 func newUndoBar() *undoBar {
 	b := &undoBar{text: form.MutedLine("", fyne.TextStyle{})}
 	b.text.SetSize(fynetheme.SizeNameCaptionText)
-	undo := form.Quiet("Undo", theme.Icon(theme.IconUndo), func() { b.back() })
-	undo.Name = "Undo the deletion"
-	dismiss := theme.NewSmallIconButton("Delete it now", theme.Icon(theme.IconClose), func() { b.close() })
+	undo := form.Quiet(say.T("Undo"), theme.Icon(theme.IconUndo), func() { b.back() })
+	undo.Name = say.T("Undo the deletion")
+	dismiss := theme.NewSmallIconButton(say.T("Delete it now"), theme.Icon(theme.IconClose), func() { b.close() })
 	b.box = container.NewBorder(nil, nil, nil, container.New(layout.NewCustomPaddedHBoxLayout(0), undo, container.NewCenter(dismiss)), b.text)
 	b.box.Hide()
 	return b
@@ -75,7 +76,7 @@ func (p *Page) delete(c store.Conversation) {
 		p.NewChat()
 	}
 	p.listConversations()
-	p.sidebar.undo.show("Deleted “"+shortenRunes(titleOf(c), 60)+"”", func() { p.restore(m) }, func() { close(m.end); p.forgetRemoval(m) })
+	p.sidebar.undo.show(say.F("Deleted “%s”", shortenRunes(titleOf(c), 60)), func() { p.restore(m) }, func() { close(m.end); p.forgetRemoval(m) })
 	wait := p.undoTime
 	kept := false
 	p.o.Runner.Go(func(life context.Context) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -107,7 +108,7 @@ func costText(usd float64) string {
 	case usd <= 0:
 		return ""
 	case usd < 0.0001:
-		return "under $0.0001"
+		return say.T("under $0.0001")
 	case usd < 0.01:
 		return strings.TrimRight(fmt.Sprintf("$%.4f", usd), "0")
 	case usd < 100:
@@ -121,7 +122,7 @@ func usageText(u store.Usage, l store.ModelLimits) string {
 	if u.Input == 0 && u.Output == 0 {
 		return ""
 	}
-	text := tokenText(u.Input) + " in, " + tokenText(u.Output) + " out"
+	text := say.F("%s in, %s out", tokenText(u.Input), tokenText(u.Output))
 	if usd, known := model.Cost(u, l); known && usd > 0 {
 		text += " · " + costText(usd)
 	}
@@ -130,9 +131,9 @@ func usageText(u store.Usage, l store.ModelLimits) string {
 
 // useText is what a conversation takes of its model's context, and what it cost.
 func useText(use chat.ContextUse) string {
-	text := tokenText(use.Tokens) + " tokens"
+	text := say.F("%s tokens", tokenText(use.Tokens))
 	if use.Limit > 0 {
-		text = tokenText(use.Tokens) + " of " + tokenText(use.Limit) + " tokens"
+		text = say.F("%s of %s tokens", tokenText(use.Tokens), tokenText(use.Limit))
 	}
 	if cost := costText(use.Cost.USD); cost != "" && use.Cost.Known {
 		text += " · " + cost

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -12,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
@@ -121,7 +121,7 @@ func (v *view) item(e *entry) transcript.Item {
 	case kindReasoning:
 		return transcript.Reasoning{ID: e.id, Text: e.text, Growing: e.growing, Took: e.took}
 	case kindSummary:
-		return transcript.Reasoning{ID: e.id, Title: "Summarised here", Text: e.text}
+		return transcript.Reasoning{ID: e.id, Title: say.T("Summarised here"), Text: e.text}
 	case kindCall:
 		return v.callItem(e)
 	case kindManaged:
@@ -155,18 +155,18 @@ func (v *view) item(e *entry) transcript.Item {
 // again is the button that tries a turn again.
 func (v *view) again(e *entry, primary bool) transcript.Action {
 	q := e.again
-	return transcript.Action{Label: "Retry", Primary: primary, Do: func() { v.p.retry(q) }}
+	return transcript.Action{Label: say.T("Retry"), Primary: primary, Do: func() { v.p.retry(q) }}
 }
 
 // retryItem counts down to the next call of the model.
 func (v *view) retryItem(e *entry) transcript.Item {
-	when := "now"
+	when := say.T("Trying again now")
 	if left := e.until.Sub(v.p.o.Now()); left > 0 {
-		when = fmt.Sprintf("in %d s", (left+time.Second-1)/time.Second)
+		when = say.F("Trying again in %d s", (left+time.Second-1)/time.Second)
 	}
 	return transcript.Notice{
-		ID: e.id, Kind: transcript.NoticeWarning, Text: "Trying again " + when + " · " + e.text,
-		Actions: []transcript.Action{{Label: "Stop", Do: v.p.stop}},
+		ID: e.id, Kind: transcript.NoticeWarning, Text: when + " · " + e.text,
+		Actions: []transcript.Action{{Label: say.T("Stop"), Do: v.p.stop}},
 	}
 }
 
@@ -195,7 +195,7 @@ func (v *view) serverName(id string) string {
 
 // limitItem asks whether a turn is to go on.
 func (v *view) limitItem(e *entry) transcript.Item {
-	n := transcript.Notice{ID: e.id, Kind: transcript.NoticeWarning, Text: v.pauseText(e.pause) + " Should it go on?"}
+	n := transcript.Notice{ID: e.id, Kind: transcript.NoticeWarning, Text: v.pauseText(e.pause) + " " + say.T("Should it go on?")}
 	t, run := v.shown, v.p.runs[v.p.current]
 	if run == nil {
 		return n
@@ -208,7 +208,7 @@ func (v *view) limitItem(e *entry) transcript.Item {
 			v.p.focusInput()
 		}
 	}
-	n.Actions = []transcript.Action{{Label: "Go on", Primary: true, Do: answer(true)}, {Label: "Stop here", Do: answer(false)}}
+	n.Actions = []transcript.Action{{Label: say.T("Go on"), Primary: true, Do: answer(true)}, {Label: say.T("Stop here"), Do: answer(false)}}
 	return n
 }
 
@@ -217,7 +217,7 @@ func (v *view) pauseText(p chat.Pause) string {
 	name := func(c store.ToolCall) string {
 		server, tool := v.toolName(c)
 		if server != "" {
-			return tool + " of " + server
+			return say.F("%s of %s", tool, server)
 		}
 		return tool
 	}
@@ -225,9 +225,9 @@ func (v *view) pauseText(p chat.Pause) string {
 	case 0:
 		return p.String()
 	case 1:
-		return fmt.Sprintf("The model has called %s with the same arguments %d times in a row.", name(p.Repeated[0]), p.Times)
+		return say.F("The model has called %s with the same arguments %d times in a row.", name(p.Repeated[0]), p.Times)
 	}
-	return fmt.Sprintf("The model calls %s and %s in turn, each %d times with the same arguments.", name(p.Repeated[0]), name(p.Repeated[1]), p.Times)
+	return say.F("The model calls %s and %s in turn, each %d times with the same arguments.", name(p.Repeated[0]), name(p.Repeated[1]), p.Times)
 }
 
 // setEmpty says what to show while there is nothing in the thread.
@@ -257,25 +257,25 @@ func (v *view) arrange() {
 
 // welcome is what stands in a new conversation.
 func (v *view) welcome() fyne.CanvasObject {
-	title := form.Bold("What can I do for you?")
+	title := form.Bold(say.T("What can I do for you?"))
 	title.SizeName = fynetheme.SizeNameHeadingText
 	title.Alignment = fyne.TextAlignCenter
-	words := "Write a message below. The model may call the tools of your servers; they run on this machine, and each asks before its first call."
+	words := say.T("Write a message below. The model may call the tools of your servers; they run on this machine, and each asks before its first call.")
 	if v.rehearsing() {
-		words = "This is a rehearsal: no AI, no network, no key. Name a tool and its arguments, and it is called through the very same bridge."
+		words = say.T("This is a rehearsal: no AI, no network, no key. Name a tool and its arguments, and it is called through the very same bridge.")
 	}
 	text := form.Muted(words)
 	text.Segments[0].(*widget.TextSegment).Style.Alignment = fyne.TextAlignCenter
 	rows := []fyne.CanvasObject{title, text}
 	if v.rehearsing() {
-		for _, example := range []string{"workbench__time zone=Europe/Berlin", "workbench__list_folders", "What can you do?"} {
+		for _, example := range []string{"workbench__time zone=Europe/Berlin", "workbench__list_folders", say.T("What can you do?")} {
 			b := form.NewAction(example, widget.MediumImportance, func() {
 				v.p.composer.input.SetText(example)
 				v.p.focusInput()
 			})
 			rows = append(rows, container.NewCenter(b))
 		}
-		rows = append(rows, container.NewCenter(form.Quiet("Set up a provider", theme.Icon(theme.IconSettings), v.p.o.OpenSettings)))
+		rows = append(rows, container.NewCenter(form.Quiet(say.T("Set up a provider"), theme.Icon(theme.IconSettings), v.p.o.OpenSettings)))
 	}
 	column := container.New(layout.NewCustomPaddedVBoxLayout(theme.Space3), rows...)
 	return container.NewVBox(layout.NewSpacer(), container.New(form.Centered(520), column), layout.NewSpacer(), layout.NewSpacer())

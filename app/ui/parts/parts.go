@@ -28,6 +28,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
+	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -184,6 +185,27 @@ func Text(text string) fyne.CanvasObject {
 		rows += len(l.Text) / 70
 	}
 	return form.NewCode(lines, min(max(float32(rows)*17+14, 44), 320))
+}
+
+// State says in a word how a server is.
+func State(s mcphost.State) string {
+	switch s {
+	case mcphost.Disabled:
+		return say.T("disabled")
+	case mcphost.Held:
+		return say.T("held")
+	case mcphost.Starting:
+		return say.T("starting")
+	case mcphost.Ready:
+		return say.T("ready")
+	case mcphost.Failed:
+		return say.T("failed")
+	case mcphost.Stopped:
+		return say.T("stopped")
+	case mcphost.Asleep:
+		return say.T("asleep")
+	}
+	return string(s)
 }
 
 // Size says how many bytes something has.

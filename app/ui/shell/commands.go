@@ -8,6 +8,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keys"
 	"github.com/drawbridge-app/drawbridge/app/ui/palette"
+	"github.com/drawbridge-app/drawbridge/app/ui/parts"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
@@ -122,7 +123,7 @@ func (s *Shell) commands() []palette.Command {
 	for _, v := range s.views {
 		id, name := v.Server.ID, form.Visible(v.Server.Name, false)
 		about := func(title string, icon theme.IconName, do func(string) error) {
-			list = append(list, palette.Command{Group: say.T("Servers"), Title: title, Note: string(v.State), Icon: icon, Seldom: true, Do: func() { s.serverCommand(id, do) }})
+			list = append(list, palette.Command{Group: say.T("Servers"), Title: title, Note: parts.State(v.State), Icon: icon, Seldom: true, Do: func() { s.serverCommand(id, do) }})
 		}
 		switch v.State {
 		case mcphost.Stopped, mcphost.Failed, mcphost.Asleep:

@@ -6,6 +6,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -108,7 +109,7 @@ func (r *barRenderer) paint() {
 	r.hint.TextSize = th.Size(theme.SizeNameCaptionText)
 	r.hint.Text = ""
 	if len(r.b.keys) > 0 && (r.b.focused > 0 || r.b.view.focused) {
-		r.hint.Text = "Keys 1 to 4 answer"
+		r.hint.Text = say.T("Keys 1 to 4 answer")
 	}
 }
 

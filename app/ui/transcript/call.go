@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -47,19 +48,19 @@ func (e *entry) call(c Call) {
 		return
 	}
 	if c.By != "" {
-		e.remark(visible(c.By)+" ran this on its own connection to the server. Drawbridge sees only what it tells.", g)
+		e.remark(say.F("%s ran this on its own connection to the server. Drawbridge sees only what it tells.", visible(c.By)), g)
 	}
 	if c.State == CallRunning {
 		e.progress(c.Progress, g)
 	}
-	e.section("Arguments", pretty(c.Arguments), theme.ColorNameForeground, g)
+	e.section(say.T("Arguments"), say.T("Copy arguments"), pretty(c.Arguments), theme.ColorNameForeground, g)
 	if c.Result != nil {
-		title, ink := "Result", theme.ColorNameForeground
+		title, copies, ink := say.T("Result"), say.T("Copy result"), theme.ColorNameForeground
 		if c.Result.IsError {
-			title, ink = "Error", theme.ColorNameError
+			title, copies, ink = say.T("Error"), say.T("Copy error"), theme.ColorNameError
 		}
 		if text := resultText(*c.Result); text != "" {
-			e.section(title, text, ink, g)
+			e.section(title, copies, text, ink, g)
 		}
 		e.media(c.Result.Content, g)
 	}
@@ -71,9 +72,9 @@ func (e *entry) progress(p tools.Progress, g *group) {
 	words := visible(strings.TrimSpace(p.Message))
 	switch {
 	case p.Total > 0:
-		words += fmt.Sprintf("\n%.6g of %.6g", p.Done, p.Total)
+		words += "\n" + say.F("%.6g of %.6g", p.Done, p.Total)
 	case p.Done > 0:
-		words += fmt.Sprintf("\nat %.6g", p.Done)
+		words += "\n" + say.F("at %.6g", p.Done)
 	}
 	words = strings.TrimSpace(words)
 	if words != "" {
@@ -90,7 +91,7 @@ func callEnd(c Call) string {
 	if c.By == "" {
 		return callProgress(c)
 	}
-	return callProgress(c) + ", by " + visible(c.By)
+	return say.F("%s, by %s", callProgress(c), visible(c.By))
 }
 
 func callProgress(c Call) string {
@@ -99,22 +100,22 @@ func callProgress(c Call) string {
 	}
 	switch c.State {
 	case CallWaiting:
-		return "waiting"
+		return say.T("waiting")
 	case CallRunning:
 		if p := progressText(c.Progress); p != "" {
 			return p
 		}
-		return "running"
+		return say.T("running")
 	case CallClosed:
-		return "stopped"
+		return say.T("stopped")
 	}
 	if c.Result != nil && c.Result.Elapsed > 0 {
 		return duration(c.Result.Elapsed)
 	}
 	if c.State == CallFailed {
-		return "failed"
+		return say.T("failed")
 	}
-	return "done"
+	return say.T("done")
 }
 
 func progressText(p tools.Progress) string {
@@ -123,7 +124,7 @@ func progressText(p tools.Progress) string {
 		return strings.TrimSpace(fmt.Sprintf("%s %.0f %%", text, min(max(100*p.Done/p.Total, 0), 100)))
 	}
 	if text == "" && p.Done > 0 {
-		return fmt.Sprintf("at %.6g", p.Done)
+		return say.F("at %.6g", p.Done)
 	}
 	return text
 }
@@ -132,15 +133,15 @@ func progressText(p tools.Progress) string {
 func duration(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
-		return "under 1 ms"
+		return say.T("under 1 ms")
 	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
+		return say.F("%d ms", d.Milliseconds())
 	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
+		return say.F("%.1f s", d.Seconds())
 	case d < time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
+		return say.F("%.0f s", d.Seconds())
 	}
-	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	return say.F("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
 }
 
 // shownAtFirst is how much of a result is laid out before the person asks for
@@ -148,7 +149,7 @@ func duration(d time.Duration) string {
 const shownAtFirst = 16 << 10
 
 // section adds a titled text with a copy button to a card.
-func (e *entry) section(title, text string, ink fyne.ThemeColorName, g *group) {
+func (e *entry) section(title, copies, text string, ink fyne.ThemeColorName, g *group) {
 	tree := parseTree(text)
 	e.blocks = append(e.blocks, &block{
 		gap: 4, left: cardPad, right: cardPad - 6, group: g,
@@ -156,13 +157,13 @@ func (e *entry) section(title, text string, ink fyne.ThemeColorName, g *group) {
 		make: func() fyne.CanvasObject {
 			var more []*look.IconButton
 			if tree != nil {
-				label := "Show the JSON as it is"
+				label := say.T("Show the JSON as it is")
 				if e.raw {
-					label = "Show the JSON as a tree"
+					label = say.T("Show the JSON as a tree")
 				}
 				more = append(more, look.NewSmallIconButton(label, look.Icon("list"), func() { e.raw = !e.raw; e.rebuild() }))
 			}
-			return newCaption(title, "Copy "+strings.ToLower(title), func() { e.view.copy(text) }, more...)
+			return newCaption(title, copies, func() { e.view.copy(text) }, more...)
 		},
 	})
 	if tree != nil && !e.raw {
@@ -186,7 +187,7 @@ func (e *entry) section(title, text string, ink fyne.ThemeColorName, g *group) {
 	}
 	if rest != "" {
 		e.blocks = append(e.blocks, e.buttons(g, cardPad, []barButton{{
-			label: "Show the other " + bytesText(len(rest)),
+			label: say.F("Show the other %s", bytesText(len(rest))),
 			do:    func() { e.all = true; e.rebuild() },
 		}}, nil))
 	}
@@ -213,13 +214,32 @@ func (e *entry) asking(c Call) {
 	plain := func(t string) span {
 		return span{text: visible(t), face: face{size: size}, ink: theme.ColorNameForeground}
 	}
-	who, caption := "the model", "Arguments, exactly as the server would get them"
+	caption := say.T("Arguments, exactly as the server would get them")
 	if c.By != "" {
-		who, caption = c.By, "Arguments, as "+visible(c.By)+" says that it would send them"
+		caption = say.F("Arguments, as %s says that it would send them", visible(c.By))
 	}
-	question := []span{plain("May " + who + " run "), strong(c.Tool), plain(" of "), strong(c.Server), plain("?")}
-	if c.Server == "" {
-		question = []span{plain("May " + who + " run "), strong(c.Tool), plain("?")}
+	// The names are put into the question where the language has their holes.
+	const tool, server = "\x00tool\x00", "\x00server\x00"
+	words := say.F("May the model run %s of %s?", tool, server)
+	switch {
+	case c.By != "" && c.Server != "":
+		words = say.F("May %s run %s of %s?", c.By, tool, server)
+	case c.By != "":
+		words = say.F("May %s run %s?", c.By, tool)
+	case c.Server == "":
+		words = say.F("May the model run %s?", tool)
+	}
+	var question []span
+	for piece := range strings.SplitSeq(words, "\x00") {
+		switch piece {
+		case "tool":
+			question = append(question, strong(c.Tool))
+		case "server":
+			question = append(question, strong(c.Server))
+		case "":
+		default:
+			question = append(question, plain(piece))
+		}
 	}
 	e.blocks = []*block{{
 		gap: 10 + 12, left: cardPad + 28, right: cardPad, group: g, spans: question,
@@ -236,7 +256,7 @@ func (e *entry) asking(c Call) {
 		gap: 4, left: cardPad, right: cardPad - 6, group: g,
 		tall: func(float32) float32 { return 26 },
 		make: func() fyne.CanvasObject {
-			return newCaption(caption, "Copy arguments", func() { e.view.copy(text) })
+			return newCaption(caption, say.T("Copy arguments"), func() { e.view.copy(text) })
 		},
 	})
 	code := form.NewCode(form.Lines(text), codeHeight(text))
@@ -251,14 +271,14 @@ func (e *entry) asking(c Call) {
 		}
 	}
 	list, keys := []barButton{
-		{label: "Allow once", primary: true, do: answer(tools.AnswerOnce)},
-		{label: "This conversation", do: answer(tools.AnswerConversation)},
-		{label: "Always", do: answer(tools.AnswerAlways)},
-		{label: "Deny", do: answer(tools.AnswerDeny)},
+		{label: say.T("Allow once"), primary: true, do: answer(tools.AnswerOnce)},
+		{label: say.T("This conversation"), do: answer(tools.AnswerConversation)},
+		{label: say.T("Always"), do: answer(tools.AnswerAlways)},
+		{label: say.T("Deny"), do: answer(tools.AnswerDeny)},
 	}, map[rune]int{'1': 0, '2': 1, '3': 2, '4': 3}
 	if len(c.Ask.After) > 0 {
 		// A lasting answer would not hold here: the person may trust the server instead.
-		list = []barButton{list[0], {label: "Allow after content from " + visible(strings.Join(c.Ask.After, ", ")), do: answer(tools.AnswerAfter)}, list[3]}
+		list = []barButton{list[0], {label: say.F("Allow after content from %s", visible(strings.Join(c.Ask.After, ", "))), do: answer(tools.AnswerAfter)}, list[3]}
 		keys = map[rune]int{'1': 0, '2': 1, '4': 2}
 	}
 	b := e.buttons(g, cardPad, list, keys)
@@ -288,14 +308,11 @@ func (e *entry) remark(text string, g *group) {
 // is always seen.
 func (e *entry) listing(l Listing) {
 	st := headState{
-		server: visible(l.Server), title: fmt.Sprintf("%d tools", len(l.Tools)), open: e.open, can: len(l.Tools) > 0,
-		icon: look.IconTools, tint: look.ColorMuted, end: "found by " + visible(l.By),
-	}
-	if len(l.Tools) == 1 {
-		st.title = "1 tool"
+		server: visible(l.Server), title: say.N(len(l.Tools), "%d tool", "%d tools", len(l.Tools)), open: e.open, can: len(l.Tools) > 0,
+		icon: look.IconTools, tint: look.ColorMuted, end: say.F("found by %s", visible(l.By)),
 	}
 	if l.Error != "" {
-		st.icon, st.tint, st.title, st.end = look.IconWarning, theme.ColorNameWarning, "tools", "not found by "+visible(l.By)
+		st.icon, st.tint, st.title, st.end = look.IconWarning, theme.ColorNameWarning, say.T("tools"), say.F("not found by %s", visible(l.By))
 	}
 	e.line = st
 	g := &group{fill: look.ColorCard, stroke: theme.ColorNameSeparator, radius: look.Radius}
@@ -313,7 +330,7 @@ func (e *entry) listing(l Listing) {
 		return
 	}
 	if e.open {
-		e.section("Tools", strings.Join(l.Tools, "\n"), theme.ColorNameForeground, g)
+		e.section(say.T("Tools"), say.T("Copy tools"), strings.Join(l.Tools, "\n"), theme.ColorNameForeground, g)
 		e.blocks[len(e.blocks)-1].below += 10
 	}
 }
@@ -398,7 +415,7 @@ func resultText(r store.ToolResult) string {
 		return ""
 	}
 	if len(parts) == 0 {
-		return "(nothing)"
+		return say.T("(nothing)")
 	}
 	return strings.Join(parts, "\n\n")
 }
@@ -432,9 +449,9 @@ func prettyIfJSON(s string) string {
 func bytesText(n int) string {
 	switch {
 	case n < 1000:
-		return fmt.Sprintf("%d bytes", n)
+		return say.N(n, "%d byte", "%d bytes", n)
 	case n < 1000*1000:
-		return fmt.Sprintf("%.1f KB", float64(n)/1000)
+		return say.F("%.1f KB", float64(n)/1000)
 	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	return say.F("%.1f MB", float64(n)/1e6)
 }

@@ -6,6 +6,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -159,7 +160,7 @@ func (e *entry) user(u User) {
 	}
 	if len(u.Files) > 0 {
 		e.blocks[len(e.blocks)-1].below = 2
-		words := "With " + strings.Join(u.Files, ", ")
+		words := say.F("With %s", strings.Join(u.Files, ", "))
 		e.blocks = append(e.blocks, &block{
 			group: g, left: 100, right: pad, below: over,
 			spans: []span{{text: visible(words[:cut(words, maxCode)]), face: face{size: e.view.size(theme.SizeNameCaptionText)}, ink: look.ColorMuted}},
@@ -209,14 +210,14 @@ func (e *entry) reasoning(was Item, r Reasoning) {
 
 func (e *entry) folded(r Reasoning) {
 	e.same = 0
-	title := "Thought about it"
+	title := say.T("Thought about it")
 	switch {
 	case r.Title != "":
 		title = r.Title
 	case r.Growing:
-		title = "Thinking…"
+		title = say.T("Thinking…")
 	case r.Took > 0:
-		title = "Thought for " + duration(r.Took)
+		title = say.F("Thought for %s", duration(r.Took))
 	}
 	e.line = headState{
 		quiet: true, title: title, open: e.open, can: len(e.doc.src) > 0,

@@ -1,7 +1,6 @@
 package transcript
 
 import (
-	"fmt"
 	"image/color"
 
 	"fyne.io/fyne/v2"
@@ -11,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -36,9 +36,9 @@ func NewFindBar(v *View, closed func()) *FindBar {
 	b.field = newFindEntry(b)
 	b.field.OnChanged = func(text string) { v.Find(text, b.tell) }
 	b.field.OnSubmitted = func(string) { v.FindNext(b.field.shift) }
-	b.prev = look.NewSmallIconButton("Find the one before", look.Icon(look.IconChevronLeft), func() { v.FindNext(true) })
-	b.next = look.NewSmallIconButton("Find the next one", look.Icon(look.IconChevronRight), func() { v.FindNext(false) })
-	b.shut = look.NewSmallIconButton("Close the search", look.Icon(look.IconClose), b.Close)
+	b.prev = look.NewSmallIconButton(say.T("Find the one before"), look.Icon(look.IconChevronLeft), func() { v.FindNext(true) })
+	b.next = look.NewSmallIconButton(say.T("Find the next one"), look.Icon(look.IconChevronRight), func() { v.FindNext(false) })
+	b.shut = look.NewSmallIconButton(say.T("Close the search"), look.Icon(look.IconClose), b.Close)
 	b.ExtendBaseWidget(b)
 	b.Hide()
 	return b
@@ -78,13 +78,13 @@ func (b *FindBar) tell() {
 	case b.field.Text == "":
 		b.said = ""
 	case of == 0 && whole:
-		b.said, b.none = "not found", true
+		b.said, b.none = say.T("not found"), true
 	case of == 0:
-		b.said = "searching…"
+		b.said = say.T("searching…")
 	case whole:
-		b.said = fmt.Sprintf("%d of %d", at, of)
+		b.said = say.F("%d of %d", at, of)
 	default:
-		b.said = fmt.Sprintf("%d of %d…", at, of)
+		b.said = say.F("%d of %d…", at, of)
 	}
 	b.Refresh()
 }
@@ -170,7 +170,7 @@ var _ desktop.Keyable = (*findEntry)(nil)
 
 func newFindEntry(b *FindBar) *findEntry {
 	e := &findEntry{bar: b}
-	e.Name, e.PlaceHolder = "Find in the conversation", "Find in the conversation"
+	e.Name, e.PlaceHolder = say.T("Find in the conversation"), say.T("Find in the conversation")
 	e.Wrapping = fyne.TextWrap(fyne.TextTruncateClip)
 	e.ExtendBaseWidget(e)
 	return e

@@ -1,7 +1,6 @@
 package transcript
 
 import (
-	"fmt"
 	"image/color"
 
 	"fyne.io/fyne/v2"
@@ -9,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -114,10 +114,10 @@ func (f *foot) set(now Foot) {
 				}
 			}
 		}
-		list = append(list, wanted{"Show the one before", look.IconChevronLeft, turn(-1)}, wanted{"Show the one after", look.IconChevronRight, turn(1)})
+		list = append(list, wanted{say.T("Show the one before"), look.IconChevronLeft, turn(-1)}, wanted{say.T("Show the one after"), look.IconChevronRight, turn(1)})
 	}
 	if now.Copy != nil {
-		list = append(list, wanted{"Copy message", look.IconCopy, func() {
+		list = append(list, wanted{say.T("Copy message"), look.IconCopy, func() {
 			if f.now.Copy != nil {
 				f.view.copy(f.now.Copy())
 			}
@@ -165,7 +165,7 @@ func (f *foot) place() string {
 	if f.now.Of < 2 {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d", f.now.At, f.now.Of)
+	return say.F("%d of %d", f.now.At, f.now.Of)
 }
 
 // DumpText returns the words of the row.

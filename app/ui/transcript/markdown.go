@@ -16,6 +16,7 @@ import (
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -508,7 +509,7 @@ func (b *builder) inline(parent ast.Node, st style, out *[]span) {
 			put(inner, string(n.Label(b.src)))
 		case *ast.Image:
 			// The picture itself is never fetched: its address is shown instead.
-			put(st, "[image: ")
+			put(st, "["+say.T("image")+": ")
 			b.link(n, string(n.Destination), st, out, put)
 			put(st, "]")
 		case *ast.RawHTML:
@@ -566,7 +567,7 @@ func shorten(s string) string {
 	if len(s) <= limit {
 		return s
 	}
-	return s[:cut(s, limit)] + "… " + strconv.Itoa(len(s)) + " bytes"
+	return s[:cut(s, limit)] + "… " + say.N(len(s), "%d byte", "%d bytes", len(s))
 }
 
 // safeLink returns a target that may be opened when the person asks for it: an

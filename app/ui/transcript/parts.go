@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -145,9 +146,9 @@ func (h *head) AccessibilityLabel() string {
 	case !h.state.can:
 		return h.DumpText()
 	case h.state.open:
-		return "Close " + h.DumpText()
+		return say.F("Close %s", h.DumpText())
 	}
-	return "Open " + h.DumpText()
+	return say.F("Open %s", h.DumpText())
 }
 
 // AccessibilityRole says that it acts.
@@ -355,7 +356,7 @@ func newCodeHead(c *code, copyText func(string)) fyne.CanvasObject {
 	if lang == "" {
 		lang = "text"
 	}
-	s := newStrip(lang, look.NewSmallIconButton("Copy code", look.Icon(look.IconCopy), func() { copyText(c.source()) }))
+	s := newStrip(lang, look.NewSmallIconButton(say.T("Copy code"), look.Icon(look.IconCopy), func() { copyText(c.source()) }))
 	s.pad = codePad
 	return s
 }
@@ -447,7 +448,7 @@ func (w *waiting) Gone() { w.gone = true; w.spin.Stop() }
 func (w *waiting) Back() { w.gone = false; w.spin.Start() }
 
 // DumpText says what it means.
-func (w *waiting) DumpText() string { return "Waiting for the model" }
+func (w *waiting) DumpText() string { return say.T("Waiting for the model") }
 
 // CreateRenderer links it to what is drawn.
 func (w *waiting) CreateRenderer() fyne.WidgetRenderer { return &waitingRenderer{w} }

@@ -27,14 +27,14 @@ func (e *entry) media(content store.Parts, g *group) {
 	for _, p := range content {
 		switch p := p.(type) {
 		case store.Image:
-			e.image(chipOf{look.IconImage, "Image", p.MIMEType, fileName("", p.MIMEType), p.Data}, p, g)
+			e.image(chipOf{look.IconImage, say.T("Image"), p.MIMEType, fileName("", p.MIMEType), p.Data}, p, g)
 		case store.File:
 			name := p.Name
 			if name == "" {
 				name = p.URI
 			}
 			if name == "" {
-				name = "File"
+				name = say.T("File")
 			}
 			c := chipOf{look.IconFile, name, p.MIMEType, fileName(name, p.MIMEType), p.Data}
 			if strings.HasPrefix(p.MIMEType, "image/") && len(p.Data) > 0 {
@@ -61,7 +61,7 @@ func fileName(name, kind string) string {
 	if r := []rune(name); len(r) > 100 {
 		name = string(r[len(r)-100:])
 	}
-	if name != "" && name != "File" {
+	if name != "" && name != say.T("File") {
 		return name
 	}
 	switch kind {
@@ -133,7 +133,7 @@ func (e *entry) chipBlock(c chipOf, g *group) *block {
 		make: func() fyne.CanvasObject {
 			var buttons []*look.IconButton
 			if len(c.data) > 0 && e.view.o.Save != nil {
-				buttons = append(buttons, look.NewSmallIconButton("Save "+words, look.Icon("download"), func() { e.view.o.Save(c.file, c.data) }))
+				buttons = append(buttons, look.NewSmallIconButton(say.F("Save %s", words), look.Icon("download"), func() { e.view.o.Save(c.file, c.data) }))
 			}
 			s := newStrip(words, buttons...)
 			s.icon = c.icon

@@ -7,6 +7,8 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
 
 // selecting is how the person selects text: by pointer or by keys.
@@ -315,15 +317,15 @@ func (v *View) TappedSecondary(e *fyne.PointEvent) {
 		return m
 	}
 	menu := []*fyne.MenuItem{
-		item("Copy", v.Selected(), func() { v.CopySelection(false) }),
-		item("Copy as Markdown", v.Selected(), func() { v.CopySelection(true) }),
-		item("Select all", len(v.entries) > 0, v.SelectAll),
+		item(say.T("Copy"), v.Selected(), func() { v.CopySelection(false) }),
+		item(say.T("Copy as Markdown"), v.Selected(), func() { v.CopySelection(true) }),
+		item(say.T("Select all"), len(v.entries) > 0, v.SelectAll),
 	}
 	if s := v.linkAt(e.Position); s != nil && s.link != "" {
-		menu = append(menu, item("Copy the link's address", true, func() { v.copy(s.link) }))
+		menu = append(menu, item(say.T("Copy the link's address"), true, func() { v.copy(s.link) }))
 	}
 	if v.o.Find != nil {
-		menu = append(menu, fyne.NewMenuItemSeparator(), item("Find in the conversation…", true, v.o.Find))
+		menu = append(menu, fyne.NewMenuItemSeparator(), item(say.T("Find in the conversation…"), true, v.o.Find))
 	}
 	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", menu...), c, e.AbsolutePosition)
 }

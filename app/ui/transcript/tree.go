@@ -3,13 +3,13 @@ package transcript
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -152,18 +152,15 @@ func (e *entry) isOpen(path string, depth int, n *node) bool {
 }
 
 func count(n int, list bool) string {
-	one, many := "field", "fields"
-	left, right := "{", "}"
-	if list {
-		one, many, left, right = "item", "items", "[", "]"
+	switch {
+	case n == 0 && list:
+		return "[]"
+	case n == 0:
+		return "{}"
+	case list:
+		return "[" + say.N(n, "%d item", "%d items", n) + "]"
 	}
-	switch n {
-	case 0:
-		return left + right
-	case 1:
-		return left + "1 " + one + right
-	}
-	return fmt.Sprintf("%s%d %s%s", left, n, many, right)
+	return "{" + say.N(n, "%d field", "%d fields", n) + "}"
 }
 
 func valueInk(v string) fyne.ThemeColorName {

@@ -28,6 +28,8 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 	"github.com/yuin/goldmark/parser"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
 
 // Options is what a View needs of the world around it. Each may be nil.
@@ -118,7 +120,7 @@ var (
 func New(o Options) *View {
 	v := &View{o: o, measure: newMeasurer(), parser: newParser(), byID: map[string]*entry{}, follow: true, cursor: desktop.DefaultCursor, wantPart: -1}
 	v.bar = newScrollBar(v)
-	v.toEnd = newFloating("Back to the end", v.ScrollToEnd)
+	v.toEnd = newFloating(say.T("Back to the end"), v.ScrollToEnd)
 	v.toEnd.Hide()
 	v.tip = newTip()
 	v.ExtendBaseWidget(v)
@@ -502,7 +504,7 @@ func (v *View) Wake() {
 }
 
 // AccessibilityLabel names the thread.
-func (v *View) AccessibilityLabel() string { return "Conversation" }
+func (v *View) AccessibilityLabel() string { return say.T("Conversation") }
 
 // AccessibilityRole says what it is.
 func (v *View) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
