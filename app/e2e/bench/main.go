@@ -153,6 +153,7 @@ func (b *bench) all() []line {
 		{"start", b.coldStart},
 		{"memory", b.memory},
 		{"idle", b.idle},
+		{"stream", b.stream},
 	}
 	for _, name := range threadLines {
 		list = append(list, line{name, b.thread(name)})

@@ -129,6 +129,55 @@ func (s *Screen) WaitPainted(ctx context.Context, limit time.Duration, before []
 	return time.Now(), nil
 }
 
+// How often Pictures looks, how far apart two pictures are at the least, which is
+// longer than the X server takes to put one on the screen, and of how many rows
+// one is compared, which is less than a letter is high.
+const (
+	pictureLook  = 4 * time.Millisecond
+	pictureApart = 12 * time.Millisecond
+	pictureRows  = 4
+)
+
+// Pictures counts for a while how often the screen shows something new.
+func (s *Screen) Pictures(ctx context.Context, d time.Duration) (count int, err error) {
+	last := s.Copy()
+	var changed time.Time
+	tick := time.NewTicker(pictureLook)
+	defer tick.Stop()
+	for end := time.Now().Add(d); ; {
+		var now time.Time
+		select {
+		case <-ctx.Done():
+			return count, context.Cause(ctx)
+		case now = <-tick.C:
+		}
+		if now.After(end) {
+			return count, nil
+		}
+		if !s.changed(last) {
+			continue
+		}
+		// What follows at once is the rest of the same picture.
+		if now.Sub(changed) >= pictureApart {
+			count++
+			changed = now
+		}
+	}
+}
+
+// changed brings a copy up to date in some of its rows, and reports whether they
+// were any different.
+func (s *Screen) changed(last []byte) (changed bool) {
+	for row := 0; row < len(s.pixels); row += pictureRows * s.stride {
+		now, then := s.pixels[row:row+s.stride], last[row:row+s.stride]
+		if !bytes.Equal(now, then) {
+			changed = true
+			copy(then, now)
+		}
+	}
+	return changed
+}
+
 // Shows tells whether the screen is exactly as in the copy.
 func (s *Screen) Shows(copy []byte) bool { return bytes.Equal(s.pixels, copy) }
 

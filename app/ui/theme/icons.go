@@ -54,6 +54,7 @@ const (
 	IconUndo         IconName = "undo"
 	IconUser         IconName = "user"
 	IconWarning      IconName = "warning"
+	IconWrap         IconName = "wrap"
 )
 
 // Icon returns an icon in the colour of the text around it. It panics if there

@@ -31,6 +31,7 @@ type block struct {
 	plain            bool // code that nothing is known of
 	taskBox, checked bool
 	pre              bool                        // lines are broken anywhere, as in code
+	beginsCode       bool                        // it is the line above a piece of code
 	hug              bool                        // the group is as wide as the text, and stands at the right
 	fixed            fyne.CanvasObject           // a widget, or nil
 	elastic          bool                        // fixed may change its height
@@ -76,15 +77,17 @@ type group struct {
 	fill        fyne.ThemeColorName
 	stroke      fyne.ThemeColorName // "" for none
 	radius      float32
-	left, right float32 // free room beside it in the column
-	over        float32 // how far it reaches above its first block's content
-	known       colours // of the piece of code that was coloured last
+	left, right float32   // free room beside it in the column
+	over        float32   // how far it reaches above its first block's content
+	known       colours   // of the piece of code that was coloured last
+	side        *sideways // of a piece of code whose lines one can move along
 }
 
 // line is one line of text, placed in its block.
 type line struct {
-	y, h float32
-	runs []run
+	y, h  float32
+	runs  []run
+	mixed bool // they are not in the order in which one reads them
 }
 
 // shape is a rectangle, placed in its block.
@@ -155,6 +158,7 @@ func (b *block) hatch() []*block {
 	for i, k := range kids {
 		k.entry, k.from, k.ord = b.entry, b.from, i
 		k.number()
+		b.entry.keepSide(k)
 	}
 	if len(kids) > 0 && b.gap > 0 {
 		kids[0].gap = b.gap
@@ -164,11 +168,15 @@ func (b *block) hatch() []*block {
 
 func (b *block) text(m *measurer, y, inner float32) float32 {
 	var lines [][]run
-	if b.pre {
+	switch side := b.alongside(); {
+	case side != nil:
+		lines = m.unbroken(b.spans, side, inner)
+	case b.pre:
 		lines = m.wrapCode(b.spans, inner)
-	} else {
+	default:
 		lines = m.wrap(b.spans, inner)
 	}
+	o := orderOf(b.spans)
 	left := b.left
 	if b.hug {
 		widest := float32(0)
@@ -182,13 +190,19 @@ func (b *block) text(m *measurer, y, inner float32) float32 {
 	}
 	first := y
 	for _, runs := range lines {
+		runs = m.visual(runs, o)
+		left := left
+		if o != nil && o.rtl && !b.pre && len(b.marker) == 0 && len(runs) > 0 {
+			// Its lines begin at the right.
+			left = max(b.width-b.right-end(runs), left)
+		}
 		size := b.size()
 		for i := range runs {
 			runs[i].x += left
 			size = max(size, runs[i].span.face.size)
 		}
 		h := lineHeight(size, b.pre)
-		b.lines = append(b.lines, line{y: y, h: h, runs: runs})
+		b.lines = append(b.lines, line{y: y, h: h, runs: runs, mixed: o != nil})
 		b.grounds(runs, y, h)
 		y += h
 	}
@@ -265,6 +279,9 @@ func (b *block) estimate(width float32) float32 {
 	each := size * 0.5
 	if b.pre {
 		each = size * 0.6
+	}
+	if b.alongside() != nil {
+		return b.gap + float32(countLines(b.spans))*lineHeight(size, true) + b.below
 	}
 	inner := max(width-b.left-b.right, 24)
 	return b.gap + float32(1+int(float32(n)*each/inner))*lineHeight(size, b.pre) + b.below
@@ -343,7 +360,9 @@ func (t *table) layout(b *block, m *measurer, y, inner float32) float32 {
 		for c := range columns {
 			if c < len(row) {
 				cy := y
+				o := orderOf(row[c])
 				for _, runs := range m.wrap(row[c], widths[c]+0.5) {
+					runs = m.visual(runs, o)
 					size := float32(14)
 					used := float32(0)
 					for k := range runs {
@@ -361,7 +380,7 @@ func (t *table) layout(b *block, m *measurer, y, inner float32) float32 {
 						runs[k].x += x + cellPad + max(shift, 0)
 					}
 					h := lineHeight(size, false)
-					b.lines = append(b.lines, line{y: cy, h: h, runs: runs})
+					b.lines = append(b.lines, line{y: cy, h: h, runs: runs, mixed: o != nil})
 					b.grounds(runs, cy, h)
 					cy += h
 				}

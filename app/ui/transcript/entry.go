@@ -27,7 +27,8 @@ type entry struct {
 	folds map[string]bool // parts of JSON that were opened or closed, by place
 	head  *head           // made when it comes into view
 	line  headState
-	row   *bar // the buttons of a notice, as long as their labels stay
+	row   *bar                    // the buttons of a notice, as long as their labels stay
+	sides map[codePlace]*sideways // of the pieces of code
 }
 
 const gapItemTop float32 = 22 // above each thing in the thread
@@ -70,6 +71,7 @@ func (e *entry) adopt(from int) {
 		if e.doc == nil {
 			b.from, b.ord = i, 0
 		}
+		e.keepSide(b)
 	}
 }
 
@@ -111,7 +113,7 @@ func (e *entry) read(text string, growing bool, set typeset) (same int) {
 
 func (e *entry) typeset(size float32, ink fyne.ThemeColorName) typeset {
 	return typeset{size: size, ink: ink, parser: e.view.parser, header: func(c *code) fyne.CanvasObject {
-		return newCodeHead(c, e.view.copy)
+		return newCodeHead(e, c)
 	}}
 }
 

@@ -178,10 +178,11 @@ func (v *View) goTo(n int) {
 		version := v.version
 		e.unfold()
 		f.version += v.version - version
+		end := f.cur
 		e.eachBlock(func(b *block) bool {
 			m := matches(b.words(), f.query)
 			if n < len(m) {
-				f.cur = spotIn(b, m[n][0])
+				f.cur, end = spotIn(b, m[n][0]), spotIn(b, m[n][1])
 				n = -1
 				return false
 			}
@@ -189,6 +190,8 @@ func (v *View) goTo(n int) {
 			return true
 		})
 		v.bring(f.cur, 70)
+		v.bringAlong(end)
+		v.bringAlong(f.cur)
 		v.sync()
 		return
 	}

@@ -36,6 +36,9 @@ func sampleItems() map[string][]Item {
 	user := User{ID: "u", Text: "What time is it in Berlin, and can you read my notes?"}
 	return map[string][]Item{
 		"markdown": {user, Assistant{ID: "a", Text: sampleMarkdown}},
+		"code": {
+			user, Assistant{ID: "a", Text: "A line of this is long:\n\n```go\nfunc read(path string) ([]byte, error) {\n\treturn os.ReadFile(path) // the whole file at once, which is fine as long as nobody gives it one that is larger than the memory of this computer\n}\n```\n\nAnd this is short:\n\n```sh\nls -l\n```\n"},
+		},
 		"calls": {
 			user,
 			Reasoning{ID: "r", Text: "The person wants the time.", Took: 3200 * time.Millisecond},

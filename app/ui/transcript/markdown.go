@@ -152,12 +152,12 @@ func (t *typeset) code(c *code, s string, first, last bool) []*block {
 
 func (t *typeset) codeAt(c *code, s string, first, last bool, left float32, bars []quoteBar) []*block {
 	if c.group == nil {
-		c.group = &group{fill: look.ColorCode, radius: 8, left: left}
+		c.group = &group{fill: look.ColorCode, radius: 8, left: left, side: &sideways{}}
 	}
 	var out []*block
 	if first {
 		out = append(out, &block{
-			gap: gapBlock, left: left, bars: bars, group: c.group,
+			gap: gapBlock, left: left, bars: bars, group: c.group, beginsCode: true,
 			make: func() fyne.CanvasObject { return t.header(c) },
 			tall: func(float32) float32 { return codeHead },
 		})

@@ -38,6 +38,8 @@ func (r *viewRenderer) markBlock(b *block, top, left float32, under []fyne.Canva
 }
 
 func (r *viewRenderer) markPart(b *block, lo, hi int, top, left float32, c color.Color, used *int, under []fyne.CanvasObject) []fyne.CanvasObject {
+	dx, along := b.moved(), b.alongside() != nil
+	inLeft, inRight := b.edges()
 	for _, l := range b.lines {
 		y := top + l.y
 		if y+l.h < -beyond || y > r.size.Height+beyond {
@@ -48,8 +50,16 @@ func (r *viewRenderer) markPart(b *block, lo, hi int, top, left float32, c color
 			if b.isMarker(run.span) || hi <= from || lo >= to {
 				continue
 			}
-			x0 := run.x + r.v.measure.xOf(run, max(lo, from)-run.span.at)
-			x1 := run.x + r.v.measure.xOf(run, min(hi, to)-run.span.at)
+			x0 := run.x + r.v.measure.xOf(run, max(lo, from)-run.span.at) - dx
+			x1 := run.x + r.v.measure.xOf(run, min(hi, to)-run.span.at) - dx
+			if x1 < x0 {
+				x0, x1 = x1, x0
+			}
+			if along {
+				if x0, x1 = max(x0, inLeft), min(x1, inRight); x0 >= x1 {
+					continue
+				}
+			}
 			s := b.shown
 			if *used == len(s.marks) {
 				s.marks = append(s.marks, canvas.NewRectangle(color.Transparent))

@@ -18,13 +18,17 @@ const (
 // shown is what of a block is on the canvas.
 type shown struct {
 	width float32 // of the layout that it shows
+	moved float32 // along its lines
 	rects []*canvas.Rectangle
 	lines map[int]*shownLine
 	icon  *canvas.Image
 	marks []*canvas.Rectangle // behind what is selected or was found
 }
 
-type shownLine struct{ texts []*canvas.Text }
+type shownLine struct {
+	texts []*canvas.Text
+	runs  []run
+}
 
 // sync brings the canvas in line with the blocks: it lays out what comes into
 // view, mends the anchor, and moves what is there already.
@@ -111,6 +115,7 @@ type viewRenderer struct {
 
 	on      map[*block]bool // blocks on the canvas
 	grounds map[*group]*canvas.Rectangle
+	sides   map[*group]*sideBar
 	texts   []*canvas.Text // not in use
 	rects   []*canvas.Rectangle
 	objects []fyne.CanvasObject
@@ -195,6 +200,7 @@ func (r *viewRenderer) sync() {
 	over := make([]fyne.CanvasObject, 0, 64)
 	seen := map[*block]bool{}
 	grounds := map[*group]*canvas.Rectangle{}
+	var wide []*block // code that one can move along
 	v.eachPlaced(func(p placed) {
 		b := p.block
 		seen[b] = true
@@ -212,6 +218,9 @@ func (r *viewRenderer) sync() {
 			rect.Resize(fyne.NewSize(rect.Size().Width, max(min(bottom, size.Height+beyond)-rect.Position().Y, 1)))
 		}
 		under, over = r.place(b, p.top, left, under, over)
+		if side := b.alongside(); side != nil && side.most() > 0 {
+			wide = append(wide, b)
+		}
 	})
 	for b := range r.on {
 		if !seen[b] {
@@ -220,6 +229,7 @@ func (r *viewRenderer) sync() {
 	}
 	r.grounds = grounds
 	r.objects = append(append(append(r.objects[:0:0], r.mark), under...), over...)
+	r.sideBars(wide, left)
 	r.chrome(size)
 	v.highlight()
 }
@@ -296,11 +306,11 @@ func (r *viewRenderer) place(b *block, top, left float32, under, over []fyne.Can
 		b.layout(r.v.measure, r.v.column)
 		r.drop(b, false)
 	}
-	if b.shown != nil && b.shown.width != b.width {
+	if b.shown != nil && (b.shown.width != b.width || b.shown.moved != b.moved()) {
 		r.drop(b, false)
 	}
 	if b.shown == nil {
-		b.shown = &shown{lines: map[int]*shownLine{}, width: b.width}
+		b.shown = &shown{lines: map[int]*shownLine{}, width: b.width, moved: b.moved()}
 		r.on[b] = true
 	}
 	s := b.shown
@@ -330,9 +340,13 @@ func (r *viewRenderer) place(b *block, top, left float32, under, over []fyne.Can
 		}
 		sl := s.lines[i]
 		if sl == nil {
-			sl = &shownLine{}
-			for k := range l.runs {
-				sl.texts = append(sl.texts, r.text(&l.runs[k]))
+			sl = &shownLine{runs: l.runs}
+			if side := b.alongside(); side != nil {
+				inLeft, inRight := b.edges()
+				sl.runs = r.v.measure.window(l.runs, side.x, inLeft, inRight)
+			}
+			for k := range sl.runs {
+				sl.texts = append(sl.texts, r.text(&sl.runs[k]))
 			}
 			s.lines[i] = sl
 		}
@@ -341,9 +355,9 @@ func (r *viewRenderer) place(b *block, top, left float32, under, over []fyne.Can
 			main = r.v.measure.metrics(face{size: b.size(), mono: true})
 		}
 		base := y + (l.h-main.height)/2 + main.baseline
-		for k := range l.runs {
-			at := base - r.v.measure.metrics(l.runs[k].span.face).baseline
-			sl.texts[k].Move(fyne.NewPos(left+l.runs[k].x, at))
+		for k := range sl.runs {
+			at := base - r.v.measure.metrics(sl.runs[k].span.face).baseline
+			sl.texts[k].Move(fyne.NewPos(left+sl.runs[k].x, at))
 			over = append(over, sl.texts[k])
 		}
 	}
@@ -419,7 +433,7 @@ func (r *viewRenderer) text(run *run) *canvas.Text {
 		t = canvas.NewText("", color.Transparent)
 	}
 	s := run.span
-	t.Text, t.Color, t.TextSize = run.text(), r.color(s.ink), s.face.size
+	t.Text, t.Color, t.TextSize = run.drawn(), r.color(s.ink), s.face.size
 	t.TextStyle = s.face.style()
 	t.TextStyle.Strikethrough = s.strike
 	t.TextStyle.Underline = s.link != ""

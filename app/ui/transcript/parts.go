@@ -349,18 +349,6 @@ func newStrip(text string, buttons ...*look.IconButton) *strip {
 	return s
 }
 
-// newCodeHead is the line above a piece of code: its language and a button that
-// copies it.
-func newCodeHead(c *code, copyText func(string)) fyne.CanvasObject {
-	lang := c.lang
-	if lang == "" {
-		lang = "text"
-	}
-	s := newStrip(lang, look.NewSmallIconButton(say.T("Copy code"), look.Icon(look.IconCopy), func() { copyText(c.source()) }))
-	s.pad = codePad
-	return s
-}
-
 func newCaption(title, label string, copyText func(), more ...*look.IconButton) fyne.CanvasObject {
 	s := newStrip(title, append(more, look.NewSmallIconButton(label, look.Icon(look.IconCopy), copyText))...)
 	s.bold = true

@@ -2,7 +2,6 @@ package transcript
 
 import (
 	"time"
-	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -122,6 +121,7 @@ func (v *View) toPointer() {
 	p.Y = min(max(p.Y, 1), v.Size().Height-1)
 	if at, ok := v.spotAt(p); ok {
 		v.extend(at)
+		v.bringAlong(v.sel.head)
 	}
 }
 
@@ -396,11 +396,9 @@ func (v *View) moveHead(by int, word bool) {
 	}
 	for first := true; first || word && off > 0 && off < len(text) && !wordEdge(text, off, by); first = false {
 		if by < 0 {
-			_, n := utf8.DecodeLastRuneInString(text[:off])
-			off -= n
+			off -= letterBefore(text[:off])
 		} else {
-			_, n := utf8.DecodeRuneInString(text[off:])
-			off += n
+			off += letter(text[off:])
 		}
 	}
 	s.head.off = off
@@ -474,7 +472,7 @@ func (v *View) pointOf(s spot) (p fyne.Position, height float32, ok bool) {
 		for _, l := range b.lines {
 			for _, r := range l.runs {
 				if !b.isMarker(r.span) && s.off >= r.span.at+r.from && s.off <= r.span.at+r.to {
-					p = fyne.NewPos(v.left()+r.x+v.measure.xOf(r, s.off-r.span.at), top+l.y)
+					p = fyne.NewPos(v.left()+r.x+v.measure.xOf(r, s.off-r.span.at)-b.moved(), top+l.y)
 					height, ok = l.h, true
 				}
 			}
@@ -503,9 +501,11 @@ func (v *View) bring(s spot, room float32) {
 		case ok && p.Y+h > v.Size().Height-room:
 			v.scrollBy(p.Y + h - v.Size().Height + room)
 		default:
+			v.bringAlong(s)
 			return
 		}
 	}
+	v.bringAlong(s)
 }
 
 // placeOf returns the index of the block in which, or in whose lazy part, the

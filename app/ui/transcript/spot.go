@@ -126,9 +126,15 @@ func (b *block) words() string {
 }
 
 // offsetAt returns the character of the run that is nearest to x, which is
-// measured from where the run begins.
+// measured from its left.
 func (m *measurer) offsetAt(r run, x float32) int {
 	text := r.text()
+	if r.rtl {
+		x = r.w - x
+	}
+	if r.span.face.mono && ascii(text) {
+		return r.from + min(max(int(x/m.metrics(r.span.face).cell+0.5), 0), len(text))
+	}
 	at, left := 0, float32(0)
 	for at < len(text) {
 		n, w := m.piece(r.span.face, text[at:])
@@ -138,7 +144,7 @@ func (m *measurer) offsetAt(r run, x float32) int {
 		}
 		was := float32(0)
 		for k := 0; k < n; {
-			_, size := utf8.DecodeRuneInString(text[at+k:])
+			size := letter(text[at+k : at+n])
 			to := m.short(r.span.face, text[at:at+k+size])
 			if x < left+(was+to)/2 {
 				return r.from + at + k
@@ -151,12 +157,20 @@ func (m *measurer) offsetAt(r run, x float32) int {
 	return r.to
 }
 
-// xOf returns how far from the beginning of the run a character of it stands.
+// xOf returns how far from the left of the run a character of it stands, on the
+// side from which it is read.
 func (m *measurer) xOf(r run, off int) float32 {
+	if r.rtl {
+		r.rtl = false
+		return r.w - m.xOf(r, off)
+	}
 	text := r.text()
 	off = min(max(off-r.from, 0), len(text))
 	if off == len(text) {
 		return r.w
+	}
+	if r.span.face.mono && ascii(text) {
+		return m.metrics(r.span.face).cell * float32(off)
 	}
 	at, left := 0, float32(0)
 	for at < off {
@@ -181,7 +195,7 @@ func (m *measurer) piece(f face, text string) (n int, w float32) {
 	if n, _ = wordEnd(text); n <= longWord {
 		return max(n, 1), m.short(f, text[:max(n, 1)])
 	}
-	_, n = utf8.DecodeRuneInString(text)
+	n = letter(text)
 	return n, m.width(f, text[:n])
 }
 
@@ -223,6 +237,7 @@ func (v *View) textNear(y float32) (found *block, top float32, ok bool) {
 func (v *View) offsetIn(b *block, x, y float32) int {
 	var line *line
 	best := float32(-1)
+	x += b.moved()
 	for i := range b.lines {
 		l := &b.lines[i]
 		if len(l.runs) == 0 && len(b.lines) > 1 && b.cells != nil {

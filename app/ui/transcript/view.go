@@ -311,8 +311,17 @@ func (v *View) ScrollTo(id string) {
 // AtEnd reports whether the end is in view and followed.
 func (v *View) AtEnd() bool { return v.follow }
 
-// Scrolled moves the thread.
-func (v *View) Scrolled(e *fyne.ScrollEvent) { v.scrollBy(-e.Scrolled.DY) }
+// Scrolled moves the thread, or the code under the pointer along its lines.
+func (v *View) Scrolled(e *fyne.ScrollEvent) {
+	dx, dy := e.Scrolled.DX, e.Scrolled.DY
+	if dx == 0 && v.shiftHeld() {
+		dx = dy
+	}
+	if v.scrollAlong(e.Position.Y, -dx) {
+		return
+	}
+	v.scrollBy(-dy)
+}
 
 // scrollBy moves the thread up by dy, or down if it is negative.
 func (v *View) scrollBy(dy float32) {
@@ -358,6 +367,7 @@ func (v *View) overText(p fyne.Position) (over bool) {
 		if p.Y < top || p.Y >= top+b.height {
 			return
 		}
+		x := x + b.moved()
 		for _, l := range b.lines {
 			if n := len(l.runs); n > 0 && p.Y >= top+l.y && p.Y < top+l.y+l.h && x >= l.runs[0].x && x < l.runs[n-1].x+l.runs[n-1].w {
 				over = true
@@ -517,7 +527,7 @@ func (v *View) DumpText() string {
 			if top+l.y+l.h < 0 || top+l.y > v.Size().Height {
 				continue
 			}
-			for _, r := range l.runs {
+			for _, r := range l.read() {
 				b.WriteString(r.text())
 			}
 			b.WriteByte('\n')

@@ -1,7 +1,6 @@
 package transcript
 
 import (
-	"unicode"
 	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
@@ -36,6 +35,7 @@ type run struct {
 	span     *span
 	from, to int
 	x, w     float32
+	rtl      bool // it is read from its right
 }
 
 func (r run) text() string { return r.span.text[r.from:r.to] }
@@ -183,11 +183,11 @@ func wordEnd(s string) (n int, breaks bool) {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s[n:])
-		if r >= 0x2E80 && wide(r) {
+		if r >= 0x0E00 && spaceless(r) {
 			if n > 0 {
 				return n, true
 			}
-			return size, true
+			return unit(s), true
 		}
 		n += size
 	}
@@ -198,15 +198,11 @@ func isWord(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= utf8.RuneSelf
 }
 
-func wide(r rune) bool {
-	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai) || r >= 0x3000 && r <= 0x303F || r >= 0xFF00 && r <= 0xFFEF
-}
-
 // long sets a word that is too long to measure at once, letter by letter.
 func (w *wrapper) long(s *span, from, to int) {
 	start, width := from, float32(0)
 	for at := from; at < to; {
-		_, n := utf8.DecodeRuneInString(s.text[at:to])
+		n := letter(s.text[at:to])
 		rw := w.m.width(s.face, s.text[at:at+n])
 		if w.x+width+rw > w.width && (at > start || w.x > 0) {
 			w.put(run{span: s, from: start, to: at, w: width})
