@@ -82,7 +82,7 @@ func ExampleToolbox_Call() {
 	}
 	fmt.Println(string(called.Message))
 	// Output:
-	// {"content":"Rain in Lima.","tool_call_id":"call_1","role":"tool"}
+	// {"role":"tool","content":"Rain in Lima.","tool_call_id":"call_1"}
 }
 
 // A call of OpenAI's Responses, as it stands in the output.

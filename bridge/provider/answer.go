@@ -22,7 +22,7 @@ func Answer(format tools.Format, name string, r store.ToolResult) (json.RawMessa
 	noImage := func(store.Image) bool { return false }
 	switch format {
 	case tools.FormatChat:
-		return json.Marshal(openai.ToolMessage(answerText(resultTexts(r, noImage)), r.CallID))
+		return json.Marshal(chatMessage{Role: "tool", Content: answerText(resultTexts(r, noImage)), ToolCallID: r.CallID})
 	case tools.FormatResponses:
 		item := responsesResult(r)
 		item.OfFunctionCallOutput.CallID = openai.String(r.CallID)

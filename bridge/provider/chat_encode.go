@@ -5,42 +5,73 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/packages/param"
-
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
+// chatMessage is a message of Chat Completions, as far as it is sent. The SDK's
+// own types encode what they hold once for each level of nesting, and all of the
+// history goes out with each step, so that they took a fifth of the time of a turn.
+type chatMessage struct {
+	Role             string            `json:"role"`
+	Content          any               `json:"content,omitempty"` // a string, or []chatPart
+	ToolCalls        []chatCall        `json:"tool_calls,omitempty"`
+	ToolCallID       string            `json:"tool_call_id,omitempty"`
+	ReasoningContent *string           `json:"reasoning_content,omitempty"`
+	ReasoningDetails []json.RawMessage `json:"reasoning_details,omitempty"`
+}
+
+type chatPart struct {
+	Type     string        `json:"type"` // text or image_url
+	Text     string        `json:"text,omitempty"`
+	ImageURL *chatImageURL `json:"image_url,omitempty"`
+}
+
+type chatImageURL struct {
+	URL string `json:"url"`
+}
+
+type chatCall struct {
+	ID           string          `json:"id"`
+	Type         string          `json:"type"` // function
+	Function     chatFunction    `json:"function"`
+	ExtraContent json.RawMessage `json:"extra_content,omitempty"`
+}
+
+type chatFunction struct {
+	Name      string `json:"name"`
+	Arguments string `json:"arguments"`
+}
+
+func textPart(text string) chatPart { return chatPart{Type: "text", Text: text} }
+
 // chatBody writes the body of a request to Chat Completions, with those of the
 // optional fields that may be used.
 func chatBody(req model.Request, q quirks, fields []field) ([]byte, error) {
-	p := openai.ChatCompletionNewParams{
-		Model:    req.Model.Model,
-		Messages: chatMessages(req, q, fields),
-	}
-	if req.Tools != nil {
-		for _, f := range req.Tools.Functions() {
-			raw := f.JSON(tools.FormatChat)
-			if !json.Valid(raw) {
+	body := openAIFields(req, false)
+	body["model"] = req.Model.Model
+	body["messages"] = chatMessages(req, q, fields)
+	if req.Tools != nil && len(req.Tools.Functions()) > 0 {
+		offered := make([]json.RawMessage, len(req.Tools.Functions()))
+		for i, f := range req.Tools.Functions() {
+			if offered[i] = f.JSON(tools.FormatChat); !json.Valid(offered[i]) {
 				return nil, &invalidTool{f.Name}
 			}
-			p.Tools = append(p.Tools, param.Override[openai.ChatCompletionToolUnionParam](raw))
 		}
+		body["tools"] = offered
 	}
 	if slices.Contains(fields, fieldStreamOptions) {
-		p.StreamOptions.IncludeUsage = param.NewOpt(true)
+		body["stream_options"] = map[string]bool{"include_usage": true}
 	}
 	if req.MaxOutput > 0 {
 		if q.openai {
-			p.MaxCompletionTokens = param.NewOpt(req.MaxOutput)
+			body["max_completion_tokens"] = req.MaxOutput
 		} else {
-			p.MaxTokens = param.NewOpt(req.MaxOutput)
+			body["max_tokens"] = req.MaxOutput
 		}
 	}
-	p.SetExtraFields(openAIFields(req, false))
-	return p.MarshalJSON()
+	return json.Marshal(body)
 }
 
 // invalidTool says that a tool's definition is no JSON.
@@ -53,15 +84,15 @@ type chatWriter struct {
 	req    model.Request
 	q      quirks
 	fields []field
-	out    []openai.ChatCompletionMessageParamUnion
+	out    []chatMessage
 	short  shortIDs
 	names  map[string]string // id of a call → the name that it went out with
 }
 
-func chatMessages(req model.Request, q quirks, fields []field) []openai.ChatCompletionMessageParamUnion {
+func chatMessages(req model.Request, q quirks, fields []field) []chatMessage {
 	w := &chatWriter{req: req, q: q, fields: fields, names: map[string]string{}}
 	if req.System != "" {
-		w.out = append(w.out, openai.SystemMessage(req.System))
+		w.out = append(w.out, chatMessage{Role: "system", Content: req.System})
 	}
 	turn := lastUser(req.Messages)
 	for i, m := range req.Messages {
@@ -96,20 +127,20 @@ func (w *chatWriter) id(id string) string {
 	return wireID(id)
 }
 
-func (w *chatWriter) content(parts store.Parts) []openai.ChatCompletionContentPartUnionParam {
-	var out []openai.ChatCompletionContentPartUnionParam
+func (w *chatWriter) content(parts store.Parts) []chatPart {
+	var out []chatPart
 	for _, p := range parts {
 		switch p := p.(type) {
 		case store.Text:
-			out = append(out, openai.TextContentPart(p.Text))
+			out = append(out, textPart(p.Text))
 		case store.Image:
 			if img, ok := w.image(p); ok {
 				out = append(out, img)
 			} else {
-				out = append(out, openai.TextContentPart(describeImage(p)))
+				out = append(out, textPart(describeImage(p)))
 			}
 		case store.File:
-			out = append(out, openai.TextContentPart(describeFile(p)))
+			out = append(out, textPart(describeFile(p)))
 		}
 	}
 	return out
@@ -117,33 +148,34 @@ func (w *chatWriter) content(parts store.Parts) []openai.ChatCompletionContentPa
 
 // user adds a message of the person. Where one stands there already it is
 // joined with it, since the templates of some models want roles in turn.
-func (w *chatWriter) user(parts []openai.ChatCompletionContentPartUnionParam) {
+func (w *chatWriter) user(parts []chatPart) {
 	n := len(w.out)
-	if w.q.mistral && n > 0 && w.out[n-1].OfTool != nil {
-		w.out = append(w.out, openai.AssistantMessage(interruption))
+	if w.q.mistral && n > 0 && w.out[n-1].Role == "tool" {
+		w.out = append(w.out, chatMessage{Role: "assistant", Content: interruption})
 	}
-	if n > 0 && w.out[n-1].OfUser != nil {
-		before := &w.out[n-1].OfUser.Content
-		if before.OfString.Valid() {
-			before.OfArrayOfContentParts = []openai.ChatCompletionContentPartUnionParam{openai.TextContentPart(before.OfString.Value)}
+	if n > 0 && w.out[n-1].Role == "user" {
+		switch before := w.out[n-1].Content.(type) {
+		case string:
+			parts = append([]chatPart{textPart(before)}, parts...)
+		case []chatPart:
+			parts = append(before, parts...)
 		}
-		parts = append(before.OfArrayOfContentParts, parts...)
 		w.out = w.out[:n-1]
 	}
 	texts := make([]string, 0, len(parts))
 	for _, p := range parts {
-		if p.OfText == nil {
-			w.out = append(w.out, openai.UserMessage(parts))
+		if p.Type != "text" {
+			w.out = append(w.out, chatMessage{Role: "user", Content: parts})
 			return
 		}
-		texts = append(texts, p.OfText.Text)
+		texts = append(texts, p.Text)
 	}
-	w.out = append(w.out, openai.UserMessage(strings.Join(texts, "\n")))
+	w.out = append(w.out, chatMessage{Role: "user", Content: strings.Join(texts, "\n")})
 }
 
 // assistant adds an answer, unless there is nothing of it that can be sent.
 func (w *chatWriter) assistant(m store.Message, running bool) {
-	var msg openai.ChatCompletionAssistantMessageParam
+	msg := chatMessage{Role: "assistant"}
 	var text strings.Builder
 	back := w.opaque(m)
 	for _, p := range m.Parts {
@@ -158,42 +190,32 @@ func (w *chatWriter) assistant(m store.Message, running bool) {
 		case store.ToolCall:
 			name := wireName(w.req.Tools, p)
 			w.names[p.ID] = name
-			call := &openai.ChatCompletionMessageFunctionToolCallParam{
-				ID:       w.id(p.ID),
-				Function: openai.ChatCompletionMessageFunctionToolCallFunctionParam{Name: name, Arguments: wireArguments(p.Arguments)},
+			call := chatCall{
+				ID: w.id(p.ID), Type: "function",
+				Function:     chatFunction{Name: name, Arguments: wireArguments(p.Arguments)},
+				ExtraContent: back.ExtraContent[p.ID],
 			}
-			extra := back.ExtraContent[p.ID]
-			if extra == nil && w.q.google && running && len(msg.ToolCalls) == 0 {
-				extra = json.RawMessage(`{"google":{"thought_signature":"` + geminiNoSignature + `"}}`)
+			if call.ExtraContent == nil && w.q.google && running && len(msg.ToolCalls) == 0 {
+				call.ExtraContent = json.RawMessage(`{"google":{"thought_signature":"` + geminiNoSignature + `"}}`)
 			}
-			if extra != nil {
-				call.SetExtraFields(map[string]any{"extra_content": extra})
-			}
-			msg.ToolCalls = append(msg.ToolCalls, openai.ChatCompletionMessageToolCallUnionParam{OfFunction: call})
+			msg.ToolCalls = append(msg.ToolCalls, call)
 		}
 	}
 	if text.Len() > 0 {
-		msg.Content.OfString = param.NewOpt(text.String())
+		msg.Content = text.String()
 	}
 	if text.Len() == 0 && len(msg.ToolCalls) == 0 {
 		return
 	}
-	extra := map[string]any{}
 	if slices.Contains(w.fields, fieldReasoningBack) {
 		switch {
-		case w.q.reasoning && (back.ReasoningContent != "" || len(msg.ToolCalls) > 0):
-			extra["reasoning_content"] = back.ReasoningContent // empty where another model answered
-		case running && back.ReasoningContent != "":
-			extra["reasoning_content"] = back.ReasoningContent
+		case w.q.reasoning && (back.ReasoningContent != "" || len(msg.ToolCalls) > 0), // empty where another model answered
+			running && back.ReasoningContent != "":
+			msg.ReasoningContent = &back.ReasoningContent
 		}
 	}
-	if len(back.ReasoningDetails) > 0 {
-		extra["reasoning_details"] = back.ReasoningDetails
-	}
-	if len(extra) > 0 {
-		msg.SetExtraFields(extra)
-	}
-	w.out = append(w.out, openai.ChatCompletionMessageParamUnion{OfAssistant: &msg})
+	msg.ReasoningDetails = back.ReasoningDetails
+	w.out = append(w.out, msg)
 }
 
 // opaque returns what of an answer goes back to this model.
@@ -213,14 +235,14 @@ func (w *chatWriter) opaque(m store.Message) chatOpaque {
 // results adds the results of one step. They are text alone in this format, so
 // their images follow the last of them, in a message of their own.
 func (w *chatWriter) results(m store.Message) {
-	var images []openai.ChatCompletionContentPartUnionParam
+	var images []chatPart
 	for _, r := range m.Results() {
 		shown := 0
 		texts := resultTexts(r, func(img store.Image) bool {
 			part, ok := w.image(img)
 			if ok {
 				shown++
-				images = append(images, openai.TextContentPart("[An image that "+w.name(r.CallID)+" returned:]"), part)
+				images = append(images, textPart("[An image that "+w.name(r.CallID)+" returned:]"), part)
 			}
 			return ok
 		})
@@ -231,7 +253,7 @@ func (w *chatWriter) results(m store.Message) {
 		case text == "":
 			text = emptyResult
 		}
-		w.out = append(w.out, openai.ToolMessage(text, w.id(r.CallID)))
+		w.out = append(w.out, chatMessage{Role: "tool", Content: text, ToolCallID: w.id(r.CallID)})
 	}
 	if len(images) > 0 {
 		w.user(images)

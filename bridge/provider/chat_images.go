@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openai/openai-go/v3"
-
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -50,10 +48,10 @@ func hasImages(req model.Request) bool {
 
 // image returns the part of a message that shows an image, and false where the
 // model is only told of it.
-func (w *chatWriter) image(img store.Image) (openai.ChatCompletionContentPartUnionParam, bool) {
+func (w *chatWriter) image(img store.Image) (chatPart, bool) {
 	u, ok := imageURL(img)
 	if !ok || !slices.Contains(w.fields, fieldImages) {
-		return openai.ChatCompletionContentPartUnionParam{}, false
+		return chatPart{}, false
 	}
-	return openai.ImageContentPart(openai.ChatCompletionContentPartImageImageURLParam{URL: u}), true
+	return chatPart{Type: "image_url", ImageURL: &chatImageURL{u}}, true
 }

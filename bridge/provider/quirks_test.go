@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openai/openai-go/v3"
-
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -320,23 +318,16 @@ func TestUserMessagesAreJoined(t *testing.T) {
 	msgs := chatMessages(model.Request{Model: testModel, Messages: []store.Message{
 		hello, assistant(), hello, userSays(store.Text{Text: "Look"}, img), userSays(store.Text{Text: "End"}),
 	}}, quirks{}, []field{fieldImages})
-	if len(msgs) != 1 || msgs[0].OfUser == nil {
-		t.Fatalf("%d messages", len(msgs))
+	if len(msgs) != 1 || msgs[0].Role != "user" {
+		t.Fatalf("%+v", msgs)
 	}
 	var got []string
-	for _, p := range msgs[0].OfUser.Content.OfArrayOfContentParts {
-		got = append(got, textOf(p))
+	for _, p := range msgs[0].Content.([]chatPart) {
+		got = append(got, p.Type+" "+p.Text)
 	}
-	if strings.Join(got, "|") != "Hello\nHello|Look|image|End" {
+	if strings.Join(got, "|") != "text Hello\nHello|text Look|image_url |text End" {
 		t.Errorf("got %q", got)
 	}
-}
-
-func textOf(p openai.ChatCompletionContentPartUnionParam) string {
-	if p.OfText != nil {
-		return p.OfText.Text
-	}
-	return "image"
 }
 
 // TestPresets makes an entry of each preset.
