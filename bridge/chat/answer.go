@@ -142,14 +142,27 @@ func sentence(err error) string {
 	return "The answer broke off: " + err.Error() + "."
 }
 
-// receive reads the answer until its end, hands on the deltas and keeps a
-// checkpoint at most once per Options.Checkpoint.
+// receive calls the model, reads the answer until its end, hands on the deltas
+// and keeps a checkpoint at most once per Options.Checkpoint.
+//
+// What the step before ended with is written while the model begins to read,
+// so that neither waits for the other. Where that fails there is no answer, and
+// nothing of it to keep.
 func (t *turn) receive(a *answer, req model.Request) error {
+	s := t.stream(req)
+	defer func() { s.stop(a.done != nil) }()
+	if err := t.kept(); err != nil {
+		a.kept = true
+		return err
+	}
+	if !t.emit(Started{a.msg}) {
+		return errGone
+	}
 	timer := time.NewTimer(t.Checkpoint)
 	timer.Stop()
 	defer timer.Stop()
 	waiting := false // a checkpoint is due when the timer fires
-	return t.listen(req, a, func(d model.Delta) error {
+	return t.listen(s, a, func(d model.Delta) error {
 		delta, err := t.admit(req, d)
 		if err == nil {
 			err = a.add(delta)
@@ -174,17 +187,15 @@ func (t *turn) receive(a *answer, req model.Request) error {
 	})
 }
 
-// listen calls the model and gives each delta to take, until a is done. Whenever
-// due fires in between, it calls keep.
-func (t *turn) listen(req model.Request, a *answer, take func(model.Delta) error, due <-chan time.Time, keep func() error) error {
-	pieces, stop := t.stream(req)
-	defer func() { stop(a.done != nil) }()
+// listen gives each delta to take, until a is done. Whenever due fires in
+// between, it calls keep.
+func (t *turn) listen(s stream, a *answer, take func(model.Delta) error, due <-chan time.Time, keep func() error) error {
 	for a.done == nil {
 		var err error
 		select {
 		case <-t.ctx.Done():
 			return errStopped
-		case p, ok := <-pieces:
+		case p, ok := <-s.pieces:
 			switch {
 			case t.ctx.Err() != nil:
 				return errStopped
@@ -210,11 +221,17 @@ type piece struct {
 	err   error
 }
 
+// stream is a call of the model. stop ends it and waits, though not for ever;
+// after a whole answer it is given a moment to end by itself, which lets the
+// connection be used again.
+type stream struct {
+	pieces <-chan piece
+	stop   func(whole bool)
+}
+
 // stream calls the model on a goroutine of its own, so that neither a stop nor
-// a checkpoint waits for it. The function ends it and waits, though not for
-// ever; after a whole answer the stream is given a moment to end by itself,
-// which lets the connection be used again.
-func (t *turn) stream(req model.Request) (<-chan piece, func(whole bool)) {
+// a checkpoint waits for it. The caller stops it.
+func (t *turn) stream(req model.Request) stream {
 	ctx, cancel := context.WithCancel(t.ctx)
 	pieces := make(chan piece, 64)
 	ended := make(chan struct{})
@@ -251,7 +268,7 @@ func (t *turn) stream(req model.Request) (<-chan piece, func(whole bool)) {
 			_, done = d.(model.Done)
 		}
 	}()
-	return pieces, func(whole bool) {
+	return stream{pieces, func(whole bool) {
 		if whole {
 			closed(ended, time.Second)
 		}
@@ -259,7 +276,7 @@ func (t *turn) stream(req model.Request) (<-chan piece, func(whole bool)) {
 		if !closed(ended, stopGrace) {
 			t.Logger.Warn("a provider's stream does not end after it was cancelled", "provider", req.Model.Provider)
 		}
-	}
+	}}
 }
 
 // closed waits for the channel to be closed, at most that long, and reports

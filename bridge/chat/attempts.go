@@ -42,11 +42,8 @@ func (t *turn) answer() (DoneReason, error) {
 		}
 	}()
 	for attempt := 1; ; attempt++ {
-		if !t.emit(Started{a.msg}) {
-			return "", errGone
-		}
 		err := t.receive(a, req)
-		if errors.Is(err, errGone) {
+		if a.kept || errors.Is(err, errGone) {
 			return "", err
 		}
 		t.spend(req.Model, a.parts.Usage())

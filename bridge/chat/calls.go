@@ -11,7 +11,7 @@ import (
 )
 
 // runCalls runs the open calls side by side, those of a serial server in turn,
-// and answers them all.
+// and answers them all. The answers are then on their way into the history.
 func (t *turn) runCalls() error {
 	o := t.open
 	r := t.newRunner(o)
@@ -46,11 +46,15 @@ func (t *turn) runCalls() error {
 		}
 	}
 	o.done = true
-	return t.settle()
+	// The model is called while they are written: see answer.
+	m := t.toolMessage(true)
+	t.open, t.chain = nil, append(t.chain, m)
+	t.keep(m)
+	return nil
 }
 
-// settle answers the open calls in the history, those without a result with an
-// error. It does nothing if there are none.
+// settle answers calls that something broke off in the history, those without a
+// result with an error. It does nothing if no calls are open.
 func (t *turn) settle() error {
 	if t.open == nil {
 		return nil

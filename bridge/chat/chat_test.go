@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -366,4 +369,56 @@ func TestTurnThatCannotBegin(t *testing.T) {
 	if len(m.seen()) != 0 {
 		t.Error("the model was called")
 	}
+}
+
+// TestModelIsCalledWhileResultsAreKept has the history wait, in the write of the
+// results, for the model's next call.
+func TestModelIsCalledWhileResultsAreKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		called := make(chan struct{})
+		h := newHistory()
+		h.kept = func(msgs []store.Message) {
+			if msgs[0].Role == store.RoleTool {
+				select {
+				case <-called:
+				case <-time.After(time.Second):
+					t.Error("the model was not called while the results were being kept")
+				}
+			}
+		}
+		m := script(say(call(0, "a", "fs__echo", "{}"), doneCalls), func(ctx context.Context, req model.Request, yield func(model.Delta, error) bool) {
+			close(called)
+			say("done", doneEnd)(ctx, req, yield)
+		})
+		events := must(t, chat.New(chat.Options{History: h, Tools: shop()}), userTurn(m, "go"))
+		kept := slices.IndexFunc(events, func(e chat.Event) bool {
+			a, ok := e.(chat.Appended)
+			return ok && a.Message.Role == store.RoleTool
+		})
+		if _, ok := events[kept+1].(chat.Started); kept < 0 || !ok {
+			t.Errorf("the results were kept at event %d of %d, and the answer to them did not begin after it", kept, len(events))
+		}
+	})
+}
+
+// TestResultsThatCannotBeKept: the model may be called by then, and nothing of
+// what it says is taken.
+func TestResultsThatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHistory()
+		h.fail = func(n int) bool { return n == 3 }
+		m := script(say(call(0, "a", "fs__echo", "{}"), doneCalls), func(ctx context.Context, _ model.Request, yield func(model.Delta, error) bool) {
+			yield(model.TextDelta{Text: "never"}, nil)
+			<-ctx.Done() // or the test does not end
+		})
+		events, err := play(t.Context(), chat.New(chat.Options{History: h, Tools: shop()}), userTurn(m, "go"))
+		if !errors.Is(err, errDisk) {
+			t.Errorf("the turn ended with %v", err)
+		}
+		if n := len(only[chat.Started](events)); n != 1 || h.count() != 2 {
+			t.Errorf("%d answers began and %d messages are kept", n, h.count())
+		}
+	})
 }

@@ -71,6 +71,11 @@ func (t *turn) fit(req *model.Request, offered []tools.Tool) error {
 		return nil
 	}
 	used := t.used(req, room)
+	if used > room {
+		if err := t.kept(); err != nil {
+			return err
+		}
+	}
 	for rounds := 0; used > room && rounds < maxRounds; rounds++ {
 		history := max(room-t.overhead(req), room/8)
 		shorter, err := t.sumUp(req.Model, history)

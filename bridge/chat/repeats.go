@@ -39,14 +39,19 @@ func (p Pause) String() string {
 func (t *turn) mayGoOn(step int, limit *int) (DoneReason, error) {
 	pause := Pause{Steps: step}
 	end := ReasonLimit
+	if step != *limit {
+		if pause.Repeated = t.made.found(); len(pause.Repeated) == 0 {
+			return "", nil
+		}
+	}
+	if err := t.kept(); err != nil {
+		return "", err
+	}
 	if step == *limit {
 		if !t.emit(StepLimit{step}) {
 			return "", errGone
 		}
 	} else {
-		if pause.Repeated = t.made.found(); len(pause.Repeated) == 0 {
-			return "", nil
-		}
 		pause.Times, end = maxRepeats, ReasonRepeats
 		if !t.emit(Repeating{pause}) {
 			return "", errGone

@@ -202,7 +202,11 @@ func (t *turn) ask(ref store.ModelRef, summary, piece string, limit int) (string
 	var usage store.Usage
 	a := &answer{}
 	for attempt := 1; ; attempt++ {
-		err := t.listen(req, a, a.add, nil, nil)
+		err := func() error {
+			s := t.stream(req)
+			defer func() { s.stop(a.done != nil) }()
+			return t.listen(s, a, a.add, nil, nil)
+		}()
 		usage = usage.Add(a.parts.Usage())
 		if err == nil {
 			break

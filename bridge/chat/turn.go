@@ -38,6 +38,7 @@ type turn struct {
 	chain  []store.Message     // as it is in the history, up to what is open
 	ids    map[string]struct{} // of the calls in chain
 	open   *openCalls          // calls in chain that are not answered yet
+	aside  *keeping            // the last of chain, while it is being written
 	step   int                 // that runs, from 0
 	active int                 // which candidate answers: 0 is the one that was chosen
 	made   repeats             // what was called since anybody was asked
@@ -57,7 +58,7 @@ type turn struct {
 // run makes the steps. Whatever ends it, it answers the open calls.
 func (t *turn) run() (reason DoneReason, err error) {
 	defer func() {
-		if failed := t.settle(); failed != nil {
+		if failed := errors.Join(t.kept(), t.settle()); failed != nil {
 			err = failed
 		}
 	}()
@@ -207,6 +208,42 @@ func (t *turn) save(messages ...store.Message) error {
 	defer cancel()
 	if err := t.History.Append(ctx, messages...); err != nil {
 		return fmt.Errorf("save the conversation: %w", err)
+	}
+	return nil
+}
+
+// keeping is a message on its way into the history.
+type keeping struct {
+	message store.Message
+	done    chan error
+}
+
+// keep begins to write the message that the chain now ends with. Nothing is
+// announced or written before kept says that it is there.
+func (t *turn) keep(m store.Message) {
+	k := &keeping{m, make(chan error, 1)}
+	t.aside = k
+	go func() {
+		var err error
+		defer func() { k.done <- err }()
+		defer t.recovered("the history", &err)
+		err = t.save(m)
+	}()
+}
+
+// kept waits until the message that keep was given is in the history, and says
+// so. It does nothing if there is none.
+func (t *turn) kept() error {
+	if t.aside == nil {
+		return nil
+	}
+	k := t.aside
+	t.aside = nil
+	if err := <-k.done; err != nil {
+		return err
+	}
+	if !t.emit(Appended{k.message}) {
+		return errGone
 	}
 	return nil
 }
