@@ -18,7 +18,7 @@ import (
 
 // records is a list that Return opens an entry of, too.
 type records struct {
-	widget.List
+	form.List
 	at widget.ListItemID // what the keys stand on
 }
 
@@ -30,6 +30,7 @@ type list struct {
 
 func newList(p *Page) *list {
 	l := &list{page: p, list: &records{}}
+	l.list.Name = say.T("Records")
 	l.list.Length = func() int { return len(p.records) }
 	l.list.CreateItem = func() fyne.CanvasObject { return newItem() }
 	l.list.UpdateItem = func(i widget.ListItemID, o fyne.CanvasObject) {
@@ -60,9 +61,6 @@ func (r *records) TypedKey(e *fyne.KeyEvent) {
 		r.List.TypedKey(e)
 	}
 }
-
-// AccessibilityLabel names the list.
-func (r *records) AccessibilityLabel() string { return say.T("Records") }
 
 // atTop reports whether the newest are in view.
 func (l *list) atTop() bool { return l.list.GetScrollOffset() < 10 }

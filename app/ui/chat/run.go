@@ -18,16 +18,20 @@ type run struct {
 	cancel       context.CancelFunc
 	over         chan struct{} // closed when the turn is over
 	request      request
-	began        bool   // something of it is in the history; belongs to the window, too
-	told         func() // says that it waits no longer; nil unless it does; likewise
+	began        bool            // something of it is in the history; belongs to the window, too
+	told         func()          // says that it waits no longer; nil unless it does; likewise
+	do           func(func())    // brings a function to the goroutine of the window
+	show, hide   func(*question) // there: a question that a server asks
 
 	mu      sync.Mutex // protects what follows
 	events  []chat.Event
 	pending bool                         // an apply is on its way
 	asked   map[string]chan tools.Answer // by call id
 	early   map[string]tools.Answer      // given before Approve was called
-	limit   chan bool                    // of the question whether to go on
-	decided *bool                        // the answer to it that was given before Continue was called
+	// questions counts what servers ask.
+	questions int
+	limit     chan bool // of the question whether to go on
+	decided   *bool     // the answer to it that was given before Continue was called
 }
 
 func newRun(conversation string, t *thread, cancel context.CancelFunc) *run {
@@ -132,7 +136,7 @@ func (r *run) answer(call string, a tools.Answer) {
 func (r *run) waiting() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.asked) > 0 || r.limit != nil
+	return len(r.asked) > 0 || r.limit != nil || r.questions > 0
 }
 
 // Continue waits until the person says whether the turn goes on. It is part of

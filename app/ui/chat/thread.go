@@ -38,6 +38,8 @@ type entry struct {
 	server string
 	until  time.Time  // of a kindRetry: when the model is called again
 	pause  chat.Pause // of a kindLimit
+	// question is that of a kindQuestion.
+	question *question
 }
 
 type entryKind int
@@ -53,7 +55,8 @@ const (
 	kindNotice  // interrupted and the like
 	kindRetry   // a failed call of the model is repeated soon
 	kindError
-	kindLimit // asks whether to go on
+	kindLimit    // asks whether to go on
+	kindQuestion // a server asks the person
 )
 
 // callEntry is a tool call with what became of it.

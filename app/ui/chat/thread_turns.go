@@ -100,7 +100,7 @@ func (t *thread) cutFrom(message string) {
 // over removes what only a turn that runs shows.
 func (t *thread) over() {
 	for _, e := range slices.Clone(t.entries) {
-		if e.kind == kindLimit || e.kind == kindRetry || e.id == summarising {
+		if e.kind == kindLimit || e.kind == kindRetry || e.kind == kindQuestion || e.id == summarising {
 			t.drop(e)
 		}
 	}

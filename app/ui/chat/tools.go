@@ -344,6 +344,7 @@ func (t *toolsSheet) serverRow(v bridge.ServerView, searching bool) fyne.CanvasO
 		name := form.Bold(form.Visible(v.Server.Name, false))
 		name.Truncation = fyne.TextTruncateEllipsis
 		r.fold = theme.NewSmallIconButton("", theme.Icon(theme.IconChevronRight), func() { t.open[id] = !t.open[id]; t.fill() })
+		r.fold.OnFocus = func() { form.Reveal(r.fold) }
 		r.on = form.NewSwitch(say.F("Use %s", v.Server.Name), func(on bool) { t.turn(t.p.switches().SetServer(id, on)) })
 		r.box = container.NewBorder(nil, nil, r.fold, form.Row(r.state, r.on), name)
 		t.servers[id] = r

@@ -63,7 +63,8 @@ func (p *Page) start(conversation string, q request) {
 	t.begin(q)
 	ctx, cancel := context.WithCancel(context.Background())
 	r := newRun(conversation, t, cancel)
-	r.request = q
+	r.request, r.do = q, p.o.Runner.Do
+	r.show, r.hide = func(asked *question) { p.showQuestion(r, asked) }, func(asked *question) { p.hideQuestion(r, asked) }
 	p.runs[conversation] = r
 	p.o.Runner.Go(func(window context.Context) {
 		defer close(r.over)

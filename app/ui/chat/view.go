@@ -142,6 +142,8 @@ func (v *view) item(e *entry) transcript.Item {
 		return n
 	case kindLimit:
 		return v.limitItem(e)
+	case kindQuestion:
+		return transcript.Card{ID: e.id, Object: v.p.questionCard(e.question)}
 	case kindRetry:
 		return v.retryItem(e)
 	}

@@ -9,7 +9,8 @@ import (
 // passes Escape on to the sheet it is on.
 type List struct {
 	widget.List
-	Name string
+	Name    string
+	focused bool
 }
 
 // NewList returns a list; its functions are those of widget.NewList.
@@ -18,6 +19,26 @@ func NewList(name string, length func() int, create func() fyne.CanvasObject, up
 	l.Length, l.CreateItem, l.UpdateItem = length, create, update
 	l.ExtendBaseWidget(l)
 	return l
+}
+
+// FocusGained shows that keys go to the list, and brings it into view.
+func (l *List) FocusGained() {
+	l.focused = true
+	l.List.FocusGained()
+	l.Refresh()
+	Reveal(l)
+}
+
+// FocusLost ends what FocusGained began.
+func (l *List) FocusLost() {
+	l.focused = false
+	l.List.FocusLost()
+	l.Refresh()
+}
+
+// CreateRenderer draws the focus around the rows.
+func (l *List) CreateRenderer() fyne.WidgetRenderer {
+	return Ringed(l, l.List.CreateRenderer(), func() bool { return l.focused })
 }
 
 // TypedKey goes through the rows, or cancels the sheet.

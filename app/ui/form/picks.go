@@ -32,6 +32,9 @@ func (c *Check) AccessibilityLabel() string {
 	return c.Text
 }
 
+// AccessibilityRole says that it acts.
+func (c *Check) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
+
 // FocusGained brings the box into view.
 func (c *Check) FocusGained() {
 	c.Check.FocusGained()

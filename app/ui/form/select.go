@@ -31,8 +31,16 @@ func NewSelect(name string, options []string, changed func(string)) *Select {
 	return s
 }
 
-// AccessibilityLabel names the choice.
-func (s *Select) AccessibilityLabel() string { return s.Name }
+// AccessibilityLabel names the choice, and says what is chosen.
+func (s *Select) AccessibilityLabel() string {
+	if s.Selected == "" {
+		return s.Name
+	}
+	return say.F("%s: %s", s.Name, s.Selected)
+}
+
+// AccessibilityRole says that it acts.
+func (s *Select) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
 
 // FocusGained brings the choice into view.
 func (s *Select) FocusGained() {

@@ -266,7 +266,8 @@ type Action struct {
 	widget.Button
 	// Name tells what the button does where it shows no text, or one that
 	// several buttons share.
-	Name string
+	Name    string
+	focused bool
 }
 
 // NewAction returns a button.
@@ -287,8 +288,22 @@ func (a *Action) AccessibilityLabel() string {
 
 // FocusGained brings the button into view.
 func (a *Action) FocusGained() {
+	a.focused = true
 	a.Button.FocusGained()
+	a.Refresh()
 	Reveal(a)
+}
+
+// FocusLost ends what FocusGained began.
+func (a *Action) FocusLost() {
+	a.focused = false
+	a.Button.FocusLost()
+	a.Refresh()
+}
+
+// CreateRenderer draws the focus beside the button.
+func (a *Action) CreateRenderer() fyne.WidgetRenderer {
+	return Ringed(a, a.Button.CreateRenderer(), func() bool { return a.focused })
 }
 
 // TypedKey presses the button, or cancels its sheet.

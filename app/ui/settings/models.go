@@ -178,12 +178,13 @@ func (m *modelSheet) choose(id string) {
 // modelList is the table. It holds objects for what can be seen alone; arrows
 // move in it, Space and Return choose.
 type modelList struct {
-	widget.List
+	form.List
 	m *modelSheet
 }
 
 func newModelList(m *modelSheet) *modelList {
 	l := &modelList{m: m}
+	l.Name = say.T("Models")
 	l.Length = func() int { return len(m.shown) }
 	l.HideSeparators = true
 	l.CreateItem = func() fyne.CanvasObject {
@@ -238,9 +239,6 @@ func (l *modelList) TypedKey(e *fyne.KeyEvent) {
 		l.List.TypedKey(e)
 	}
 }
-
-// AccessibilityLabel names the table.
-func (l *modelList) AccessibilityLabel() string { return say.T("Models") }
 
 // modelColumns gives the numbers a fixed width, and the name the rest.
 type modelColumns struct{}

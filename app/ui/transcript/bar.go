@@ -6,6 +6,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
@@ -154,11 +155,18 @@ func (r *barRenderer) Destroy() {}
 // pressable is a button that Return presses too.
 type pressable struct {
 	widget.Button
-	bar *bar
+	bar     *bar
+	focused bool
+}
+
+// CreateRenderer draws the focus beside the button.
+func (p *pressable) CreateRenderer() fyne.WidgetRenderer {
+	return form.Ringed(p, p.Button.CreateRenderer(), func() bool { return p.focused })
 }
 
 // FocusGained brings the button into view.
 func (p *pressable) FocusGained() {
+	p.focused = true
 	p.Button.FocusGained()
 	p.bar.focused++
 	if p.bar.reveal != nil {
@@ -169,6 +177,7 @@ func (p *pressable) FocusGained() {
 
 // FocusLost ends what FocusGained began.
 func (p *pressable) FocusLost() {
+	p.focused = false
 	p.Button.FocusLost()
 	p.bar.focused = max(p.bar.focused-1, 0)
 	p.bar.Refresh()
