@@ -6,18 +6,22 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -209,5 +213,78 @@ func TestAPIOverItsNetwork(t *testing.T) {
 		if text := r.Content.Text(); !strings.Contains(text, c.want) || r.IsError == (name == "all") {
 			t.Errorf("%s: %v %s", name, r.IsError, text)
 		}
+	}
+}
+
+// A server of an OpenAPI document comes from LiteLLM's file as it is there: its
+// token from the environment, its tools by the proxy's names, and what is
+// forbidden stays forbidden, however it is spelled.
+func TestAPIFromLiteLLM(t *testing.T) {
+	var mu sync.Mutex // protects seen
+	var seen []string
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/openapi.json" {
+			fmt.Fprint(w, `{"openapi":"3.0.3","info":{"title":"Pets","version":"1"},"paths":{"/pets":{
+				"get":{"operationId":"listPets","parameters":[{"name":"limit","in":"query","schema":{"type":"integer"}},{"name":"all","in":"query","schema":{"type":"boolean"}}]},
+				"post":{"operationId":"addPet"},"delete":{"operationId":"dropPets"}}}}`)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("Authorization"))
+	}))
+	defer api.Close()
+	t.Setenv("PETS_TOKEN_OF_A_TEST", "token-of-the-environment")
+	b := openBridge(t)
+	text := fmt.Sprintf(`mcp_servers:
+  pets:
+    url: %[1]s
+    spec_path: %[1]s/openapi.json
+    auth_type: bearer_token
+    auth_value: os.environ/PETS_TOKEN_OF_A_TEST
+    disallowed_tools: [dropPETS, pets-addpet]
+    allowed_params: {listpets: [limit]}
+`, api.URL)
+	found, err := b.ReadImport([]byte(text), "litellm")
+	if err != nil || len(found.Entries) != 1 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	added, err := b.ImportServers(t.Context(), found.Entries, true)
+	if err != nil || len(added) != 1 {
+		t.Fatal(added, err)
+	}
+	if v := added[0].OpenAPI.Auth.Value; v != "${env:PETS_TOKEN_OF_A_TEST}" {
+		t.Errorf("the token is %q", v)
+	}
+	settle(t, b, "pets")
+	views, err := b.Tools(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := map[string]bool{}
+	for _, v := range views {
+		if v.Server == "pets" {
+			free[v.Tool.Tool] = v.Ruled == ""
+		}
+	}
+	if !maps.Equal(free, map[string]bool{"listPets": true, "addPet": false, "dropPets": false}) {
+		t.Errorf("the tools that rules leave are %v", free)
+	}
+	call := func(tool, args string) string {
+		r := b.CallTool(t.Context(), tools.Invocation{Client: tools.ClientCommand, Ref: tools.Ref{Server: "pets", Tool: tool}, Arguments: json.RawMessage(args)}, nil, nil)
+		return fmt.Sprint(r.IsError, r.Content)
+	}
+	if got := call("listPets", `{"limit": 3}`); strings.HasPrefix(got, "true") {
+		t.Error(got)
+	}
+	for tool, args := range map[string]string{"dropPets": `{}`, "addPet": `{}`, "listPets": `{"all": true}`} {
+		if got := call(tool, args); !strings.HasPrefix(got, "true") {
+			t.Errorf("%s ran: %s", tool, got)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(seen, []string{"GET /pets?limit=3 Bearer token-of-the-environment"}) {
+		t.Errorf("the API was asked %q", seen)
 	}
 }

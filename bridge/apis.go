@@ -51,7 +51,7 @@ func (a *API) Choose(c openapi.Choice) ([]openapi.Operation, error) { return a.d
 // Draft makes a server of the document. The configuration needs a name, a base
 // URL in URL, and in OpenAPI the authentication and the choice; the rest of
 // OpenAPI is filled in. A literal value of the authentication goes into the
-// keychain. Nothing is kept yet. The error wraps store.ErrInvalid; then the
+// keychain; references to the environment stay. Nothing is kept yet. The error wraps store.ErrInvalid; then the
 // document cannot be served in that way.
 func (a *API) Draft(ctx context.Context, c store.ServerConfig) (setup.Draft, []string, error) {
 	c = c.Clone()
@@ -65,7 +65,7 @@ func (a *API) Draft(ctx context.Context, c store.ServerConfig) (setup.Draft, []s
 	sum := sha256.Sum256(a.bytes)
 	c.OpenAPI.Document, c.OpenAPI.Digest = a.Source, hex.EncodeToString(sum[:])
 	d := setup.Draft{Config: c, Document: a.bytes, Secrets: map[store.SecretRef]store.Secret{}}
-	if v := c.OpenAPI.Auth.Value; v != "" && !v.Secret() {
+	if v := c.OpenAPI.Auth.Value; v != "" && !v.Secret() && len(store.EnvRefs(string(v))) == 0 {
 		ref := store.ServerSecret(c.ID, "auth", "value")
 		d.Secrets[ref] = store.NewSecret(string(v))
 		c.OpenAPI.Auth.Value = store.RefTo(ref)

@@ -191,6 +191,10 @@ func (b *Bridge) operationsOf(c store.ServerConfig) ([]setup.Operation, error) {
 	if err != nil {
 		return nil, err
 	}
+	return operationsIn(api, chosen), nil
+}
+
+func operationsIn(api *API, chosen []openapi.Operation) []setup.Operation {
 	var out []setup.Operation
 	for _, o := range api.Operations {
 		out = append(out, setup.Operation{
@@ -198,7 +202,7 @@ func (b *Bridge) operationsOf(c store.ServerConfig) ([]setup.Operation, error) {
 			Chosen: slices.ContainsFunc(chosen, func(w openapi.Operation) bool { return w.Name == o.Name }),
 		})
 	}
-	return out, nil
+	return out
 }
 
 // withDocument reads the OpenAPI document of a draft that names one and has not
@@ -216,6 +220,7 @@ func (b *Bridge) withDocument(ctx context.Context, d setup.Draft) (setup.Draft, 
 		return setup.Draft{}, err
 	}
 	maps.Copy(out.Secrets, d.Secrets)
+	out.Config.Rules = setup.RulesOfOperations(d.Config.Rules, d.Config.Name, operationsIn(api, nil))
 	out.Notes, out.Warnings = append(slices.Clone(d.Notes), out.Notes...), d.Warnings
 	return out, nil
 }

@@ -2,6 +2,8 @@ package setup
 
 import (
 	"fmt"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -20,23 +22,59 @@ type Operation struct {
 // liteLLMMethods are those that the proxy makes tools of.
 var liteLLMMethods = []string{"GET", "POST", "PUT", "DELETE", "PATCH"}
 
-// liteLLMToolMax is how long a name of its tools is, in characters.
-const liteLLMToolMax = 128
-
 // liteLLMTool returns what the proxy calls the tool of an operation: its
-// operationId, or method and path, in small letters, digits, _ and -.
+// operationId, or method and path, in small letters and without blanks. It holds
+// the names of rules against it in the same spelling.
 func liteLLMTool(o Operation) string {
 	name := o.ID
 	if name == "" {
-		name = strings.ToLower(o.Method) + "_" + o.Path
+		name = strings.ToLower(o.Method) + "_" + strings.ReplaceAll(o.Path, "/", "_")
 	}
-	name = strings.ToLower(strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
-			return r
+	return liteLLMSpelling(name)
+}
+
+func liteLLMSpelling(name string) string { return strings.ToLower(strings.ReplaceAll(name, " ", "_")) }
+
+// RulesOfOperations returns rules that were read from LiteLLM's file for a server
+// of an OpenAPI document, with the names that its tools have here; they may have
+// the server's name in front. What names none of them stays as it is.
+func RulesOfOperations(r store.Rules, server string, list []Operation) store.Rules {
+	here := map[string][]string{}
+	for _, o := range list {
+		here[liteLLMTool(o)] = append(here[liteLLMTool(o)], o.Tool)
+	}
+	names := func(tools []string) []string {
+		if tools == nil {
+			return nil
 		}
-		return '_'
-	}, name))
-	return name[:min(len(name), liteLLMToolMax)]
+		out := []string{}
+		for _, t := range tools {
+			known := here[liteLLMSpelling(t)]
+			for _, between := range []string{"-", "__"} {
+				if bare, ok := strings.CutPrefix(t, server+between); ok && known == nil {
+					known = here[liteLLMSpelling(bare)]
+				}
+			}
+			if known != nil {
+				out = append(out, known...)
+			} else {
+				out = append(out, t)
+			}
+		}
+		return out
+	}
+	r = r.Clone()
+	r.AllowedTools, r.DisallowedTools = names(r.AllowedTools), names(r.DisallowedTools)
+	if r.AllowedParams != nil {
+		params := map[string][]string{}
+		for t, allowed := range r.AllowedParams {
+			for _, name := range names([]string{t}) {
+				params[name] = allowed
+			}
+		}
+		r.AllowedParams = params
+	}
+	return r
 }
 
 // operations has the rules of a server of an OpenAPI document allow what was
@@ -67,7 +105,7 @@ func (x *exporter) operations(c store.ServerConfig, r *store.Rules) func(tool st
 		x.note(c, "loses %s: the proxy makes no tools of their methods.", strings.Join(without, ", "))
 	}
 	if len(alike) > 0 {
-		x.note(c, "has operations that are called the same there as others, and get a number at the end: look at %s.", strings.Join(alike, ", "))
+		x.note(c, "has operations that the proxy calls by one name, so that only the last of them is there: %s.", strings.Join(alike, ", "))
 	}
 	if !all && len(r.AllowedTools) == 0 && len(chosen) > 0 {
 		r.AllowedTools = chosen
@@ -86,4 +124,19 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// privateDocument returns the host, with its port, of an address in this computer
+// or a private network; empty for others.
+func privateDocument(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	name := u.Hostname()
+	ip, err := netip.ParseAddr(name)
+	if err == nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()) || err != nil && (!strings.Contains(name, ".") || strings.HasSuffix(name, ".local") || strings.HasSuffix(name, ".internal")) {
+		return u.Host
+	}
+	return ""
 }

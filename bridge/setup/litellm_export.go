@@ -35,6 +35,13 @@ type Variable struct {
 type liteLLMFile struct {
 	Servers map[string]*liteLLMServer `yaml:"mcp_servers"`
 	General map[string]string         `yaml:"general_settings,omitempty"`
+	LiteLLM liteLLMSettings           `yaml:"litellm_settings,omitempty"`
+}
+
+// liteLLMSettings let the proxy read documents of private addresses, which it does
+// not do by itself.
+type liteLLMSettings struct {
+	AllowedHosts []string `yaml:"user_url_allowed_hosts,omitempty"`
 }
 
 type liteLLMServer struct {
@@ -226,6 +233,8 @@ func (x *exporter) where(c store.ServerConfig, s *liteLLMServer) {
 		s.SpecPath = c.OpenAPI.Document
 		if lower := strings.ToLower(s.SpecPath); !strings.HasPrefix(lower, "https://") && !strings.HasPrefix(lower, "http://") {
 			x.note(c, "is made of the document %s, which the proxy needs under that path.", s.SpecPath)
+		} else if host := privateDocument(s.SpecPath); host != "" && !slices.Contains(x.file.LiteLLM.AllowedHosts, host) {
+			x.file.LiteLLM.AllowedHosts = append(x.file.LiteLLM.AllowedHosts, host)
 		}
 		if lower := strings.ToLower(s.SpecPath); strings.HasSuffix(lower, ".yaml") || strings.HasSuffix(lower, ".yml") {
 			x.note(c, "is made of a document in YAML, and the proxy reads JSON alone; give it the same document as JSON.")

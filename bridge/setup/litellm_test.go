@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -46,13 +47,19 @@ func exported() []store.ServerConfig {
 		{ID: "person", Name: "person", Transport: store.TransportHTTP, URL: "https://p.example/mcp", Auth: store.Auth{Kind: store.AuthOAuth, ClientID: "id", Scopes: []string{"read"}, AuthorizationURL: "https://p.example/a", TokenURL: "https://p.example/t"}},
 		{ID: "robot", Name: "robot", Transport: store.TransportHTTP, URL: "https://r.example/mcp", Auth: store.Auth{Kind: store.AuthClient, ClientID: "id", Secret: secret("robot", "auth", "secret"), TokenURL: "https://r.example/t", TokenAuth: store.TokenAuthPost}},
 		api("pets", store.APIAuth{Kind: store.APIAuthBearer, Value: secret("pets", "auth", "value")}, store.Rules{DisallowedTools: []string{"delete_pets_id"}, AllowedParams: map[string][]string{"pets__pets_get-one": {"id"}}}),
-		api("pets-key", store.APIAuth{Kind: store.APIAuthKey, Name: "X-Pet", Value: secret("pets-key", "auth", "value")}, store.Rules{AllowedTools: []string{"pets_get-one", "delete_pets_id", "gone"}}),
+		api("pets-key", store.APIAuth{Kind: store.APIAuthKey, Name: "X-Pet", Value: secret("pets-key", "auth", "value")}, store.Rules{AllowedTools: []string{"pets_get-one", "delete_pets_id", "add_all", "gone"}}),
 		api("pets-query", store.APIAuth{Kind: store.APIAuthKey, In: "query", Name: "key", Value: secret("pets-query", "auth", "value")}),
 		api("pets-cookie", store.APIAuth{Kind: store.APIAuthKey, In: "cookie", Name: "sid", Value: secret("pets-cookie", "auth", "value")}),
 		api("pets-basic", store.APIAuth{Kind: store.APIAuthBasic, User: "ana", Value: secret("pets-basic", "auth", "value")}),
-		api("pets-header", store.APIAuth{Kind: store.APIAuthHeader, Value: secret("pets-header", "auth", "value")}),
+		at("http://127.0.0.1:7000/openapi.json", api("pets-header", store.APIAuth{Kind: store.APIAuthHeader, Value: secret("pets-header", "auth", "value")})),
+		at("http://docs:8080/openapi.yaml", api("pets-yaml", store.APIAuth{})),
 		api("pets-client", store.APIAuth{Kind: store.APIAuthClient, User: "id", Value: secret("pets-client", "auth", "value"), TokenURL: "https://pets.example/t"}),
 	}
+}
+
+func at(document string, c store.ServerConfig) store.ServerConfig {
+	c.OpenAPI.Document = document
+	return c
 }
 
 func api(name string, a store.APIAuth, r ...store.Rules) store.ServerConfig {
@@ -75,6 +82,7 @@ func operations() map[string][]setup.Operation {
 			{Tool: "delete_pets_id", Method: "DELETE", Path: "/pets/{id}"},
 			{Tool: "trace_pets", Method: "TRACE", Path: "/pets"},
 			{Tool: "ListPets_0", ID: "listpets", Method: "POST", Path: "/pets"},
+			{Tool: "add_all", ID: "add all", Method: "PUT", Path: "/pets"},
 		} {
 			o.Chosen = len(chosen) == 0 || slices.Contains(chosen, o.Tool)
 			out = append(out, o)
@@ -174,6 +182,26 @@ func TestLiteLLMRoundTrip(t *testing.T) {
 			!slices.Equal(is.Rules.Groups, was.Rules.Groups) || !slices.Equal(is.Rules.ExtraHeaders, was.Rules.ExtraHeaders) || is.Rules.CallsPerMinute != was.Rules.CallsPerMinute {
 			t.Errorf("%s is another server now:\n%+v\n%+v", was.Name, was, is)
 		}
+	}
+}
+
+// The proxy's names of the tools of a document are known here again, however they
+// are spelled: what is forbidden there stays forbidden.
+func TestRulesOfOperations(t *testing.T) {
+	t.Parallel()
+	got := setup.RulesOfOperations(store.Rules{
+		AllowedTools: []string{"PETS/get-one", "pets-add all"}, DisallowedTools: []string{"listpets", "delete__pets_{id}", "other"},
+		AllowedParams: map[string][]string{"listPets": {"limit"}}, CallsPerMinute: 7,
+	}, "pets", operations()["pets"])
+	want := store.Rules{
+		AllowedTools: []string{"pets_get-one", "add_all"}, DisallowedTools: []string{"listPets", "ListPets_0", "delete_pets_id", "other"},
+		AllowedParams: map[string][]string{"listPets": {"limit"}, "ListPets_0": {"limit"}}, CallsPerMinute: 7,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the rules are %+v", got)
+	}
+	if got := setup.RulesOfOperations(store.Rules{}, "pets", operations()["pets"]); !got.Zero() {
+		t.Errorf("of no rules came %+v", got)
 	}
 }
 

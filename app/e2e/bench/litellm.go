@@ -78,7 +78,22 @@ func serveGateway(ctx context.Context, upstream string) (err error) {
 	if _, err := whole.AddServer(ctx, setup.Draft{Config: c}, true); err != nil {
 		return err
 	}
-	if err := whole.StartServers(ctx, "echo"); err != nil {
+	api, err := whole.ReadAPI(ctx, upstream+petsDocument, "")
+	if err != nil {
+		return err
+	}
+	pets, _, err := api.Draft(ctx, store.ServerConfig{
+		Name: "pets", URL: upstream + petsBase, Rules: c.Rules.Clone(),
+		OpenAPI: &store.OpenAPI{Methods: []string{"GET", "POST"}, Auth: store.APIAuth{Kind: store.APIAuthBearer, Value: "${env:" + serverToken + "}"}},
+	})
+	if err != nil {
+		return err
+	}
+	pets.Config.Rules.AllowedTools, pets.Config.Rules.AllowedParams = nil, map[string][]string{"getPet": {"id", "color"}}
+	if _, err := whole.AddServer(ctx, pets, true); err != nil {
+		return err
+	}
+	if err := whole.StartServers(ctx, "echo", "pets"); err != nil {
 		return err
 	}
 	state, err := whole.OpenGateway(ctx, 0)
@@ -104,6 +119,33 @@ func serveGateway(ctx context.Context, upstream string) (err error) {
 	return err
 }
 
+// An API of which both gateways make tools. Removing is not chosen.
+const (
+	petsBase     = "/api"
+	petsDocument = petsBase + "/openapi.json"
+	petsText     = `{"openapi": "3.1.0", "info": {"title": "Pets", "version": "1"}, "paths": {
+		"/pets/{id}": {
+			"parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "string"}}],
+			"get": {"operationId": "getPet", "summary": "Gets a pet.", "parameters": [
+				{"name": "color", "in": "query", "schema": {"type": "string"}}, {"name": "all", "in": "query", "schema": {"type": "string"}}]},
+			"delete": {"operationId": "removePet", "summary": "Removes a pet."}},
+		"/pets": {"post": {"operationId": "add pet", "summary": "Adds a pet.", "requestBody": {"required": true, "content": {"application/json": {
+			"schema": {"type": "object", "properties": {"name": {"type": "string"}}}}}}}}}}`
+)
+
+// servePets answers with what it was asked.
+func servePets(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	answer := map[string]string{"asked": r.Method + " " + r.URL.RequestURI(), "body": string(body)}
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		return
+	}
+}
+
 // upstream is the server behind both gateways: it wants its token, and remembers
 // the header that clients may pass on.
 type upstream struct {
@@ -121,6 +163,11 @@ func startUpstream() *upstream {
 		})
 	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil)
 	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == petsDocument {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, petsText) // who leaves is no fault
+			return
+		}
 		if r.Header.Get("Authorization") != "Bearer "+tokenValue {
 			http.Error(w, "the token is missing", http.StatusUnauthorized)
 			return
@@ -129,6 +176,10 @@ func startUpstream() *upstream {
 			u.mu.Lock()
 			u.person = p
 			u.mu.Unlock()
+		}
+		if strings.HasPrefix(r.URL.Path, petsBase+"/") {
+			servePets(w, r)
+			return
 		}
 		handler.ServeHTTP(w, r)
 	}))
@@ -149,7 +200,8 @@ type peerGateway struct {
 	name    string
 	address string
 	key     string
-	tool    string // what the echo is called there
+	tool    string    // what the echo is called there
+	pets    [2]string // what adding and getting a pet are
 	pid     int
 }
 
@@ -183,7 +235,7 @@ func compareGateways(ctx context.Context, python, out string, w io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	theirs := peerGateway{"LiteLLM proxy, file exported by Drawbridge", address + "/mcp/", litellmKey, "echo-echo", run.last}
+	theirs := peerGateway{"LiteLLM proxy, file exported by Drawbridge", address + "/mcp/", litellmKey, "echo-echo", [2]string{"pets-add_pet", "pets-getpet"}, run.last}
 	for _, g := range []peerGateway{ours, theirs} {
 		if err := g.holds(ctx, up); err != nil {
 			return fmt.Errorf("%s: %w", g.name, err)
@@ -238,7 +290,7 @@ func startOurs(ctx context.Context, upstream string, environ []string) (g peerGa
 	if err != nil {
 		return g, state, nil, errors.Join(fmt.Errorf("our gateway did not start: %w: %s", err, said.String()), end())
 	}
-	return peerGateway{"Drawbridge", state.Address, state.Key, "echo__echo", cmd.Process.Pid}, state, end, nil
+	return peerGateway{"Drawbridge", state.Address, state.Key, "echo__echo", [2]string{"pets__add_pet", "pets__getPet"}, cmd.Process.Pid}, state, end, nil
 }
 
 // dial opens a session; extra headers go with each request.
@@ -283,8 +335,9 @@ func (g peerGateway) holds(ctx context.Context, up *upstream) error {
 		}
 		names = append(names, tool.Name)
 	}
-	if !slices.Equal(names, []string{g.tool}) {
-		return fmt.Errorf("it offers %q, and the file allows %s", names, g.tool)
+	slices.Sort(names)
+	if !slices.Equal(names, []string{g.tool, g.pets[0], g.pets[1]}) {
+		return fmt.Errorf("it offers %q, and the file allows %s and %s", names, g.tool, g.pets)
 	}
 	up.last()
 	if err := echoThrough(ctx, s, g.tool); err != nil {
@@ -293,7 +346,38 @@ func (g peerGateway) holds(ctx context.Context, up *upstream) error {
 	if got := up.last(); got != "ana" {
 		return fmt.Errorf("the header that is passed on came as %q", got)
 	}
-	refused, err := s.CallTool(ctx, &mcp.CallToolParams{Name: g.tool, Arguments: map[string]any{"text": "a", "loud": true}})
+	if err := g.refuses(ctx, s, g.tool, "loud", map[string]any{"text": "a", "loud": true}); err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		tool string
+		args map[string]any
+		want []string
+	}{
+		{g.pets[1], map[string]any{"id": "a b", "color": "red"}, []string{"GET /api/pets/a%20b?color=red"}},
+		{g.pets[0], map[string]any{"body": map[string]any{"name": "Rex"}}, []string{"POST /api/pets", "Rex"}},
+	} {
+		r, err := s.CallTool(ctx, &mcp.CallToolParams{Name: c.tool, Arguments: c.args})
+		if err != nil {
+			return err
+		}
+		said, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		for _, want := range c.want {
+			if r.IsError || !bytes.Contains(said, []byte(want)) {
+				return fmt.Errorf("%s gave %s, and not %q", c.tool, said, want)
+			}
+		}
+	}
+	return g.refuses(ctx, s, g.pets[1], "all", map[string]any{"id": "a", "all": "yes"})
+}
+
+// refuses checks that a parameter that is not allowed is refused, with the
+// sentence that both have.
+func (g peerGateway) refuses(ctx context.Context, s *mcp.ClientSession, tool, param string, args map[string]any) error {
+	refused, err := s.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: args})
 	said := fmt.Sprint(err)
 	if err == nil {
 		b, err := json.Marshal(refused)
@@ -305,7 +389,7 @@ func (g peerGateway) holds(ctx context.Context, up *upstream) error {
 			return fmt.Errorf("a parameter that is not allowed was let through: %s", said)
 		}
 	}
-	if !strings.Contains(said, "['loud'] are not allowed") {
+	if !strings.Contains(said, "['"+param+"'] are not allowed") {
 		return fmt.Errorf("a parameter that is not allowed was refused with %q", said)
 	}
 	return nil
