@@ -68,7 +68,8 @@ func (c *cli) importFile() *cobra.Command {
 		Use: "import FILE", Short: "Read what was exported: a conversation as JSON, or everything", Args: cobra.ExactArgs(1),
 		Long: `Read a conversation that was exported as JSON, or the zip file of everything. What is
 here already is passed over. Servers are kept without their secrets, and wait for
-your review; of the settings, the system prompts are taken.`,
+your review; of the settings, the providers, whose keys are asked for again, and the
+system prompts are taken.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b, err := c.changing(cmd, "import")
 			if err != nil {
@@ -83,6 +84,11 @@ your review; of the settings, the system prompts are taken.`,
 			}
 			for _, s := range got.Servers {
 				fmt.Fprintf(c.session.Stderr, "The server %s waits for your review.\n", visible(s.Name))
+			}
+			for _, p := range got.Providers {
+				if !p.NoKey {
+					fmt.Fprintf(c.session.Stderr, "The provider %s waits for its key: drawbridge secret set %s\n", visible(p.Title()), store.ProviderSecret(p.ID, "key"))
+				}
 			}
 			for _, note := range got.Notes {
 				fmt.Fprintf(c.session.Stderr, "- %s\n", visible(note))
@@ -99,14 +105,18 @@ func importedJSON(got bridge.Imported) any {
 	out := struct {
 		Conversations []conversationJSON `json:"conversations"`
 		Servers       []string           `json:"servers"`
+		Providers     []string           `json:"providers"`
 		Presets       int                `json:"presets"`
 		Notes         []string           `json:"notes,omitempty"`
-	}{Conversations: []conversationJSON{}, Servers: []string{}, Presets: got.Presets, Notes: got.Notes}
+	}{Conversations: []conversationJSON{}, Servers: []string{}, Providers: []string{}, Presets: got.Presets, Notes: got.Notes}
 	for _, conv := range got.Conversations {
 		out.Conversations = append(out.Conversations, newConversationJSON(conv))
 	}
 	for _, s := range got.Servers {
 		out.Servers = append(out.Servers, s.Name)
+	}
+	for _, p := range got.Providers {
+		out.Providers = append(out.Providers, p.ID)
 	}
 	return out
 }

@@ -164,7 +164,8 @@ mcp.json        the servers
 settings.json   the settings
 
 No secret is in it. To have it back: drawbridge import FILE, or Settings,
-Storage, Import. Servers then wait for your review, and keys are asked for again.
+Storage, Import. Servers then wait for your review, and the keys of providers are
+asked for again.
 `
 
 // leftOut stands for a secret in an exported file. It is a placeholder: whoever
@@ -233,13 +234,16 @@ type Imported struct {
 	Conversations []store.Conversation
 	Servers       []store.ServerConfig // each waits for its review
 	Presets       int
+	// Providers are without what was secret: those that want a key wait for it.
+	Providers []store.ProviderConfig
 	// Notes are sentences about what was passed over, and why.
 	Notes []string
 }
 
 // ImportFile reads what ExportConversation wrote as JSON, or what ExportAll wrote.
 // Conversations that are here already are passed over. Servers are kept without
-// their secrets, and none starts before a person has reviewed it. The error wraps
+// their secrets, and none starts before a person has reviewed it. Providers are
+// kept without theirs, too. The error wraps
 // store.ErrInvalid or store.ErrNewer; what was imported before it stays, and is
 // returned.
 func (b *Bridge) ImportFile(ctx context.Context, name string) (Imported, error) {
@@ -308,7 +312,7 @@ func (b *Bridge) importZip(ctx context.Context, z *zip.Reader, out *Imported) er
 		case f.Name == exportServers:
 			err = b.importServers(ctx, data, out)
 		default:
-			err = b.importPresets(data, out)
+			err = b.importSettings(ctx, data, out)
 		}
 		if err != nil {
 			return fmt.Errorf("%q in the zip file: %w", f.Name, err)
@@ -373,31 +377,6 @@ func (b *Bridge) importServers(ctx context.Context, data []byte, out *Imported) 
 			continue
 		}
 		out.Servers = append(out.Servers, added...)
-	}
-	return nil
-}
-
-// importPresets keeps the system prompts of the settings whose names are free.
-// The rest of the settings belongs to the machine that it was exported on.
-func (b *Bridge) importPresets(data []byte, out *Imported) error {
-	plain, err := hujson.Standardize(data)
-	if err != nil {
-		return fmt.Errorf("it cannot be read: %w (%w)", err, store.ErrInvalid)
-	}
-	var s struct {
-		Presets []store.PromptPreset `json:"presets"`
-	}
-	if err := json.Unmarshal(plain, &s); err != nil {
-		return fmt.Errorf("it cannot be read: %w (%w)", err, store.ErrInvalid)
-	}
-	for _, p := range s.Presets {
-		if _, err := b.Preset(p.Name); err == nil {
-			continue
-		}
-		if err := b.SetPreset(p); err != nil {
-			return err
-		}
-		out.Presets++
 	}
 	return nil
 }

@@ -72,6 +72,11 @@ type Options struct {
 	// Files asks for files; nil asks in sheets of the window.
 	Files     form.Files
 	Autostart Autostart
+
+	// imported shows providers that came by an import, and giveKey opens the form
+	// of one: what the parts of the page have of each other.
+	imported func()
+	giveKey  func(id string)
 }
 
 // Page is the page of the settings.
@@ -96,7 +101,10 @@ func New(o Options) *Page {
 	if o.Files == nil {
 		o.Files = form.Dialogs{Window: o.Window}
 	}
-	p := &Page{o: o, problems: form.Column()}
+	p := &Page{problems: form.Column()}
+	o.imported = func() { p.providers.load() }
+	o.giveKey = func(id string) { p.providers.editID(id) }
+	p.o = o
 	p.providers = newProviders(o, func() { p.secrets.Load() })
 	p.secrets = keychain.NewPanel(o.Engine, o.Runner, func() { p.providers.load() })
 	p.folders = newFolders(o)

@@ -63,6 +63,16 @@ func (p *providers) edit(cfg store.ProviderConfig) {
 	sheet.Show()
 }
 
+// editID opens the form of the entry with that id, if it is there still.
+func (p *providers) editID(id string) {
+	for _, cfg := range p.o.Engine.Providers() {
+		if cfg.ID == id {
+			p.edit(cfg)
+			return
+		}
+	}
+}
+
 // openEditor fills a sheet with the form of a service.
 func (p *providers) openEditor(sheet *form.Sheet, service bridge.Service, cfg store.ProviderConfig, isNew bool) {
 	e := &providerEditor{p: p, service: service, cfg: cfg, isNew: isNew, sheet: sheet, busy: form.NewBusy()}

@@ -133,8 +133,14 @@ func (s *storage) importFrom(path string) {
 	}, func(err error) {
 		s.end(err)
 		s.note(importedWords(got))
+		for _, cfg := range got.Providers {
+			s.askKey(cfg)
+		}
 		for _, n := range got.Notes {
 			s.note(form.Visible(n, false))
+		}
+		if len(got.Providers) > 0 {
+			s.o.imported()
 		}
 	})
 }
@@ -146,10 +152,26 @@ func importedWords(got bridge.Imported) string {
 	if n := len(got.Servers); n > 0 {
 		words += " " + say.N(n, "%d server imported, to be reviewed on the Servers page.", "%d servers imported, to be reviewed on the Servers page.", n)
 	}
+	if n := len(got.Providers); n > 0 {
+		words += " " + say.N(n, "%d provider imported.", "%d providers imported.", n)
+	}
 	if n := got.Presets; n > 0 {
 		words += " " + say.N(n, "%d system prompt imported.", "%d system prompts imported.", n)
 	}
 	return words
+}
+
+// askKey asks for the key of a provider that was imported.
+func (s *storage) askKey(cfg store.ProviderConfig) {
+	title, address := form.Visible(cfg.Title(), false), form.Visible(store.ShowAddress(cfg.BaseURL), false)
+	if cfg.NoKey {
+		s.note(say.T("%s goes to %s and wants no key.", title, address))
+		return
+	}
+	give := form.Button(say.T("Give the key…"), func() { s.o.giveKey(cfg.ID) })
+	give.Name = say.T("Give the key of %s", title)
+	s.notes.Add(container.NewBorder(nil, nil, nil, container.NewCenter(give), form.Label(say.T("%s goes to %s and waits for its key.", title, address))))
+	s.Box.Refresh()
 }
 
 // askClear asks before the logs go, since they do not come back.

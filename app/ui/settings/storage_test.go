@@ -35,7 +35,8 @@ func TestExportAndImport(t *testing.T) {
 	}
 	e.Taken = bridge.Imported{
 		Conversations: []store.Conversation{{ID: "a"}, {ID: "b"}}, Servers: []store.ServerConfig{{ID: "git"}},
-		Notes: []string{"The conversation \"Old\u202e\" is here already."},
+		Providers: []store.ProviderConfig{{ID: "openai", Kind: store.ProviderChat, BaseURL: "https://api.example.com/v1"}, {ID: "local", NoKey: true, Kind: store.ProviderChat, BaseURL: "http://127.0.0.1:1/v1"}},
+		Notes:     []string{"The conversation \"Old\u202e\" is here already."},
 	}
 	w := with(t, e, Options{Files: files{save: path, open: "/some/export.zip"}})
 	uitest.Shows(t, w, "48.2 MB", "312 KB", "1 August 2026", "41.0 MB", "rename a backup to drawbridge.db")
@@ -55,7 +56,9 @@ func TestExportAndImport(t *testing.T) {
 		t.Errorf("left behind: %q", left)
 	}
 	uitest.Tap(t, w, "Import…")
-	uitest.Shows(t, w, "2 conversations imported. 1 server imported, to be reviewed on the Servers page.", "is here already.")
+	uitest.Shows(t, w, "2 conversations imported. 1 server imported, to be reviewed on the Servers page. 2 providers imported.", "is here already.", "waits for its key.", "and wants no key.")
+	uitest.Tap(t, w, "Give the key of openai")
+	uitest.Shows(t, w, "Edit ")
 	did(t, e, "export everything", "export everything", "import /some/export.zip")
 }
 
