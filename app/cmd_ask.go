@@ -383,6 +383,10 @@ func (t *terminal) Approve(ctx context.Context, a chat.Approval) (tools.Answer, 
 	if a.Managed {
 		who = ", on the provider's own connection,"
 	}
+	if a.Change != nil { // without its Accept, the call is refused as held
+		fmt.Fprintf(t.session.Stderr, "\nThe server has changed the definition of %s since you have seen it, so its call is not run. Look at the change on the page of the servers in the window.\n", a.Tool.Ref)
+		return tools.AnswerOnce, nil
+	}
 	fmt.Fprintf(t.session.Stderr, "\n%s wants to run%s with %s\n", a.Tool.Ref, who, visible(string(a.Call.Arguments)))
 	choices := "Allow it [o]nce, in this [c]onversation, [a]lways, or [d]eny? "
 	if len(a.After) > 0 {

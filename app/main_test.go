@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 		"picture-mcp":  pictureServer,
 		"library-mcp":  libraryServer,
 		"web-service":  webService,
+		"letter-mcp":   letterServer,
 	})
 }
 

@@ -49,25 +49,46 @@ func (g guard) Call(ctx context.Context, inv tools.Invocation, ask chat.Ask, pro
 	}
 	defer done()
 	defer g.b.work.begin()()
-	if tool := g.b.catalogue.lookup(inv.Ref); tool != nil {
+	misfit := func(err error) tools.Result {
+		r := auditOf(inv, store.AuditDecision)
+		r.Decision, r.Reason = "deny", "The arguments do not fit the tool's schema." // which value, the audit is not told
+		g.b.audit.later(r, inv.Arguments)
+		return fail(err.Error())
+	}
+	given := inv.Arguments
+	seen := g.b.catalogue.lookup(inv.Ref)
+	if seen != nil {
 		// What a rule forbids is told as such, and not as a misfit.
 		arguments, verdict := g.b.policy.Arguments(inv.Ref, inv.Arguments)
 		if verdict.Decision != tools.Allow {
 			return refuse(verdict.Reason, verdict.Err)
 		}
 		inv.Arguments = arguments
-		if err := g.b.validator.Check(*tool, inv.Arguments); err != nil {
-			r := auditOf(inv, store.AuditDecision)
-			r.Decision, r.Reason = "deny", "The arguments do not fit the tool's schema." // which value, the audit is not told
-			g.b.audit.later(r, inv.Arguments)
-			return fail(err.Error())
+		if err := g.b.validator.Check(*seen, inv.Arguments); err != nil {
+			return misfit(err)
 		}
 	}
 	// The policy looks again after the person answered: a server may have
 	// changed its definitions while they read.
-	verdict := g.b.policy.Permit(ctx, inv, g.look(inv), g.asked(inv, ask))
+	e := &edit{g: g, ref: inv.Ref, asked: inv.Arguments}
+	verdict := g.b.policy.Permit(ctx, inv, g.look(inv), g.asked(inv, ask, e))
 	if verdict.Decision != tools.Allow {
 		return refuse(verdict.Reason, verdict.Err)
+	}
+	edited := e.stop()
+	if edited != nil {
+		inv.Arguments = edited
+	}
+	if now := g.b.catalogue.lookup(inv.Ref); now != nil && (edited != nil || seen == nil || now.Hash != seen.Hash) {
+		// Rules and schema may be others than when the arguments were checked.
+		arguments, verdict := g.b.policy.Arguments(inv.Ref, inv.Arguments)
+		if verdict.Decision != tools.Allow {
+			return refuse(verdict.Reason, verdict.Err)
+		}
+		inv.Arguments = arguments
+		if err := g.b.validator.Check(*now, inv.Arguments); err != nil {
+			return misfit(err)
+		}
 	}
 	result, err := g.b.host.Call(ctx, inv.Ref, inv.Arguments, progress)
 	switch {
@@ -79,28 +100,57 @@ func (g guard) Call(ctx context.Context, inv tools.Invocation, ask chat.Ask, pro
 	}
 	// Also what a server says of a failure is its own words.
 	g.b.policy.NoteContent(ctx, inv, inv.Ref.Server)
+	if edited != nil {
+		verdict.Reason = editedReason
+		result = tellEdited(result, given, e.asked, inv.Arguments)
+	}
 	g.b.called(inv, verdict.Reason, result)
 	return result
 }
 
 // asked has each answer of a person be in the audit before anything comes of it.
-func (g guard) asked(inv tools.Invocation, ask chat.Ask) policy.Ask {
+// e takes what they change of the arguments; nil where they cannot.
+func (g guard) asked(inv tools.Invocation, ask chat.Ask, e *edit) policy.Ask {
 	if ask == nil {
 		return nil
 	}
 	return func(ctx context.Context, v tools.Verdict) (tools.Answer, error) {
 		v.Arguments = inv.Arguments
+		if e != nil {
+			e.begin()
+			v.Edit = e.set
+		}
+		if v.Change != nil {
+			change := *v.Change
+			change.Accept = func(ctx context.Context) error {
+				return g.b.ApproveTools(ctx, inv.Ref.Server, map[string]string{inv.Ref.Tool: change.NewHash})
+			}
+			v.Change = &change
+		}
 		answer, err := ask(ctx, v)
 		if err != nil {
 			return answer, err
 		}
+		arguments, reason := inv.Arguments, v.Reason
+		if edited := e.stop(); edited != nil && lets(answer) {
+			arguments, reason = edited, editedReason
+		}
 		r := auditOf(inv, store.AuditApproval)
-		r.Decision, r.Reason = string(answer), clipAudit(v.Reason, 500)
-		if err := g.b.audit.record(ctx, r, inv.Arguments); err != nil {
+		r.Decision, r.Reason = string(answer), clipAudit(reason, 500)
+		if err := g.b.audit.record(ctx, r, arguments); err != nil {
 			return "", fmt.Errorf("the answer could not be written to the audit: %w", err)
 		}
 		return answer, nil
 	}
+}
+
+// lets reports whether the answer lets the call run.
+func lets(a tools.Answer) bool {
+	switch a {
+	case tools.AnswerOnce, tools.AnswerConversation, tools.AnswerAlways, tools.AnswerAfter:
+		return true
+	}
+	return false
 }
 
 // look tells the policy what there is at this moment. It gets held definitions

@@ -242,7 +242,7 @@ func (g guard) allow(ctx context.Context, inv tools.Invocation, ask chat.Ask) to
 	if why := g.b.policy.OnlyHere(inv.Ref); why != "" {
 		return refused(store.ErrDenied, "A provider may not run this tool itself. "+why)
 	}
-	return g.b.policy.Permit(ctx, inv, g.look(inv), g.asked(inv, ask))
+	return g.b.policy.Permit(ctx, inv, g.look(inv), g.asked(inv, ask, nil))
 }
 
 // Handed is a server that the provider of a conversation connects to itself.

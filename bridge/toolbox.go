@@ -292,6 +292,9 @@ func (t *Toolbox) run(ctx context.Context, c toolCall, table *tools.Table) tools
 	var ask chat.Ask
 	if t.o.Approve != nil {
 		ask = func(ctx context.Context, v tools.Verdict) (tools.Answer, error) {
+			if v.Change != nil {
+				return tools.AnswerOnce, nil // a program accepts no definition, so the call is refused as held
+			}
 			arguments := v.Arguments
 			if arguments == nil {
 				arguments = c.arguments
@@ -396,8 +399,12 @@ func (c *Conversation) Messages(ctx context.Context) ([]store.Message, error) {
 // approver asks the program.
 type approver func(ctx context.Context, a chat.Approval) (tools.Answer, error)
 
-// Approve asks about a call.
+// Approve asks about a call. A program accepts no definition that changed, so
+// that such a call is refused as held.
 func (f approver) Approve(ctx context.Context, a chat.Approval) (tools.Answer, error) {
+	if a.Change != nil {
+		return tools.AnswerOnce, nil
+	}
 	return f(ctx, a)
 }
 

@@ -234,6 +234,9 @@ type ToolResult struct {
 	IsError    bool            `json:"is_error,omitempty"`
 	Started    time.Time       `json:"started,omitzero"`
 	Elapsed    time.Duration   `json:"elapsed,omitempty"` // nanoseconds
+	// Edited are the arguments that the tool ran with, where a person changed those
+	// of the call; nil where nobody did.
+	Edited json.RawMessage `json:"edited,omitempty"`
 }
 
 // Image is a picture.

@@ -247,6 +247,10 @@ func (r *runner) ask(ctx context.Context, c plannedCall, v tools.Verdict) (a too
 	}
 	approval := Approval{
 		ConversationID: r.t.conv.ID, MessageID: r.o.message, Call: call, Tool: c.tool, Reason: v.Reason, After: v.After, Managed: c.managed,
+		Change: v.Change,
+	}
+	if !c.managed {
+		approval.Edit = v.Edit
 	}
 	r.send(CallAsked{approval})
 	if err := ctx.Err(); err != nil {

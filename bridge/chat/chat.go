@@ -19,6 +19,7 @@ package chat
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -110,6 +111,12 @@ type Approval struct {
 	// Managed says that the provider runs the call on a server that it connects
 	// to itself; the answer goes to the provider.
 	Managed bool
+	// Change is the definition that is held, where it has changed since the person
+	// has seen it. Without its Accept, an answer that allows the call lets nothing run.
+	Change *tools.Change
+	// Edit has the call run with other arguments: see tools.Verdict. It is nil
+	// where they cannot be changed.
+	Edit func(arguments json.RawMessage) error
 }
 
 // Options are what a Loop needs. Zero values mean the defaults that are named.

@@ -28,7 +28,12 @@ type asking struct {
 // other apps do not wait for each other, since each waits for a limited time: all
 // ask, and such an answer settles those that are still asking. A nil ask refuses
 // what would have to be asked.
+//
+// Where a changed definition is held, the question is asked again when the
+// definition changes while the person reads, a few times; what was not accepted
+// by then does not run, whatever was answered.
 func (e *Engine) Permit(ctx context.Context, inv tools.Invocation, look Look, ask Ask) tools.Verdict {
+	asked := 0
 	for {
 		v, limits := e.lookAndDecide(ctx, inv, look)
 		if v.Decision != tools.Ask {
@@ -49,7 +54,12 @@ func (e *Engine) Permit(ctx context.Context, inv tools.Invocation, look Look, as
 		}
 		e.mu.Unlock()
 		if !busy {
-			return e.ask(ctx, inv, v, look, ask, s, open)
+			asked++
+			said, changed := e.ask(ctx, inv, v, look, ask, s, open)
+			if changed && asked < maxAsked {
+				continue
+			}
+			return said
 		}
 		select {
 		case <-open.done:
@@ -78,7 +88,12 @@ func (e *Engine) count(ctx context.Context, inv tools.Invocation, v tools.Verdic
 	return v
 }
 
-func (e *Engine) ask(ctx context.Context, inv tools.Invocation, v decision, look Look, ask Ask, s subject, open *asking) tools.Verdict {
+// maxAsked bounds how often one call is asked about because its tool changes
+// again and again.
+const maxAsked = 3
+
+// ask puts the question and heeds the answer.
+func (e *Engine) ask(ctx context.Context, inv tools.Invocation, v decision, look Look, ask Ask, s subject, open *asking) (said tools.Verdict, changed bool) {
 	defer func() {
 		e.mu.Lock()
 		delete(e.asking, s)
@@ -109,7 +124,7 @@ func (e *Engine) askBeside(ctx context.Context, inv tools.Invocation, v decision
 	for {
 		select {
 		case got := <-answers:
-			verdict := e.heed(ctx, inv, v, look, got.answer, got.err)
+			verdict, _ := e.heed(ctx, inv, v, look, got.answer, got.err)
 			if got.err == nil {
 				e.stirAsking(inv.Ref)
 			}
@@ -122,7 +137,8 @@ func (e *Engine) askBeside(ctx context.Context, inv tools.Invocation, v decision
 			}
 			end()
 			if got := <-answers; got.err == nil { // it came at the same moment, and is about this very call
-				return e.heed(ctx, inv, v, look, got.answer, nil)
+				verdict, _ := e.heed(ctx, inv, v, look, got.answer, nil)
+				return verdict
 			}
 			return e.count(ctx, inv, now.Verdict, limits)
 		}
@@ -174,10 +190,11 @@ func (e *Engine) whenStirred(ref tools.Ref) <-chan struct{} {
 	return e.asking[beside(ref)].done
 }
 
-// heed makes a verdict of what the person answered, and keeps it.
-func (e *Engine) heed(ctx context.Context, inv tools.Invocation, v decision, look Look, a tools.Answer, err error) tools.Verdict {
+// heed makes a verdict of what the person answered, and keeps it. changed says
+// that there is a definition now which the question was not about.
+func (e *Engine) heed(ctx context.Context, inv tools.Invocation, v decision, look Look, a tools.Answer, err error) (said tools.Verdict, changed bool) {
 	if ctx.Err() != nil {
-		return stopped(inv.Ref)
+		return stopped(inv.Ref), false
 	}
 	if err != nil {
 		e.log.Warn("nobody could be asked", "tool", inv.Ref.String(), "error", err)
@@ -185,7 +202,7 @@ func (e *Engine) heed(ctx context.Context, inv tools.Invocation, v decision, loo
 			Decision: tools.Deny,
 			Reason:   fmt.Sprintf("The person could not be asked about the tool %s, so it was not run.", inv.Ref),
 			Err:      fmt.Errorf("%w: %w", store.ErrDenied, err),
-		}
+		}, false
 	}
 	if err := e.record(ctx, inv, a, v.sources); err != nil {
 		e.log.Error("an answer could not be kept", "tool", inv.Ref.String(), "error", err)
@@ -193,19 +210,23 @@ func (e *Engine) heed(ctx context.Context, inv tools.Invocation, v decision, loo
 			Decision: tools.Deny,
 			Reason:   fmt.Sprintf("The person's answer about the tool %s could not be kept, so it was not run. Try again later.", inv.Ref),
 			Err:      fmt.Errorf("%w: %w", store.ErrDenied, err),
-		}
+		}, false
 	}
 	switch a {
 	case tools.AnswerOnce, tools.AnswerConversation, tools.AnswerAlways, tools.AnswerAfter:
 		now, limits := e.lookAndDecide(ctx, inv, look)
 		if now.Decision == tools.Deny {
-			return now.Verdict
+			return now.Verdict, false
 		}
-		return e.count(ctx, inv, tools.Verdict{Decision: tools.Allow, Reason: "The person allowed this call."}, limits)
+		if now.Change != nil { // it changed while the person read, or they did not accept it
+			return deny(store.ErrHeld, "The definition of the tool %s has changed; it is held until the person has seen the change.", inv.Ref),
+				v.Change == nil || v.Change.NewHash != now.Change.NewHash
+		}
+		return e.count(ctx, inv, tools.Verdict{Decision: tools.Allow, Reason: "The person allowed this call."}, limits), false
 	case tools.AnswerNever:
-		return deny(store.ErrDenied, "The person does not allow the tool %s at all.", inv.Ref)
+		return deny(store.ErrDenied, "The person does not allow the tool %s at all.", inv.Ref), false
 	}
-	return deny(store.ErrDenied, "The person denied this call of %s.", inv.Ref)
+	return deny(store.ErrDenied, "The person denied this call of %s.", inv.Ref), false
 }
 
 func stopped(ref tools.Ref) tools.Verdict {

@@ -104,13 +104,17 @@ func (e *Engine) OfferInstructions(ctx context.Context, conv store.Conversation,
 // read. When the ledger cannot be read the call is refused.
 //
 // A call that a person typed (tools.ClientCommand) is its own approval. Nobody
-// calls a definition that is held, nor a tool that was refused for good, nor past
+// calls a definition while it is held, nor a tool that was refused for good, nor past
 // a rule of the server, nor while the bridge is raised.
 //
 // An answer that allows the tool, and a rule that does, are void after content
 // of another server that nobody vouches for, unless the tool is declared to read
 // only, and nothing outside of its server: then the verdict is to ask, and names
 // the servers in After.
+//
+// In a conversation, the call of a tool whose changed definition is held is asked
+// about with the change: the person may accept it there (see tools.Change). A tool
+// that is new stays refused, since nobody has been offered it.
 //
 // Decide counts no call; Permit does.
 func (e *Engine) Decide(ctx context.Context, inv tools.Invocation, conv *store.Conversation, tool *tools.Tool) tools.Verdict {
@@ -127,8 +131,9 @@ func (e *Engine) decide(ctx context.Context, inv tools.Invocation, conv *store.C
 		return decision{Verdict: raisedVerdict()}, nil
 	}
 	rules, known := e.rulesOf(inv.Ref.Server)
-	if v := e.refuse(ctx, inv, conv, tool, rules, known); v.Decision == tools.Deny {
-		return decision{Verdict: v}, nil
+	refused := e.refuse(ctx, inv, conv, tool, rules, known)
+	if refused.Decision == tools.Deny && refused.Change == nil {
+		return decision{Verdict: refused}, nil
 	}
 	limits := limitsOf(rules, inv.Caller)
 	if over, ok := e.counters.take(ctx, inv.Ref, limits, false); !ok {
@@ -141,6 +146,10 @@ func (e *Engine) decide(ctx context.Context, inv tools.Invocation, conv *store.C
 	if v.Decision == tools.Deny {
 		return decision{Verdict: v}, nil
 	}
+	if refused.Change != nil { // whatever was answered was about another definition
+		v = tools.Verdict{Decision: tools.Ask, Change: refused.Change, Reason: fmt.Sprintf(
+			"The server has changed the definition of the tool %s since you have seen it. Read what is different before you allow the call.", inv.Ref)}
+	}
 	sources, err := e.before(ctx, originOf(inv), tool)
 	if err != nil {
 		return decision{Verdict: unread(inv.Ref, err)}, nil
@@ -150,8 +159,11 @@ func (e *Engine) decide(ctx context.Context, inv tools.Invocation, conv *store.C
 		for _, id := range sources {
 			names = append(names, e.title(id))
 		}
-		v = tools.Verdict{Decision: tools.Ask, After: names, Reason: fmt.Sprintf(
-			"The tool %s wants to run after content from %s, which may have led to this call. Look at its arguments.", inv.Ref, strings.Join(names, ", "))}
+		reason := fmt.Sprintf("The tool %s wants to run after content from %s, which may have led to this call. Look at its arguments.", inv.Ref, strings.Join(names, ", "))
+		if v.Change != nil {
+			reason = v.Reason + " " + reason
+		}
+		v = tools.Verdict{Decision: tools.Ask, After: names, Reason: reason, Change: v.Change}
 	}
 	return decision{v, sources}, limits
 }
@@ -205,16 +217,6 @@ func (e *Engine) refuse(ctx context.Context, inv tools.Invocation, conv *store.C
 	if _, v := e.Arguments(inv.Ref, inv.Arguments); v.Decision != tools.Allow {
 		return v
 	}
-	pins, err := e.pinsOf(ctx, inv.Ref.Server)
-	if err != nil {
-		return unread(inv.Ref, err)
-	}
-	if !pins.matches(tool) {
-		if _, known := pins[inv.Ref.Tool]; known {
-			return deny(store.ErrHeld, "The definition of the tool %s has changed; it is held until the person has seen the change.", inv.Ref)
-		}
-		return deny(store.ErrHeld, "The tool %s is new; it is held until the person has seen its definition.", inv.Ref)
-	}
 	standing, err := e.Standing(ctx, inv.Ref)
 	if err != nil {
 		return unread(inv.Ref, err)
@@ -225,7 +227,33 @@ func (e *Engine) refuse(ctx context.Context, inv tools.Invocation, conv *store.C
 	if rules.claimed(tool) == store.ApproveNever {
 		return deny(store.ErrDenied, "The rules of its server never allow the tool %s.", inv.Ref)
 	}
-	return tools.Verdict{Decision: tools.Allow}
+	pins, err := e.pinsOf(ctx, inv.Ref.Server)
+	if err != nil {
+		return unread(inv.Ref, err)
+	}
+	if pins.matches(tool) {
+		return tools.Verdict{Decision: tools.Allow}
+	}
+	if _, known := pins[inv.Ref.Tool]; !known {
+		return deny(store.ErrHeld, "The tool %s is new; it is held until the person has seen its definition.", inv.Ref)
+	}
+	v := deny(store.ErrHeld, "The definition of the tool %s has changed; it is held until the person has seen the change.", inv.Ref)
+	if inv.Client == tools.ClientChat {
+		v.Change = e.changeOf(tool)
+	}
+	return v
+}
+
+// changeOf returns what the last Review held of the tool as it is now, or nil.
+func (e *Engine) changeOf(tool *tools.Tool) *tools.Change {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for _, h := range e.held[tool.Server] {
+		if h.Name == tool.Tool && h.Name != instructionsKey && h.NewHash == tool.Hash && h.OldHash != "" {
+			return &tools.Change{Old: h.Old, New: h.New, NewHash: h.NewHash}
+		}
+	}
+	return nil
 }
 
 // answered says what answers and approvals say of a call that is not refused.

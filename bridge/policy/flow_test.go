@@ -140,14 +140,26 @@ func TestChangedDefinitionVoidsWhatWasAllowed(t *testing.T) {
 	set(chat("c", other), tools.AnswerAlways)
 	y.want(chat("c", old), old, tools.Allow, "")
 	review(t, y.Engine, "fs", nil, changed, other)
-	y.want(chat("c", old), changed, tools.Deny, "changed")
+	// In a conversation the person is asked, with the change; nobody else is.
+	y.want(chat("c", old), changed, tools.Ask, "changed the definition")
+	y.want(command(old), changed, tools.Deny, "changed")
+	v := y.Decide(ctx, chat("c", old), &store.Conversation{ID: "c"}, &changed)
+	if v.Change == nil || v.Change.NewHash != changed.Hash || string(v.Change.Old) != string(old.Definition) || string(v.Change.New) != string(changed.Definition) {
+		t.Errorf("asked about %+v", v.Change)
+	}
+	// An answer that does not accept the change lets nothing run, nor is it asked for again.
+	w, asked := &world{conv: store.Conversation{ID: "c"}, tool: changed}, 0
+	v = y.Permit(ctx, chat("c", old), w.look, func(context.Context, tools.Verdict) (tools.Answer, error) { asked++; return tools.AnswerAlways, nil })
+	if v.Decision != tools.Deny || !errors.Is(v.Err, store.ErrHeld) || asked != 1 {
+		t.Errorf("asked %d times: %+v", asked, v)
+	}
 	// The answers cannot be removed: then the definition stays held.
 	y.ledger.set(func() { y.ledger.failWrite = true })
 	if err := y.ApproveDefinitions(ctx, "fs", map[string]string{"read": changed.Hash}); err == nil {
 		t.Error("accepted without the answers being removed")
 	}
 	y.ledger.set(func() { y.ledger.failWrite = false })
-	y.want(chat("c", old), changed, tools.Deny, "changed")
+	y.want(chat("c", old), changed, tools.Ask, "changed the definition")
 	if err := y.ApproveDefinitions(ctx, "fs", map[string]string{"read": changed.Hash}); err != nil {
 		t.Fatal(err)
 	}

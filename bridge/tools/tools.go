@@ -15,6 +15,7 @@
 package tools
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -116,6 +117,27 @@ type Verdict struct {
 	// Arguments are those that the server would get, of a verdict that a person
 	// is asked about; nil where they are as they were given.
 	Arguments json.RawMessage
+	// Change is the definition that is held, where that is what the verdict asks
+	// about; nil where the person has seen the definition.
+	Change *Change
+	// Edit has the call run with other arguments than the model gave. It checks
+	// them as those of a call, by the rules and the schema as they are now, and
+	// returns a sentence, wrapping store.ErrInvalid or store.ErrDenied, where they
+	// will not do; then the last ones that did stay. Those that are the same as the
+	// ones asked about take an edit back. It may be called from any goroutine until
+	// the question is answered; nil where nothing can be edited.
+	Edit func(arguments json.RawMessage) error
+}
+
+// Change is a definition that differs from the one that a person has seen.
+type Change struct {
+	// Old was seen, New is what the server lists now.
+	Old, New json.RawMessage
+	NewHash  string
+	// Accept records that the person has seen the change and wants it. An answer
+	// that allows the call without it leaves the tool held, and the call refused.
+	// The error wraps store.ErrHeld if the definition has changed once more.
+	Accept func(ctx context.Context) error
 }
 
 // Answer is what a person says when asked.
@@ -143,6 +165,9 @@ type Result struct {
 	IsError    bool
 	Started    time.Time
 	Elapsed    time.Duration
+	// Edited are the arguments that the call ran with, where a person changed
+	// those that the model gave; nil where nobody did. Content says so, too.
+	Edited json.RawMessage
 	// Wire is the whole result as the server sent it, with secrets redacted and
 	// what cannot be seen written out. It is there only if the request carried an
 	// Exchange; then Content is empty. It is nil for results that are ours.
@@ -164,7 +189,7 @@ func ErrorResult(sentence string) Result {
 func (r Result) Part(callID string) store.ToolResult {
 	return store.ToolResult{
 		CallID: callID, Content: r.Content, Structured: r.Structured,
-		IsError: r.IsError, Started: r.Started, Elapsed: r.Elapsed,
+		IsError: r.IsError, Started: r.Started, Elapsed: r.Elapsed, Edited: r.Edited,
 	}
 }
 

@@ -14,6 +14,10 @@ import (
 func (v *view) callItem(e *entry) transcript.Item {
 	c := transcript.Call{
 		ID: e.id, Arguments: chat.Meant(e.call.call).Arguments, Progress: e.call.progress, Foot: e.foot,
+		Edited: e.call.edited,
+	}
+	if e.call.state == callDone {
+		c.Edited = e.call.result.Edited // nil where the changed call was refused after all
 	}
 	c.Server, c.Tool = v.toolName(e.call.call)
 	switch e.call.state {

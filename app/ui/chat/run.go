@@ -2,11 +2,13 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // run is a turn that goes on, whether its conversation is shown or not. One
@@ -94,7 +96,23 @@ func (r *run) take() []chat.Event {
 }
 
 // Approve waits for the person's answer. It is part of chat.Approver.
+//
+// An answer that allows the call of a tool whose definition has changed accepts
+// the change, which the card shows.
 func (r *run) Approve(ctx context.Context, a chat.Approval) (tools.Answer, error) {
+	got, err := r.said(ctx, a)
+	if err != nil || a.Change == nil || got == tools.AnswerDeny || got == tools.AnswerNever {
+		return got, err
+	}
+	// Where it changed once more meanwhile, the call is asked about again.
+	if err := a.Change.Accept(ctx); err != nil && !errors.Is(err, store.ErrHeld) {
+		return tools.AnswerDeny, err
+	}
+	return got, nil
+}
+
+// said waits for the answer to a question.
+func (r *run) said(ctx context.Context, a chat.Approval) (tools.Answer, error) {
 	answer := make(chan tools.Answer, 1)
 	r.mu.Lock()
 	if got, ok := r.early[a.Call.ID]; ok {

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -65,6 +66,7 @@ type callEntry struct {
 	state    callState
 	result   store.ToolResult
 	progress tools.Progress
+	edited   json.RawMessage // what the person made of the arguments; nil if nothing
 }
 
 type callState int

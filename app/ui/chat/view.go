@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -30,11 +31,13 @@ type view struct {
 	shown  *thread
 	texts  map[string]string // of growing entries, as the view shows them
 
+	asks map[string]*openAsk // by call id
+
 	rehearsed bool // empty is about the rehearsal
 }
 
 func newView(p *Page) *view {
-	v := &view{p: p, empty: container.NewStack(), shown: newThread(nil), texts: map[string]string{}}
+	v := &view{p: p, empty: container.NewStack(), shown: newThread(nil), texts: map[string]string{}, asks: map[string]*openAsk{}}
 	v.script = transcript.New(transcript.Options{
 		Copy:          p.o.Clipboard.SetContent,
 		OpenLink:      p.openLink,
@@ -63,6 +66,7 @@ func (v *view) show(t *thread) {
 	v.shown = t
 	items := make([]transcript.Item, 0, len(t.entries))
 	clear(v.texts)
+	clear(v.asks)
 	for _, e := range t.entries {
 		items = append(items, v.item(e))
 		v.note(e)
@@ -176,13 +180,35 @@ func (v *view) retryItem(e *entry) transcript.Item {
 func (v *view) asking(e *entry, c transcript.Call) transcript.Call {
 	c.State = transcript.CallAsking
 	run, id := v.p.runs[v.p.current], e.call.call.ID
-	c.Ask = &transcript.Ask{Reason: e.ask.Reason, After: e.ask.After, Answer: func(a tools.Answer) {
-		if run != nil {
-			run.answer(id, a)
+	ask := e.ask
+	if v.asks[id] == nil || v.asks[id].of != ask {
+		v.asks[id] = &openAsk{of: ask, card: &transcript.Ask{Reason: ask.Reason, After: ask.After, Change: ask.Change, Answer: func(a tools.Answer) {
+			if run != nil {
+				run.answer(id, a)
+			}
+			delete(v.asks, id)
+			v.p.focusInput()
+		}}}
+		if ask.Edit != nil {
+			v.asks[id].card.Edit = func(arguments json.RawMessage, done func(error)) {
+				v.p.o.Runner.Run(func(context.Context) error { return ask.Edit(arguments) }, func(err error) {
+					if err == nil {
+						e.call.edited = arguments
+					}
+					done(err)
+				})
+			}
 		}
-		v.p.focusInput()
-	}}
+	}
+	c.Ask = v.asks[id].card
 	return c
+}
+
+// openAsk is a question with its card, which stays the same while it is open, and
+// with it what the person typed there.
+type openAsk struct {
+	of   *chat.Approval
+	card *transcript.Ask
 }
 
 // serverName is what a person calls the server of a call.

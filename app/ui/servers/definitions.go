@@ -13,7 +13,6 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -177,53 +176,15 @@ func difference(held []policy.Held) []form.Line {
 		if name == "" {
 			name = say.T("the server's instructions")
 		}
-		was, is := readable(h.Old), readable(h.New)
 		if h.Old == nil {
 			out = append(out, form.Line{Text: say.F("New: %s", name), Tone: theme.ColorNamePrimary})
-			for _, l := range form.Lines(is) {
+			for _, l := range form.Lines(form.Definition(h.New)) {
 				out = append(out, form.Line{Text: "+ " + l.Text, Tone: theme.ColorNameSuccess})
 			}
 			continue
 		}
 		out = append(out, form.Line{Text: say.F("Changed: %s", name), Tone: theme.ColorNamePrimary})
-		out = append(out, diffLines(was, is)...)
-	}
-	return out
-}
-
-// readable is a definition with a line for each of its parts; what is no JSON
-// object, like instructions, has a line for each of its own.
-func readable(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return strings.TrimRight(s, "\n") + "\n"
-	}
-	return pretty(raw) + "\n"
-}
-
-// diffLines shows what is different, line by line, with some of what stands
-// around it.
-func diffLines(was, is string) []form.Line {
-	var out []form.Line
-	text := string(diff.Diff("seen", []byte(was), "now", []byte(is)))
-	for i, l := range form.Lines(text) {
-		line := form.Line{Text: l.Text}
-		switch {
-		case i < 3: // which texts are compared
-			continue
-		case strings.HasPrefix(l.Text, "@@"):
-			if strings.HasPrefix(l.Text, "@@ -1,") {
-				continue // nothing stands before it
-			}
-			line.Text, line.Tone = "…", theme.ColorNameSeparator
-		case strings.HasPrefix(l.Text, "+"):
-			line.Text, line.Tone = "+ "+l.Text[1:], theme.ColorNameSuccess
-		case strings.HasPrefix(l.Text, "-"):
-			line.Text, line.Tone = "- "+l.Text[1:], theme.ColorNameError
-		default:
-			line.Text = " " + l.Text
-		}
-		out = append(out, line)
+		out = append(out, form.Difference(h.Old, h.New)...)
 	}
 	return out
 }

@@ -130,10 +130,10 @@ func managedDifference(h *policy.ManagedHold) []form.Line {
 	switch {
 	case h.Seen != nil && h.Told != nil:
 		lines := []form.Line{{Text: say.F("What you have seen, and what the provider got: %s", h.Tool), Tone: theme.ColorNamePrimary}}
-		return append(lines, diffLines(readable(h.Seen), readable(h.Told))...)
+		return append(lines, form.Difference(h.Seen, h.Told)...)
 	case h.Told != nil:
 		lines := []form.Line{{Text: say.F("The provider found: %s", h.Tool), Tone: theme.ColorNamePrimary}}
-		return append(lines, form.Lines(readable(h.Told))...)
+		return append(lines, form.Lines(form.Definition(h.Told))...)
 	case h.Tool != "":
 		return []form.Line{{Text: say.F("Tool: %s", h.Tool)}}
 	}

@@ -165,12 +165,12 @@ func importedWords(got bridge.Imported) string {
 func (s *storage) askKey(cfg store.ProviderConfig) {
 	title, address := form.Visible(cfg.Title(), false), form.Visible(store.ShowAddress(cfg.BaseURL), false)
 	if cfg.NoKey {
-		s.note(say.T("%s goes to %s and wants no key.", title, address))
+		s.note(say.F("%s goes to %s and wants no key.", title, address))
 		return
 	}
 	give := form.Button(say.T("Give the key…"), func() { s.o.giveKey(cfg.ID) })
-	give.Name = say.T("Give the key of %s", title)
-	s.notes.Add(container.NewBorder(nil, nil, nil, container.NewCenter(give), form.Label(say.T("%s goes to %s and waits for its key.", title, address))))
+	give.Name = say.F("Give the key of %s", title)
+	s.notes.Add(container.NewBorder(nil, nil, nil, container.NewCenter(give), form.Label(say.F("%s goes to %s and waits for its key.", title, address))))
 	s.Box.Refresh()
 }
 

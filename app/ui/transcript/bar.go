@@ -1,6 +1,8 @@
 package transcript
 
 import (
+	"unicode"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
@@ -83,7 +85,7 @@ func (b *bar) rows(width float32, place func(i int, at fyne.Position, size fyne.
 
 // press presses the button that the key stands for, if it does.
 func (b *bar) press(r rune) bool {
-	i, ok := b.keys[r]
+	i, ok := b.keys[unicode.ToLower(r)]
 	if ok {
 		b.buttons[i].Tapped(nil)
 	}
@@ -111,6 +113,9 @@ func (r *barRenderer) paint() {
 	r.hint.Text = ""
 	if len(r.b.keys) > 0 && (r.b.focused > 0 || r.b.view.focused) {
 		r.hint.Text = say.T("Keys 1 to 4 answer")
+		if _, ok := r.b.keys['e']; ok {
+			r.hint.Text = say.T("Keys 1 to 4 answer, E edits")
+		}
 	}
 }
 

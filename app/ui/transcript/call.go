@@ -10,7 +10,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
 
-	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
@@ -53,7 +52,12 @@ func (e *entry) call(c Call) {
 	if c.State == CallRunning {
 		e.progress(c.Progress, g)
 	}
-	e.section(say.T("Arguments"), say.T("Copy arguments"), pretty(c.Arguments), theme.ColorNameForeground, g)
+	if c.Edited != nil {
+		e.section(say.T("Arguments as you changed them"), say.T("Copy arguments"), pretty(c.Edited), theme.ColorNameForeground, g)
+		e.section(say.T("Arguments that the model gave"), say.T("Copy arguments"), pretty(c.Arguments), theme.ColorNameForeground, g)
+	} else {
+		e.section(say.T("Arguments"), say.T("Copy arguments"), pretty(c.Arguments), theme.ColorNameForeground, g)
+	}
 	if c.Result != nil {
 		title, copies, ink := say.T("Result"), say.T("Copy result"), theme.ColorNameForeground
 		if c.Result.IsError {
@@ -88,7 +92,10 @@ const progressMax = 2 << 10
 
 // callEnd is what stands at the right of a call's line.
 func callEnd(c Call) string {
-	if c.By == "" {
+	switch {
+	case c.By == "" && c.Edited != nil:
+		return say.F("%s, arguments changed", callProgress(c))
+	case c.By == "":
 		return callProgress(c)
 	}
 	return say.F("%s, by %s", callProgress(c), visible(c.By))
@@ -204,96 +211,17 @@ func (e *entry) barBlock(g *group, left float32, bar *bar) *block {
 	return b
 }
 
-// asking shows the question whether a call may run.
-func (e *entry) asking(c Call) {
-	g := &group{fill: look.ColorCard, stroke: theme.ColorNamePrimary, radius: look.Radius, over: 12}
-	size := e.view.size(theme.SizeNameText)
-	strong := func(t string) span {
-		return span{text: visible(t), face: face{bold: true, size: size}, ink: theme.ColorNameForeground}
-	}
-	plain := func(t string) span {
-		return span{text: visible(t), face: face{size: size}, ink: theme.ColorNameForeground}
-	}
-	caption := say.T("Arguments, exactly as the server would get them")
-	if c.By != "" {
-		caption = say.F("Arguments, as %s says that it would send them", visible(c.By))
-	}
-	// The names are put into the question where the language has their holes.
-	const tool, server = "\x00tool\x00", "\x00server\x00"
-	words := say.F("May the model run %s of %s?", tool, server)
-	switch {
-	case c.By != "" && c.Server != "":
-		words = say.F("May %s run %s of %s?", c.By, tool, server)
-	case c.By != "":
-		words = say.F("May %s run %s?", c.By, tool)
-	case c.Server == "":
-		words = say.F("May the model run %s?", tool)
-	}
-	var question []span
-	for piece := range strings.SplitSeq(words, "\x00") {
-		switch piece {
-		case "tool":
-			question = append(question, strong(c.Tool))
-		case "server":
-			question = append(question, strong(c.Server))
-		case "":
-		default:
-			question = append(question, plain(piece))
-		}
-	}
-	e.blocks = []*block{{
-		gap: 10 + 12, left: cardPad + 28, right: cardPad, group: g, spans: question,
-		icon: look.Tinted(look.IconShield, theme.ColorNamePrimary), iconBy: 28,
-	}}
-	if c.Ask.Reason != "" {
-		e.blocks = append(e.blocks, &block{
-			gap: 2, left: cardPad + 28, right: cardPad, group: g,
-			spans: []span{{text: visible(c.Ask.Reason), face: face{size: size - 1}, ink: look.ColorMuted}},
-		})
-	}
-	text := pretty(c.Arguments)
-	e.blocks = append(e.blocks, &block{
-		gap: 4, left: cardPad, right: cardPad - 6, group: g,
-		tall: func(float32) float32 { return 26 },
-		make: func() fyne.CanvasObject {
-			return newCaption(caption, say.T("Copy arguments"), func() { e.view.copy(text) })
-		},
-	})
-	code := form.NewCode(form.Lines(text), codeHeight(text))
-	e.blocks = append(e.blocks, &block{left: cardPad, right: cardPad, group: g, fixed: code, tall: func(float32) float32 { return codeHeight(text) }})
-	answered := false
-	answer := func(a tools.Answer) func() {
-		return func() {
-			if !answered {
-				answered = true
-				c.Ask.Answer(a)
-			}
-		}
-	}
-	list, keys := []barButton{
-		{label: say.T("Allow once"), primary: true, do: answer(tools.AnswerOnce)},
-		{label: say.T("This conversation"), do: answer(tools.AnswerConversation)},
-		{label: say.T("Always"), do: answer(tools.AnswerAlways)},
-		{label: say.T("Deny"), do: answer(tools.AnswerDeny)},
-	}, map[rune]int{'1': 0, '2': 1, '3': 2, '4': 3}
-	if len(c.Ask.After) > 0 {
-		// A lasting answer would not hold here: the person may trust the server instead.
-		list = []barButton{list[0], {label: say.F("Allow after content from %s", visible(strings.Join(c.Ask.After, ", "))), do: answer(tools.AnswerAfter)}, list[3]}
-		keys = map[rune]int{'1': 0, '2': 1, '4': 2}
-	}
-	b := e.buttons(g, cardPad, list, keys)
-	b.below = 14
-	e.blocks = append(e.blocks, b)
-}
+// codeRow is the height of a line of code in a card.
+const codeRow = 17.5
 
 // codeHeight is how much room arguments get before they scroll.
 func codeHeight(text string) float32 {
-	const row, most = 17.5, 12
+	const most = 12
 	lines := 0
 	for l := range strings.Lines(text) {
 		lines += 1 + len(l)/90
 	}
-	return float32(min(max(lines, 1), most))*row + 16
+	return float32(min(max(lines, 1), most))*codeRow + 16
 }
 
 // remark is a line of small words in a card.

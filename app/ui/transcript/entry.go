@@ -29,6 +29,7 @@ type entry struct {
 	line  headState
 	row   *bar                    // the buttons of a notice, as long as their labels stay
 	sides map[codePlace]*sideways // of the pieces of code
+	edit  *editing                // of a question; nil until its arguments are changed
 }
 
 const gapItemTop float32 = 22 // above each thing in the thread

@@ -66,6 +66,9 @@ type Call struct {
 	// End is what stands at the right of its line in place of how far it is.
 	End       string
 	Arguments json.RawMessage
+	// Edited are the arguments that the call runs with, where the person changed
+	// those of the model; nil where they did not.
+	Edited json.RawMessage
 	// Progress is what the server reports while it runs.
 	Progress tools.Progress
 	// Result is nil while there is none.
@@ -82,6 +85,13 @@ type Ask struct {
 	// After names the servers whose content has the call asked about; empty where
 	// it is not for that.
 	After []string
+	// Change is what the server changed of the tool's definition, where that is
+	// what is asked about; nil where it is not.
+	Change *tools.Change
+	// Edit has the call run with other arguments and says by done, on the
+	// goroutine of the window, what is wrong with them; nil where the arguments
+	// cannot be changed.
+	Edit func(arguments json.RawMessage, done func(error))
 	// Answer is called once, when the person chose.
 	Answer func(tools.Answer)
 }
