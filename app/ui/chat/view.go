@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -34,6 +35,7 @@ type view struct {
 	asks map[string]*openAsk // by call id
 
 	rehearsed bool // empty is about the rehearsal
+	lacks     int  // scripts that the person was told of which no font has
 }
 
 func newView(p *Page) *view {
@@ -47,6 +49,7 @@ func newView(p *Page) *view {
 		Earlier:       p.earlier,
 		Find:          p.Find,
 		Now:           p.o.Now,
+		Lacking:       v.lacking,
 		Work: func(work, done func()) {
 			p.o.Runner.Run(func(context.Context) error { work(); return nil }, func(error) { done() })
 		},
@@ -104,6 +107,12 @@ func (v *view) update(t *thread) {
 	t.changed, t.removed = nil, nil
 	v.arrange()
 	v.p.count()
+}
+
+// lacking says at the end of the thread that there is no font for a script.
+func (v *view) lacking(advice string) {
+	v.lacks++
+	v.script.Upsert(transcript.Notice{ID: "no-font-" + strconv.Itoa(v.lacks), Text: advice})
 }
 
 // note remembers how much of a growing text the view has.

@@ -26,6 +26,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/audit"
+	"github.com/drawbridge-app/drawbridge/app/ui/fonts"
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/gateway"
 	"github.com/drawbridge-app/drawbridge/app/ui/keys"
@@ -221,9 +222,9 @@ func newShell(o Options, post func(func()), spawn func(func(context.Context))) (
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.app.SetIcon(fyne.NewStaticResource("drawbridge.png", assets.AppPNG()))
 	s.app.Settings().SetTheme(theme.New(theme.System))
-	fonts := loadFonts()
+	loaded := loadFonts()
 	s.window = s.app.NewWindow(title)
-	<-fonts
+	<-loaded
 	got := <-opening
 	if got.err != nil {
 		s.cancel()
@@ -237,6 +238,8 @@ func newShell(o Options, post func(func()), spawn func(func(context.Context))) (
 	if th := theme.Of(now.Window); th != theme.Of(store.WindowSettings{}) {
 		s.app.Settings().SetTheme(th)
 	}
+	// Fyne forgets its fonts with each change.
+	s.app.Settings().AddListener(func(fyne.Settings) { s.do(useFonts) })
 	s.build(now.Window)
 	s.tray = newTray(s.app, s.trayActions(), o.Logger)
 	return s, nil
@@ -286,11 +289,17 @@ func loadFonts() <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for _, style := range []fyne.TextStyle{{}, {Bold: true}} {
-			fyne.MeasureText("Drawbridge", 14, style)
-		}
+		useFonts()
 	}()
 	return done
+}
+
+// useFonts has the widgets of Fyne show the scripts of the world.
+func useFonts() {
+	for _, style := range []fyne.TextStyle{{}, {Bold: true}} {
+		fonts.Use(style)
+		fyne.MeasureText("Drawbridge", 14, style)
+	}
 }
 
 // do runs f on the goroutine of the window, or not at all once the window is

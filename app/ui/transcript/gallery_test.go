@@ -30,6 +30,9 @@ const sampleMarkdown = "# Three ways to read a file\n\n" +
 	"| Way | Memory | Speed |\n|:--|--:|:-:|\n| `ReadFile` | all of it | fast |\n| `Scanner` | a line | fast enough for nearly everything that a person would read |\n\n---\n\n" +
 	"The area is $A = \\pi r^2$, as every circle knows[^1], and\n\n$$\n\\int_0^1 x^2\\,dx = \\tfrac13\n$$\n\n[^1]: A *footnote*, with its words.\n\nA picture: ![a cat](https://example.org/cat.png), and a trap: [click](javascript:alert(1)) with hidden\u202etext\u200b.\n"
 
+// worldText has the scripts of the world.
+const worldText = "- Korean: 안녕하세요 세계\n- Devanagari: नमस्ते दुनिया, क्षत्रिय\n- Thai: สวัสดีชาวโลก น้ำ\n- Tamil: வணக்கம் உலகம், கொ\n- Arabic: مرحبا بالعالم، 2026 (نعم)\n- Hebrew: שלום, עולם (כן)\n- Chinese: 你好，世界\n- Japanese: こんにちは、世界 カタカナ\n- Bengali: ওহে বিশ্ব, ক্ষ\n- Georgian: გამარჯობა მსოფლიო\n- Armenian: Բարեւ աշխարհ\n- Ethiopic: ሰላም ለዓለም\n- Marks: e\u0301 n\u0303, Vietnamese: Xin chào thế giới\n- Emoji: 👨‍👩‍👧‍👦 🇩🇪 🇯🇵 👍🏽 👩🏾‍🚀 🧑‍🚀 ❤️ 1️⃣ 🏳️‍🌈 😀 🫠\n- **Bold: 안녕 नमस्ते สวัสดี שלום** and `code: 안녕 नमस्ते สวัสดี`\n\nשלום, עולם. זה משפט ארוך יותר שנכתב מימין לשמאל, עם מספר 123 ועם מילה English בתוכו, כדי לראות איך השורות נשברות.\n"
+
 func sampleItems() map[string][]Item {
 	args := []byte(`{"zone":"Europe/Berlin","format":"RFC 3339"}`)
 	result := &store.ToolResult{CallID: "c", Elapsed: 232 * time.Millisecond, Content: store.Parts{store.Text{Text: `{"time":"2026-11-21T11:24:07+01:00","zone":"CET","offset":3600}`}}}
@@ -39,6 +42,9 @@ func sampleItems() map[string][]Item {
 		"markdown": {user, Assistant{ID: "a", Text: sampleMarkdown}},
 		"code": {
 			user, Assistant{ID: "a", Text: "A line of this is long:\n\n```go\nfunc read(path string) ([]byte, error) {\n\treturn os.ReadFile(path) // the whole file at once, which is fine as long as nobody gives it one that is larger than the memory of this computer\n}\n```\n\nAnd this is short:\n\n```sh\nls -l\n```\n"},
+		},
+		"scripts": {
+			User{ID: "u", Text: "مرحبا، كيف حالك؟"}, Assistant{ID: "a", Text: worldText},
 		},
 		"calls": {
 			user,

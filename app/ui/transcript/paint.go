@@ -28,6 +28,7 @@ type shown struct {
 type shownLine struct {
 	texts []*canvas.Text
 	runs  []run
+	bases []float32 // how far below its upper edge the letters of each stand
 }
 
 // sync brings the canvas in line with the blocks: it lays out what comes into
@@ -163,7 +164,9 @@ func (r *viewRenderer) look() looks {
 
 // renew forgets all that was laid out and drawn.
 func (r *viewRenderer) renew() {
+	told := r.v.measure.lacks
 	r.v.measure = newMeasurer()
+	r.v.measure.lacks = told
 	r.v.renewBlocks()
 	for b := range r.on {
 		r.drop(b, true)
@@ -231,6 +234,7 @@ func (r *viewRenderer) sync() {
 	r.objects = append(append(append(r.objects[:0:0], r.mark), under...), over...)
 	r.sideBars(wide, left)
 	r.chrome(size)
+	v.tellLacking()
 	v.highlight()
 }
 
@@ -347,6 +351,7 @@ func (r *viewRenderer) place(b *block, top, left float32, under, over []fyne.Can
 			}
 			for k := range sl.runs {
 				sl.texts = append(sl.texts, r.text(&sl.runs[k]))
+				sl.bases = append(sl.bases, r.v.measure.baseline(sl.runs[k].span.face, sl.runs[k].drawn()))
 			}
 			s.lines[i] = sl
 		}
@@ -356,8 +361,7 @@ func (r *viewRenderer) place(b *block, top, left float32, under, over []fyne.Can
 		}
 		base := y + (l.h-main.height)/2 + main.baseline
 		for k := range sl.runs {
-			at := base - r.v.measure.metrics(sl.runs[k].span.face).baseline
-			sl.texts[k].Move(fyne.NewPos(left+sl.runs[k].x, at))
+			sl.texts[k].Move(fyne.NewPos(left+sl.runs[k].x, base-sl.bases[k]))
 			over = append(over, sl.texts[k])
 		}
 	}

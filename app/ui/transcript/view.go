@@ -27,6 +27,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
+	"github.com/drawbridge-app/drawbridge/app/ui/fonts"
 	"github.com/yuin/goldmark/parser"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -62,6 +63,9 @@ type Options struct {
 	// After calls a function on the goroutine of the window after a while. Nil
 	// has the thread stand still where the pointer drags beyond an edge.
 	After func(time.Duration, func())
+	// Lacking is called with what to tell the person where no font of this computer
+	// has the letters of a script, once for each.
+	Lacking func(advice string)
 	// Now is the time; nil is the system's.
 	Now func() time.Time
 }
@@ -483,6 +487,20 @@ func (v *View) toStart() {
 	}
 	v.follow, v.anchor, v.above = false, 0, -padTop
 	v.sync()
+}
+
+// tellLacking tells of the scripts that no font has.
+func (v *View) tellLacking() {
+	if len(v.measure.news) == 0 || v.o.Lacking == nil || v.o.After == nil {
+		return
+	}
+	news := v.measure.news
+	v.measure.news = nil
+	v.o.After(0, func() { // it may change the thread
+		for _, r := range news {
+			v.o.Lacking(fonts.Advice(r))
+		}
+	})
 }
 
 // mover is a widget in which something may move.

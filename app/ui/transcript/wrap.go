@@ -4,6 +4,8 @@ import (
 	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/fonts"
 )
 
 // face is what a text is written in.
@@ -47,7 +49,9 @@ const maxWords = 1 << 16
 type measurer struct {
 	faces map[face]*metrics
 	words int
-	face  face // the last one
+	face  face            // the last one
+	news  []rune          // of lacks, what nobody was told of yet
+	lacks map[string]rune // scripts that no font has, with one of their letters
 	last  *metrics
 }
 
@@ -65,6 +69,7 @@ func (m *measurer) metrics(f face) *metrics {
 	}
 	k, ok := m.faces[f]
 	if !ok {
+		fonts.Use(f.style())
 		size, baseline := fyne.CurrentApp().Driver().RenderedTextSize("M", f.size, f.style(), nil)
 		k = &metrics{height: size.Height, baseline: baseline, cell: size.Width, widths: map[string]float32{}}
 		m.faces[f] = k
@@ -82,6 +87,7 @@ func (m *measurer) width(f face, word string) float32 {
 	if w, ok := k.widths[word]; ok {
 		return w
 	}
+	m.look(f, word)
 	w := fyne.MeasureText(word, f.size, f.style()).Width
 	if m.words >= maxWords {
 		for _, other := range m.faces {
@@ -92,6 +98,37 @@ func (m *measurer) width(f face, word string) float32 {
 	m.words++
 	k.widths[word] = w
 	return w
+}
+
+// look notes what of a word no font has.
+func (m *measurer) look(f face, word string) {
+	if ascii(word) {
+		return
+	}
+	r, lacks := fonts.Lacks(f.style(), word)
+	if !lacks {
+		return
+	}
+	script := fonts.Script(r)
+	if _, known := m.lacks[script]; !known {
+		if m.lacks == nil {
+			m.lacks = map[string]rune{}
+		}
+		m.lacks[script] = r
+		m.news = append(m.news, r)
+	}
+}
+
+// baseline is how far below the upper edge of a text its letters stand.
+func (m *measurer) baseline(f face, text string) float32 {
+	usual := m.metrics(f).baseline
+	if ascii(text) {
+		return usual
+	}
+	if a := fonts.Ascent(f.style(), text, f.size); a > 0 {
+		return a
+	}
+	return usual
 }
 
 func ascii(s string) bool {
