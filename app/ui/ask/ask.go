@@ -104,6 +104,7 @@ type input struct {
 	field mcphost.Field
 	read  func() (any, error)
 	fail  func(sentence string)
+	focus fyne.Focusable
 }
 
 // title says who asks.
@@ -205,6 +206,9 @@ func (q *question) content(e bridge.Elicitation) (map[string]any, bool) {
 		}
 		if err != nil {
 			in.fail(form.Sentence(err))
+			if good {
+				focus(in.focus)
+			}
 			good = false
 			continue
 		}
@@ -221,6 +225,17 @@ func (q *question) content(e bridge.Elicitation) (map[string]any, bool) {
 		return nil, false
 	}
 	return out, true
+}
+
+// focus leads to a field, which may be out of view.
+func focus(f fyne.Focusable) {
+	o, ok := f.(fyne.CanvasObject)
+	if !ok {
+		return
+	}
+	if c := fyne.CurrentApp().Driver().CanvasForObject(o); c != nil {
+		c.Focus(f)
+	}
 }
 
 // address shows where a link leads, whole, with the host set off.

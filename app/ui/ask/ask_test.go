@@ -88,6 +88,9 @@ func TestForm(t *testing.T) {
 	}
 	uitest.Tap(t, w, "Send")
 	uitest.Shows(t, w, "this is required")
+	if w.Canvas().Focused() != fyne.Focusable(uitest.Entry(t, w, "City (required)", 0)) {
+		t.Errorf("what is missing is not led to, but a %T", w.Canvas().Focused())
+	}
 	uitest.Fill(t, w, "City (required)", "Lima")
 	uitest.Fill(t, w, "days", "many")
 	uitest.Tap(t, w, "Send")

@@ -50,7 +50,7 @@ func typed(f mcphost.Field, label, help string) (input, fyne.CanvasObject) {
 		}
 		return f.Parse(text)
 	}
-	return input{f, read, field.SetError}, field.Box
+	return input{f, read, field.SetError, field.Entry}, field.Box
 }
 
 func hint(f mcphost.Field) string {
@@ -86,7 +86,7 @@ func yesNo(f mcphost.Field, label, help string) (input, fyne.CanvasObject) {
 		s := form.NewSwitch(label, nil)
 		s.Set(on)
 		box, fail := failing(form.SwitchRow(s, label, help))
-		return input{f, func() (any, error) { return s.Checked, nil }, fail}, box
+		return input{f, func() (any, error) { return s.Checked, nil }, fail, s}, box
 	}
 	s := form.NewSelect(label, []string{nothing, say.T("Yes"), say.T("No")}, nil)
 	s.SetSelected(nothing)
@@ -99,7 +99,7 @@ func yesNo(f mcphost.Field, label, help string) (input, fyne.CanvasObject) {
 			return false, nil
 		}
 		return nil, nil
-	}, fail}, box
+	}, fail, s}, box
 }
 
 // titlesOf returns what is shown for each value; no two are the same.
@@ -134,18 +134,22 @@ func choice(f mcphost.Field, label, help string) (input, fyne.CanvasObject) {
 			return f.Choices[i-1].Value, nil
 		}
 		return nil, nil
-	}, fail}, box
+	}, fail, s}, box
 }
 
 func choices(f mcphost.Field, label, help string) (input, fyne.CanvasObject) {
 	begun, _ := f.Default.([]string)
 	parts := form.Column(form.Caption(label))
 	var ticks []*form.Check
+	var first fyne.Focusable
 	for i, title := range titlesOf(f) {
 		c := form.NewCheck(title, nil)
 		c.Name = say.F("%s: %s", label, title)
 		c.SetChecked(slices.Contains(begun, f.Choices[i].Value))
 		ticks = append(ticks, c)
+		if first == nil {
+			first = c
+		}
 		parts.Add(c)
 	}
 	if help != "" {
@@ -163,5 +167,5 @@ func choices(f mcphost.Field, label, help string) (input, fyne.CanvasObject) {
 			return nil, nil
 		}
 		return out, nil
-	}, fail}, box
+	}, fail, first}, box
 }

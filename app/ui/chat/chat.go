@@ -160,8 +160,10 @@ func New(o Options) *Page {
 	p.view = newView(p)
 	p.fail = newNotice()
 	foot := container.New(layout.NewCustomPaddedLayout(0, 14, 16, 16), container.NewVBox(p.fail.box, p.composer.box))
-	p.object = container.NewBorder(nil, nil, p.sidebar.box, nil,
-		container.NewBorder(p.head.box, foot, nil, nil, p.view.object))
+	// Tab goes through them in this order, and Shift+Tab from the composer to a
+	// question in the thread.
+	thread := container.New(layout.NewBorderLayout(p.head.box, foot, nil, nil), p.head.box, p.view.object, foot)
+	p.object = container.New(layout.NewBorderLayout(nil, nil, p.sidebar.box, nil), p.sidebar.box, thread)
 	p.reset()
 	return p
 }

@@ -339,7 +339,7 @@ func (i *input) FocusLost() {
 func (i *input) TypedKey(k *fyne.KeyEvent) {
 	switch k.Name {
 	case fyne.KeyReturn, fyne.KeyEnter:
-		if i.shift == (i.breaks != nil && i.breaks()) {
+		if i.shifted() == (i.breaks != nil && i.breaks()) {
 			i.onSend()
 			return
 		}
@@ -347,7 +347,7 @@ func (i *input) TypedKey(k *fyne.KeyEvent) {
 	case fyne.KeyUp, fyne.KeyDown:
 		row := i.CursorRow
 		i.Entry.TypedKey(k)
-		if i.CursorRow == row && !i.shift && i.onEdge != nil {
+		if i.CursorRow == row && !i.shifted() && i.onEdge != nil {
 			i.onEdge(k.Name == fyne.KeyUp)
 		}
 	case fyne.KeyEscape:
@@ -363,6 +363,18 @@ func (i *input) TypedRune(r rune) {
 	if i.onRune != nil {
 		i.onRune(r)
 	}
+	if c := fyne.CurrentApp().Driver().CanvasForObject(i); c != nil && c.Overlays().Top() != nil {
+		i.shift = false // what opened gets the key when it is let go
+	}
+}
+
+// shifted reports whether Shift is held: as the window system knows it, or else as
+// the keys said.
+func (i *input) shifted() bool {
+	if d, ok := fyne.CurrentApp().Driver().(interface{ CurrentKeyModifiers() fyne.KeyModifier }); ok {
+		return d.CurrentKeyModifiers()&fyne.KeyModifierShift != 0
+	}
+	return i.shift
 }
 
 // TypedShortcut pastes what is no text by other means, and leaves the rest to the

@@ -192,3 +192,23 @@ func TestPastes(t *testing.T) {
 		t.Errorf("%d are attached", b.p.composer.attached)
 	}
 }
+
+// TestShiftOfASign does not keep Shift held that a sign was typed with: the sheet
+// that opens gets the key when it is let go.
+func TestShiftOfASign(t *testing.T) {
+	b := newBench(t, furnished())
+	b.w.Canvas().Focus(b.p.composer.input)
+	b.shift(true)
+	b.type_("#")
+	if b.w.Canvas().Overlays().Top() == nil {
+		t.Fatal("no sheet has opened")
+	}
+	b.keys(fyne.KeyReturn) // the first tool
+	b.settle()
+	text := b.p.composer.input.Text
+	b.press(fyne.KeyReturn)
+	b.settle()
+	if sent := b.e.texts(); len(sent) != 1 || sent[0] != strings.TrimSpace(text) {
+		t.Errorf("sent %q after %q", sent, text)
+	}
+}

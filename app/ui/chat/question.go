@@ -62,6 +62,9 @@ func (p *Page) showQuestion(r *run, q *question) {
 		}
 	}
 	p.apply(r)
+	if q.entry != nil && p.current == r.conversation && p.view.script.AtEnd() {
+		p.view.script.ScrollTo(q.entry.id) // one that is higher than the view begins at its beginning
+	}
 }
 
 // hideQuestion takes the card away.

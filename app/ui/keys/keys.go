@@ -96,6 +96,12 @@ func All() []Key {
 		{Group: say.T("Writing"), Title: say.T("A tool"), Text: "#"},
 		{Group: say.T("Writing"), Title: say.T("Go to a question of a call"), Text: say.T("Shift+Tab")},
 
+		{Group: say.T("Thread"), Title: say.T("Go to another link in view"), Text: say.T("Left, Right")},
+		{Group: say.T("Thread"), Title: say.T("Open the link"), Text: say.T("Enter")},
+		{Group: say.T("Thread"), Title: say.T("Scroll"), Text: say.T("Up, Down, Page Up, Page Down, Home, End")},
+		{Group: say.T("Thread"), Title: say.T("Select"), Text: say.T("Shift with those keys")},
+		{Group: say.T("Thread"), Title: say.T("Copy what is selected, and as Markdown"), Text: say.T("Ctrl+C, Ctrl+Shift+C")},
+
 		{Group: say.T("List of conversations"), Title: say.T("Go to another conversation"), Text: say.T("Up, Down")},
 		{Group: say.T("List of conversations"), Title: say.T("Open it"), Text: say.T("Enter")},
 		{Group: say.T("List of conversations"), Title: say.T("Rename it"), Text: "F2"},

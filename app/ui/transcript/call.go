@@ -44,6 +44,10 @@ func (e *entry) call(c Call) {
 	g := &group{fill: look.ColorCard, stroke: theme.ColorNameSeparator, radius: look.Radius}
 	e.blocks = []*block{e.headBlock(g, 10)}
 	if !e.open {
+		// What was made for the person to look at is seen at once.
+		if c.Result != nil && c.State == CallDone {
+			e.pictures(c.Result.Content, g)
+		}
 		return
 	}
 	if c.By != "" {

@@ -62,6 +62,9 @@ func (mathParser) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Nod
 		if i := bytes.Index(line[min(from, len(line)):], shut); i >= 0 {
 			end := from + i + len(shut)
 			source = append(source, line[:end]...)
+			if shut[0] == '\\' && !mathematical(source[2:len(source)-2]) {
+				break // brackets that are none of Markdown
+			}
 			block.Advance(end)
 			return &mathNode{source: string(source)}
 		}
@@ -70,6 +73,23 @@ func (mathParser) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Nod
 	}
 	block.SetPosition(at, pos)
 	return nil
+}
+
+// mathematical reports whether what stands between \(…\) or \[…\] is mathematics: a
+// letter, or something with a sign of it. A word is text between brackets that were
+// escaped, so that they are no link.
+func mathematical(between []byte) bool {
+	if len(bytes.TrimSpace(between)) < 3 || bytes.ContainsAny(between, "^=+<>{}") {
+		return true
+	}
+	for i, c := range between[:len(between)-1] {
+		next := between[i+1]
+		letter := next >= 'a' && next <= 'z' || next >= 'A' && next <= 'Z'
+		if c == '\\' && letter || c != '\\' && next == '_' {
+			return true
+		}
+	}
+	return false
 }
 
 // dollarMath finds $…$ on one line: no space stands within its signs, and no

@@ -9,6 +9,15 @@ import (
 )
 
 // TestMathIsSource shows mathematics as it was written, and prices as prices.
+// TestEscapedBrackets shows words in brackets as words.
+func TestEscapedBrackets(t *testing.T) {
+	v, _ := show(t, 700, 400, Options{})
+	v.SetItems([]Item{Assistant{ID: "a", Text: "\\[everything\\] and \\(my\\_server two\\), but \\[a_1 + b\\] and \\(x\\) and \\(\\frac12\\)."}})
+	if got, want := strings.TrimSpace(everything(v)), `[everything] and (my_server two), but \[a_1 + b\] and \(x\) and \(\frac12\).`; got != want {
+		t.Errorf("it says %q, not %q", got, want)
+	}
+}
+
 func TestMathIsSource(t *testing.T) {
 	v, _ := show(t, 900, 900, Options{})
 	for text, want := range map[string]string{

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"image/color"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -13,6 +14,11 @@ func (r *viewRenderer) markBlock(b *block, top, left float32, under []fyne.Canva
 	v := r.v
 	s := b.shown
 	used := 0
+	if k := v.keyed; k != nil && slices.ContainsFunc(b.lines, func(l line) bool {
+		return slices.ContainsFunc(l.runs, func(r run) bool { return r.span == k })
+	}) {
+		under = r.markPart(b, k.at, k.at+len(k.text), top, left, r.color(theme.ColorNameFocus), &used, under)
+	}
 	if v.selecting || v.find.active() {
 		if v.find.active() {
 			for _, m := range v.find.in(b) {

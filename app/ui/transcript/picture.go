@@ -46,6 +46,33 @@ func (e *entry) media(content store.Parts, g *group) {
 	}
 }
 
+// atOnce is how many pictures of a result are seen while its card is closed.
+const atOnce = 4
+
+// pictures adds the pictures of a result to a card that is closed.
+func (e *entry) pictures(content store.Parts, g *group) {
+	n := 0
+	for _, p := range content {
+		var at chipOf
+		switch p := p.(type) {
+		case store.Image:
+			at = chipOf{name: say.T("Image"), kind: p.MIMEType, file: fileName("", p.MIMEType), data: p.Data}
+		case store.File:
+			if !strings.HasPrefix(p.MIMEType, "image/") {
+				continue
+			}
+			at = chipOf{name: p.Name, kind: p.MIMEType, file: fileName(p.Name, p.MIMEType), data: p.Data}
+		}
+		if b := e.pictureBlock(at, p, g); b != nil && n < atOnce {
+			e.blocks = append(e.blocks, b)
+			n++
+		}
+	}
+	if n > 0 {
+		e.blocks[len(e.blocks)-1].below += 10
+	}
+}
+
 // fileName is how a file is called where it is saved: the last part of its name,
 // or what it is, with nothing in it that leads elsewhere.
 func fileName(name, kind string) string {
@@ -84,10 +111,17 @@ func fileName(name, kind string) string {
 // image adds a picture, or where it cannot be one its file.
 func (e *entry) image(at chipOf, p store.Part, g *group) {
 	at.icon = look.IconImage
+	if b := e.pictureBlock(at, p, g); b != nil {
+		e.blocks = append(e.blocks, b)
+	}
+	e.blocks = append(e.blocks, e.chipBlock(at, g))
+}
+
+// pictureBlock shows a picture; nil where it cannot be one.
+func (e *entry) pictureBlock(at chipOf, p store.Part, g *group) *block {
 	c, _, err := image.DecodeConfig(bytes.NewReader(at.data))
 	if err != nil || c.Width < 1 || c.Height < 1 || e.view.o.Work == nil {
-		e.blocks = append(e.blocks, e.chipBlock(at, g))
-		return
+		return nil
 	}
 	b := &block{
 		gap: 8, left: cardPad, right: cardPad, group: g, below: 4,
@@ -100,7 +134,7 @@ func (e *entry) image(at chipOf, p store.Part, g *group) {
 		w.reveal = func() { e.view.reveal(b) }
 		return w
 	}
-	e.blocks = append(e.blocks, b, e.chipBlock(at, g))
+	return b
 }
 
 // chipOf is a file as its line shows it.

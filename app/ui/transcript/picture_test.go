@@ -45,6 +45,9 @@ func TestPicturesAndFiles(t *testing.T) {
 		store.File{URI: "file:///a/../b/report.pdf", MIMEType: "application/pdf", Data: []byte("%PDF")},
 		store.Image{MIMEType: "image/png", Data: []byte("no picture")},
 	}}}})
+	if n := len(pictures(v)); n != 1 {
+		t.Errorf("%d pictures are seen while the card is closed", n)
+	}
 	v.entries[0].toggle()
 	w.Canvas().Capture()
 	if text := v.DumpText(); !strings.Contains(text, "sound.ogg · audio/ogg · 5 bytes") || !strings.Contains(text, "report.pdf") || strings.Count(text, "Image · image/png") != 2 {
@@ -87,6 +90,16 @@ func TestPicturesAndFiles(t *testing.T) {
 	if len(saved) != len(want) {
 		t.Errorf("saved %v", saved)
 	}
+}
+
+// pictures are those on the canvas.
+func pictures(v *View) (out []*picture) {
+	for _, o := range v.r.objects {
+		if p, ok := o.(*picture); ok {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func TestFileNames(t *testing.T) {

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -256,6 +257,45 @@ func TestLinks(t *testing.T) {
 		t.Errorf("opened %q", opened)
 	}
 	v.MouseOut()
+	if v.tip.Visible() {
+		t.Error("the target stays")
+	}
+}
+
+// TestLinksByKeys goes from link to link by the arrow keys, shows where each leads,
+// and opens it.
+func TestLinksByKeys(t *testing.T) {
+	opened := ""
+	v, w := show(t, 700, 400, Options{OpenLink: func(s string) { opened = s }})
+	v.SetItems([]Item{Assistant{ID: "a", Text: "[one](https://example.org/1) and [two](https://example.org/2)\n\nNo link.\n\n<https://example.org/3>"}})
+	w.Canvas().Capture()
+	w.Canvas().Focus(v)
+	before := w.Canvas().Capture()
+	key := func(names ...fyne.KeyName) {
+		for _, n := range names {
+			w.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: n})
+		}
+	}
+	key(fyne.KeyReturn)
+	if opened != "" {
+		t.Errorf("opened %q without one", opened)
+	}
+	key(fyne.KeyRight, fyne.KeyRight)
+	if got := v.tip.DumpText(); got != "https://example.org/2" {
+		t.Errorf("the target shown is %q", got)
+	}
+	if reflect.DeepEqual(before, w.Canvas().Capture()) {
+		t.Error("nothing shows which link it is")
+	}
+	key(fyne.KeyRight, fyne.KeyRight, fyne.KeyReturn)
+	if opened != "https://example.org/3" {
+		t.Errorf("opened %q", opened)
+	}
+	key(fyne.KeyLeft, fyne.KeyLeft, fyne.KeyLeft, fyne.KeyReturn)
+	if opened != "https://example.org/1" {
+		t.Errorf("opened %q", opened)
+	}
+	key(fyne.KeyEscape)
 	if v.tip.Visible() {
 		t.Error("the target stays")
 	}

@@ -98,6 +98,7 @@ type View struct {
 	resting bool
 	quiet   bool  // the focus came by the pointer
 	hover   *span // link under the pointer
+	keyed   *span // link at which the keys are
 
 	sel       selecting
 	selecting bool // something is selected, from selFrom to selTo; as of the last frame
@@ -342,10 +343,8 @@ func (v *View) Tapped(e *fyne.PointEvent) {
 	s := v.linkAt(e.Position)
 	switch {
 	case s == nil || v.Selected():
-	case s.act != nil:
-		s.act()
-	case v.o.OpenLink != nil:
-		v.o.OpenLink(s.link)
+	default:
+		v.followLink(s)
 	}
 }
 
@@ -409,6 +408,7 @@ func (v *View) FocusGained() { v.setFocused(true) }
 // FocusLost ends what FocusGained began.
 func (v *View) FocusLost() {
 	v.quiet, v.sel.shift = false, false
+	v.leaveLink()
 	v.setFocused(false)
 }
 
@@ -447,6 +447,9 @@ func (v *View) TypedKey(e *fyne.KeyEvent) {
 		return
 	}
 	v.unquiet()
+	if v.linkKey(e.Name) {
+		return
+	}
 	page := max(v.Size().Height-40, 40)
 	switch e.Name {
 	case fyne.KeyUp:
