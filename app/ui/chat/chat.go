@@ -116,21 +116,24 @@ type Page struct {
 	runs    map[string]*run
 	drafts  map[string]string // what was typed and not sent, by conversation
 	// attached goes with the next message, by conversation.
-	attached   map[string][]*attachment
-	editing    editing
-	unsent     *keeper
-	unsentRead bool
-	values     map[string][]string // that arguments of presets had, by name, the last first
-	recalled   recall
-	sent       []string           // since the window opened, for a new conversation
-	hidden     map[string]bool    // conversations that were deleted, and are in the history still
-	failed     map[string]bool    // those whose last turn failed out of view
-	removed    *removal           // the one that can be taken back; nil for none
-	undoTime   time.Duration      // how long it can
-	endSearch  context.CancelFunc // of what is looked for; nil for nothing
-	views      []bridge.ServerView
-	shown      bool // the page is in view
-	watched    bool // somebody waits for titles
+	attached    map[string][]*attachment
+	editing     editing
+	unsent      *keeper[string]
+	unsentFiles *keeper[[]*attachment]
+	withFiles   map[string]bool // conversations of which attachments may be kept
+	unsentRead  bool
+	values      map[string][]string // that arguments of presets had, by name, the last first
+	recalled    recall
+	sent        []string           // since the window opened, for a new conversation
+	hidden      map[string]bool    // conversations that were deleted, and are in the history still
+	failed      map[string]bool    // those whose last turn failed out of view
+	sought      *sought            // what is to be marked once it is in view; nil for nothing
+	removed     *removal           // the one that can be taken back; nil for none
+	undoTime    time.Duration      // how long it can
+	endSearch   context.CancelFunc // of what is looked for; nil for nothing
+	views       []bridge.ServerView
+	shown       bool // the page is in view
+	watched     bool // somebody waits for titles
 
 	counting  bool // a countdown will go on in a moment
 	measuring once
@@ -147,7 +150,7 @@ func New(o Options) *Page {
 	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}, attached: map[string][]*attachment{}, hidden: map[string]bool{}, failed: map[string]bool{}, undoTime: undoTime, values: map[string][]string{}}
 	p.unsent = newKeeper(o.Engine, o.Runner, p.sayFailure)
 	p.sidebar = newSidebar(o.Now, sidebarActions{
-		newChat: p.NewChat, open: func(c store.Conversation) { p.open(c.ID) }, openAt: p.openAt,
+		newChat: p.NewChat, open: func(c store.Conversation) { p.open(c.ID) }, openHit: p.openHit,
 		rename: p.rename, delete: p.delete, pin: p.pin, archive: p.archive, export: p.export,
 		search: p.searchFor, leave: p.focusInput,
 	})

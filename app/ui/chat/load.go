@@ -94,7 +94,7 @@ func (p *Page) earlier(all bool) {
 		p.view.prepend(above, left)
 		switch {
 		case t.goal != "" && len(t.parts[t.goal]) > 0:
-			p.view.script.ScrollTo(t.parts[t.goal][0].id)
+			p.scrollTo(t.goal, t.parts[t.goal])
 			t.goal = ""
 		case left == 0 && t.goal != "" && t.hunt && p.runs[id] == nil:
 			p.switchTo(t.goal) // it is on another branch
@@ -113,7 +113,7 @@ func (p *Page) earlier(all bool) {
 func (p *Page) showMessage(message string) {
 	t := p.view.shown
 	if parts := t.parts[message]; len(parts) > 0 {
-		p.view.script.ScrollTo(parts[0].id)
+		p.scrollTo(message, parts)
 	} else if t.missing > 0 {
 		t.goal = message
 		p.earlier(true)

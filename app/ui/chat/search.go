@@ -2,6 +2,8 @@ package chat
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -43,21 +45,57 @@ func (p *Page) searchFor(query string) {
 	})
 }
 
-// openAt shows a conversation at a message. One that is on another branch brings
-// that branch with it.
-func (p *Page) openAt(conversation, message string) {
-	p.openThen(conversation, func(t *thread) {
-		if p.current != conversation {
+// sought is what a message was found by: its words are marked once it is in view.
+type sought struct {
+	conversation, message string
+	query                 string
+	words                 []string
+}
+
+// maxSought bounds how many words of a search are marked.
+const maxSought = 12
+
+// openHit shows a conversation at a message that was found, with the words marked.
+// One that is on another branch brings that branch with it.
+func (p *Page) openHit(h store.Hit, query string) {
+	s := &sought{conversation: h.ConversationID, message: h.MessageID, query: query}
+	for _, m := range h.Marks {
+		if m[0] < 0 || m[1] > len(h.Passage) || m[0] >= m[1] {
+			continue
+		}
+		word := strings.ToLower(h.Passage[m[0]:m[1]])
+		if !slices.Contains(s.words, word) && len(s.words) < maxSought {
+			s.words = append(s.words, word)
+		}
+	}
+	p.openThen(h.ConversationID, func(t *thread) {
+		if p.current != h.ConversationID {
 			return
 		}
-		switch {
-		case len(t.parts[message]) > 0 || t.missing > 0:
-			t.hunt = true
-			p.showMessage(message)
-		case p.runs[conversation] == nil:
-			p.switchTo(message)
-		}
+		p.sought = s
+		p.bringIn(t, h.MessageID)
 	})
+}
+
+// bringIn shows a message of the thread, wherever it is.
+func (p *Page) bringIn(t *thread, message string) {
+	switch {
+	case len(t.parts[message]) > 0 || t.missing > 0:
+		t.hunt = true
+		p.showMessage(message)
+	case p.runs[p.current] == nil:
+		p.switchTo(message)
+	}
+}
+
+// scrollTo brings a message that is there to the top, and marks what it was found
+// by.
+func (p *Page) scrollTo(message string, parts []*entry) {
+	p.view.script.ScrollTo(parts[0].id)
+	if s := p.sought; s != nil && s.message == message && s.conversation == p.current && len(s.words) > 0 {
+		p.sought = nil
+		p.view.find.OpenAt(s.query, s.words)
+	}
 }
 
 // pin keeps a conversation above the others, or no longer.

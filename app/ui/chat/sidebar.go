@@ -40,8 +40,8 @@ func (s runState) words() string {
 type sidebarActions struct {
 	newChat func()
 	open    func(store.Conversation)
-	// openAt opens a conversation at a message.
-	openAt       func(conversation, message string)
+	// openHit opens a conversation at what was found with these words.
+	openHit      func(h store.Hit, query string)
 	rename       func(c store.Conversation, title string)
 	delete       func(store.Conversation)
 	pin, archive func(c store.Conversation, on bool)
@@ -279,7 +279,7 @@ func (s *sidebar) showFound(fresh bool) {
 			items = append(items, pick.Item{Title: say.T("Messages"), Heading: true})
 			said = true
 		}
-		items = append(items, pick.Item{Title: title, Note: h.Passage, NoteMarks: h.Marks, Pick: func() { s.do.openAt(h.ConversationID, h.MessageID) }})
+		items = append(items, pick.Item{Title: title, Note: h.Passage, NoteMarks: h.Marks, Pick: func() { s.do.openHit(h, s.answered) }})
 	}
 	words := ""
 	switch {

@@ -204,28 +204,31 @@ func TestSearchOpensTheMessage(t *testing.T) {
 	}
 	e.said["c"] = long("c")
 	b := newBench(t, e)
-	b.p.openAt("c", "cd")
+	b.p.openHit(store.Hit{ConversationID: "c", MessageID: "cd"}, "")
 	b.settle()
 	b.lay()
 	if b.p.view.script.AtEnd() {
 		t.Error("the end is shown, and not what was found")
 	}
 	b.p.view.script.ScrollToEnd()
-	b.p.openAt("c", "cd") // it is open already
+	b.p.openHit(store.Hit{ConversationID: "c", MessageID: "cd"}, "") // it is open already
 	b.settle()
 	if b.p.view.script.AtEnd() {
 		t.Error("the end is shown, and not what was found in the conversation in view")
 	}
 	e.kin["c"] = map[string][]string{"x": {"x", "hidden"}}
 	e.gone["hidden"] = []store.Message{{ID: "hidden", ConversationID: "c", Role: store.RoleUser, Status: store.StatusComplete, Parts: store.Parts{store.Text{Text: "on another branch"}}}}
-	b.p.openAt("other", "none")
+	b.p.openHit(store.Hit{ConversationID: "other", MessageID: "none"}, "")
 	b.settle()
-	b.p.openAt("c", "hidden")
+	b.p.openHit(store.Hit{ConversationID: "c", MessageID: "hidden"}, "")
 	b.sees("on another branch")
 	// A long one is not read as a whole when it is opened.
-	b.p.openAt("longer", "l0d")
+	b.p.openHit(store.Hit{ConversationID: "longer", MessageID: "l0d", Passage: "Needle here. filler", Marks: [][2]int{{0, 6}, {7, 11}, {99, 3}}}, "need he")
 	b.sees("needle here.")
 	b.settle()
+	if at, of, whole := b.p.view.script.Found(); at != 1 || of != 16 || !whole || !b.p.view.find.Visible() {
+		t.Errorf("at %d of %d marks (whole: %v), the bar is shown: %v", at, of, whole, b.p.view.find.Visible())
+	}
 	if b.p.view.script.AtEnd() {
 		t.Error("the end is shown, and not what was found far above")
 	}
@@ -233,7 +236,7 @@ func TestSearchOpensTheMessage(t *testing.T) {
 	e.kin["longer"] = map[string][]string{"x": {"x", "deep"}}
 	b.p.open("other")
 	b.settle()
-	b.p.openAt("longer", "deep")
+	b.p.openHit(store.Hit{ConversationID: "longer", MessageID: "deep"}, "")
 	b.sees("a branch far above")
 }
 

@@ -1,6 +1,8 @@
 package transcript
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -9,8 +11,9 @@ import (
 
 // finder looks for words in the thread, in what is folded too.
 type finder struct {
-	query   string // as it is compared
-	word    string // of the query, that a text must have to be looked at
+	query   string   // as it is compared
+	others  []string // what is looked for as well, of FindWords
+	word    string   // of the query, that a text must have to be looked at
 	hits    []hit
 	total   int
 	at      int // which of all is the current one, from 0; -1 for none
@@ -43,17 +46,53 @@ func (f *finder) in(b *block) [][2]int {
 	if len(f.blocks) > 500 {
 		clear(f.blocks)
 	}
-	m := matches(b.words(), f.query)
+	m := f.matches(b.words())
 	f.blocks[b] = m
 	return m
 }
 
+// matches returns where a text has something of what is looked for.
+func (f *finder) matches(text string) [][2]int {
+	out := matches(text, f.query)
+	if len(f.others) == 0 {
+		return out
+	}
+	for _, o := range f.others {
+		out = append(out, matches(text, o)...)
+	}
+	slices.SortFunc(out, func(a, b [2]int) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(b[1], a[1])) })
+	end := 0
+	return slices.DeleteFunc(out, func(m [2]int) bool {
+		if m[0] < end {
+			return true // within the one before
+		}
+		end = m[1]
+		return false
+	})
+}
+
 // Find looks for a text, in capitals or not, and marks it. An empty one ends
 // that. changed is called whenever Found has something new to say.
-func (v *View) Find(text string, changed func()) {
+func (v *View) Find(text string, changed func()) { v.findAny(text, nil, changed) }
+
+// FindWords does the same for several texts, each wherever it stands.
+func (v *View) FindWords(words []string, changed func()) {
+	if len(words) == 0 {
+		v.findAny("", nil, changed)
+		return
+	}
+	v.findAny(words[0], words[1:], changed)
+}
+
+func (v *View) findAny(text string, others []string, changed func()) {
 	v.find = finder{query: fold(visible(text)), at: -1, changed: changed, blocks: map[*block][][2]int{}}
+	for _, o := range others {
+		if o = fold(visible(o)); o != "" {
+			v.find.others = append(v.find.others, o)
+		}
+	}
 	for _, w := range strings.FieldsFunc(v.find.query, func(r rune) bool { return !unicode.In(r, unicode.L, unicode.N) }) {
-		if len(w) > len(v.find.word) {
+		if len(v.find.others) == 0 && len(w) > len(v.find.word) {
 			v.find.word = w
 		}
 	}
@@ -180,7 +219,7 @@ func (v *View) goTo(n int) {
 		f.version += v.version - version
 		end := f.cur
 		e.eachBlock(func(b *block) bool {
-			m := matches(b.words(), f.query)
+			m := f.matches(b.words())
 			if n < len(m) {
 				f.cur, end = spotIn(b, m[n][0]), spotIn(b, m[n][1])
 				n = -1
@@ -231,7 +270,7 @@ func (e *entry) countMatches(f *finder) (n int) {
 		}
 	}
 	g.eachBlock(func(b *block) bool {
-		n += len(matches(b.words(), f.query))
+		n += len(f.matches(b.words()))
 		return true
 	})
 	return n

@@ -58,6 +58,20 @@ func (b *FindBar) Open() {
 	}
 }
 
+// OpenAt shows the bar with what was looked for elsewhere, and marks these words;
+// the first from what is in view on is the current one. The focus stays where it
+// is.
+func (b *FindBar) OpenAt(looked string, words []string) {
+	change := b.field.OnChanged
+	b.field.OnChanged = nil
+	b.field.SetText(looked)
+	b.field.OnChanged = change
+	b.Show()
+	b.v.FindWords(words, b.tell)
+	b.tell()
+	b.Refresh()
+}
+
 // Close hides the bar and ends the search.
 func (b *FindBar) Close() {
 	if !b.Visible() {
