@@ -71,6 +71,9 @@ type Desk interface {
 	// conversation.
 	SetUnsent(ctx context.Context, conversation, text string) error
 	Unsent(ctx context.Context) (map[string]string, error)
+	// SetUnsentFiles and UnsentFiles do the same with what was attached.
+	SetUnsentFiles(ctx context.Context, conversation string, files []store.Attached) error
+	UnsentFiles(ctx context.Context) (map[string][]store.Attached, error)
 }
 
 // Ledger keeps what a person approved. store/db implements it.

@@ -114,6 +114,23 @@ func (b *Bridge) Unsent(ctx context.Context) (map[string]string, error) {
 	return b.o.Desk.Unsent(ctx)
 }
 
+// SetUnsentFiles keeps what was attached to a message that was not sent, as
+// SetUnsent does; none forgets it. The error wraps store.ErrInvalid for too much.
+func (b *Bridge) SetUnsentFiles(ctx context.Context, conversation string, files []store.Attached) error {
+	if b.o.Desk == nil {
+		return nil
+	}
+	return b.o.Desk.SetUnsentFiles(ctx, conversation, files)
+}
+
+// UnsentFiles returns what was attached and not sent, by conversation.
+func (b *Bridge) UnsentFiles(ctx context.Context) (map[string][]store.Attached, error) {
+	if b.o.Desk == nil {
+		return nil, nil
+	}
+	return b.o.Desk.UnsentFiles(ctx)
+}
+
 // SetSwitches says which tools the conversation uses from the next step on.
 func (b *Bridge) SetSwitches(ctx context.Context, id string, s store.Switches) error {
 	return b.change(ctx, id, func(c *store.Conversation) { c.Switches = s.Clone() })

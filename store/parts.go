@@ -102,3 +102,9 @@ func decodeAs[P Part](raw json.RawMessage) (Part, error) {
 	err := json.Unmarshal(raw, &p)
 	return p, err
 }
+
+// Attached is something that goes with a message: a file, a picture, a resource.
+type Attached struct {
+	Title string `json:"title"` // what a person reads
+	Parts Parts  `json:"parts"`
+}

@@ -182,6 +182,9 @@ func (d *DB) DeleteConversation(ctx context.Context, id string) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM tool_answers WHERE conversation = ? AND conversation <> ''", id); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM draft_files WHERE conversation = ?", id); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM drafts WHERE conversation = ?", id); err != nil {
 			return err
 		}

@@ -217,6 +217,13 @@ CREATE TRIGGER said_no_more AFTER DELETE ON messages WHEN ` + searchable("OLD") 
 END;
 INSERT INTO said (rowid, text) SELECT seq, ` + saidIn("parts") + ` FROM messages AS m WHERE ` + searchable("m") + `;
 `,
+	`
+CREATE TABLE draft_files (
+	conversation TEXT PRIMARY KEY,
+	files        TEXT NOT NULL,
+	at           INTEGER NOT NULL
+) STRICT;
+`,
 }
 
 // searchable is the condition for a row of messages to be in the index of what

@@ -243,3 +243,46 @@ func TestPinned(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
+
+// TestDraftFiles keeps what was attached to messages that were not sent, over the
+// end of the program, no more than there is room for, and not longer than the
+// conversation is there.
+func TestDraftFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "drawbridge.db")
+	d := open(t, path)
+	create(t, d, "c")
+	ctx := t.Context()
+	note := []store.Attached{
+		{Title: "notes.txt", Parts: store.Parts{store.File{Name: "notes.txt", MIMEType: "text/plain", Data: []byte("hello")}}},
+		{Title: "Picture", Parts: store.Parts{store.Image{MIMEType: "image/png", Data: []byte{1, 2, 3}}}},
+	}
+	for _, id := range []string{"c", "", "other"} {
+		if err := d.SetUnsentFiles(ctx, id, note); err != nil {
+			t.Fatal(err)
+		}
+	}
+	big := []store.Attached{{Title: "big", Parts: store.Parts{store.File{Name: "big", Data: make([]byte, maxDraftFiles)}}}}
+	if err := d.SetUnsentFiles(ctx, "c", big); !errors.Is(err, store.ErrInvalid) {
+		t.Errorf("too much gives %v", err)
+	}
+	if err := d.SetUnsentFiles(ctx, "other", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d = open(t, path)
+	files, err := d.UnsentFiles(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "files", files, map[string][]store.Attached{"": note, "c": note})
+	if err := d.DeleteConversation(ctx, "c"); err != nil {
+		t.Fatal(err)
+	}
+	if files, err = d.UnsentFiles(ctx); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "files after the deletion", files, map[string][]store.Attached{"": note})
+}

@@ -184,6 +184,7 @@ func (p *Page) showAttached() {
 		list = nil
 	}
 	p.composer.setAttached(list)
+	p.noteAttached()
 }
 
 // takeAttached returns what goes with a message that is sent now, and forgets

@@ -14,6 +14,7 @@ import (
 	"context"
 	"iter"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,7 +149,9 @@ func New(o Options) *Page {
 		o.Files = form.Dialogs{Window: o.Window}
 	}
 	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}, attached: map[string][]*attachment{}, hidden: map[string]bool{}, failed: map[string]bool{}, undoTime: undoTime, values: map[string][]string{}}
-	p.unsent = newKeeper(o.Engine, o.Runner, p.sayFailure)
+	p.withFiles = map[string]bool{}
+	p.unsent = newKeeper(o.Engine.SetUnsent, func(a, b string) bool { return a == b }, o.Runner, p.sayFailure)
+	p.unsentFiles = newKeeper(keepFiles(o.Engine), slices.Equal[[]*attachment], o.Runner, p.sayFailure)
 	p.sidebar = newSidebar(o.Now, sidebarActions{
 		newChat: p.NewChat, open: func(c store.Conversation) { p.open(c.ID) }, openHit: p.openHit,
 		rename: p.rename, delete: p.delete, pin: p.pin, archive: p.archive, export: p.export,

@@ -47,6 +47,37 @@ func TestUnsentStays(t *testing.T) {
 	}
 }
 
+// TestUnsentFilesStay has what was attached there when the window opens again, until
+// it is sent or taken away.
+func TestUnsentFilesStay(t *testing.T) {
+	e := newEngine(answer("Read."))
+	b := newBench(t, e)
+	path := filepath.Join(t.TempDir(), "notes.txt")
+	if err := os.WriteFile(path, []byte("buy bread"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.p.Attach([]string{path, path})
+	b.settle()
+	b.end()
+	if got := e.unsentFiles[""]; len(got) != 2 || got[0].Title != "notes.txt" || len(got[0].Parts) != 1 {
+		t.Fatalf("kept: %+v", got)
+	}
+	b = benchIn(t, e, uitest.Window(t, "", size))
+	b.chip("notes.txt")
+	b.p.detach(0)
+	b.settle()
+	if got := e.unsentFiles[""]; len(got) != 1 {
+		t.Errorf("kept after one was taken away: %+v", got)
+	}
+	b.type_("What shall I buy?")
+	b.press(fyne.KeyReturn)
+	b.sees("With notes.txt", "Read.")
+	b.settle()
+	if len(e.unsentFiles) != 0 {
+		t.Errorf("kept after it was sent: %+v", e.unsentFiles)
+	}
+}
+
 func TestRecall(t *testing.T) {
 	b := newBench(t, newEngine())
 	for _, text := range []string{"one", "two", "two"} {

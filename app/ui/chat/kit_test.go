@@ -51,13 +51,15 @@ type engine struct {
 	stuck   error  // of every deletion
 	picture []byte // in the clipboard
 	unsent  map[string]string
-	newest  int // what Search says of how much it compared
-	tick    time.Time
-	kin     map[string]map[string][]string // by conversation: what Siblings returns
-	gone    map[string][]store.Message     // by a message's id: the chain that SwitchBranch shows
-	use     chat.ContextUse
-	offer   chat.ToolOffer
-	asked   []string // what was asked for besides, in words
+	// unsentFiles are the attachments of messages that were not sent.
+	unsentFiles map[string][]store.Attached
+	newest      int // what Search says of how much it compared
+	tick        time.Time
+	kin         map[string]map[string][]string // by conversation: what Siblings returns
+	gone        map[string][]store.Message     // by a message's id: the chain that SwitchBranch shows
+	use         chat.ContextUse
+	offer       chat.ToolOffer
+	asked       []string // what was asked for besides, in words
 	// titled makes WatchTitles yield; waits is told while it waits.
 	titled chan struct{}
 	waits  func(n int)
@@ -65,7 +67,7 @@ type engine struct {
 
 func newEngine(turns ...turn) *engine {
 	return &engine{Engine: uitest.NewEngine(), said: map[string][]store.Message{}, turns: turns, tick: noon,
-		kin: map[string]map[string][]string{}, gone: map[string][]store.Message{}, titled: make(chan struct{}), unsent: map[string]string{}}
+		kin: map[string]map[string][]string{}, gone: map[string][]store.Message{}, titled: make(chan struct{}), unsent: map[string]string{}, unsentFiles: map[string][]store.Attached{}}
 }
 
 func (e *engine) failure() error {
@@ -167,6 +169,23 @@ func (e *engine) Unsent(context.Context) (map[string]string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return maps.Clone(e.unsent), nil
+}
+
+func (e *engine) SetUnsentFiles(_ context.Context, id string, files []store.Attached) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(files) == 0 {
+		delete(e.unsentFiles, id)
+		return nil
+	}
+	e.unsentFiles[id] = files
+	return nil
+}
+
+func (e *engine) UnsentFiles(context.Context) (map[string][]store.Attached, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.unsentFiles), nil
 }
 
 func (e *engine) PinConversation(_ context.Context, id string, on bool) error {
@@ -499,7 +518,7 @@ func benchIn(t *testing.T, e *engine, w fyne.Window) *bench {
 		OpenProvider: func(id string) { b.opened = append(b.opened, "provider "+id) },
 		OpenServers:  func() { b.opened = append(b.opened, "servers") }, OpenSettings: func() { b.opened = append(b.opened, "settings") },
 	})
-	b.p.unsent.pause = 0
+	b.p.unsent.pause, b.p.unsentFiles.pause = 0, 0
 	b.end = func() {
 		cancel()
 		b.running.Wait()
