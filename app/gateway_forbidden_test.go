@@ -188,6 +188,19 @@ func TestGatewayForbiddenCalls(t *testing.T) {
 	if told < 20 {
 		t.Errorf("the audit of those who tried tells of %d refused calls", told)
 	}
+	// A namespace that a key may not see is a decision, too.
+	for _, name := range []string{"red", "blue", "narrow"} {
+		tried := 0
+		for _, c := range list {
+			if c.key == name && (strings.HasPrefix(c.path, "/mcp/") && c.tool == "read" || strings.HasSuffix(c.path, "/mcp") && c.path != "/mcp" || c.headers["X-Mcp-Servers"] != "") {
+				tried++
+			}
+		}
+		own, err := g.Audit(t.Context(), store.AuditQuery{Key: ids[name], Text: "servers or groups", Decision: "deny", Limit: 1000})
+		if err != nil || tried == 0 || len(own) != tried {
+			t.Errorf("the audit of %s tells of %d namespaces, and it tried %d (%v)", name, len(own), tried, err)
+		}
+	}
 }
 
 // ask makes a request of 2026-07-28 with the key, and returns the status that came

@@ -136,9 +136,21 @@ func (r behind) Unseen(ctx context.Context, c store.Caller, name string, args js
 	return say
 }
 
+// Astray has the audit keep that a key asked for servers or groups that it cannot
+// see, before the answer is given.
+func (r behind) Astray(ctx context.Context, c store.Caller, names []string) string {
+	reason, say := fmt.Sprintf("The key may not see one of the servers or groups %.200q, or it does not exist.", names), ""
+	if r.b.policy.Raised(ctx) {
+		reason, say = policy.RaisedReason, policy.RaisedReason
+	}
+	r.b.denied(ctx, tools.Invocation{Client: tools.ClientGateway, Caller: &c}, reason)
+	return say
+}
+
 // see refuses what the caller may not see.
 func (r behind) see(ctx context.Context, c store.Caller, server string) error {
 	if !r.b.policy.MaySee(ctx, c, server) {
+		r.b.denied(ctx, tools.Invocation{Client: tools.ClientGateway, Ref: tools.Ref{Server: server}, Caller: &c}, "The key may not see the server.")
 		return fmt.Errorf("this key may not see the server %q (%w)", server, store.ErrDenied)
 	}
 	return nil

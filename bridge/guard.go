@@ -50,9 +50,7 @@ func (g guard) Call(ctx context.Context, inv tools.Invocation, ask chat.Ask, pro
 	defer done()
 	defer g.b.work.begin()()
 	misfit := func(err error) tools.Result {
-		r := auditOf(inv, store.AuditDecision)
-		r.Decision, r.Reason = "deny", "The arguments do not fit the tool's schema." // which value, the audit is not told
-		g.b.audit.later(r, inv.Arguments)
+		g.b.denied(ctx, inv, "The arguments do not fit the tool's schema.") // which value, the audit is not told
 		return fail(err.Error())
 	}
 	given := inv.Arguments

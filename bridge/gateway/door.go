@@ -74,7 +74,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	servers := g.o.Runner.Servers(caller)
 	within, ok := narrow(servers, names)
 	if !ok {
-		g.turnAway(w, r, http.StatusForbidden, "This key may not see one of the servers or groups of this address, or it does not exist.")
+		say := g.o.Runner.Astray(r.Context(), caller, names)
+		if say == "" {
+			say = "This key may not see one of the servers or groups of this address, or it does not exist."
+		}
+		g.turnAway(w, r, http.StatusForbidden, say)
 		return
 	}
 	room, err := g.enter(caller, names)

@@ -37,8 +37,9 @@ type world struct {
 	changed chan struct{}
 	watches map[string][]func()
 
-	ran  atomic.Int64 // everything that reached a server
-	call func(ctx context.Context, c store.Caller, ref tools.Ref, args json.RawMessage, progress func(tools.Progress)) gateway.Answer
+	ran     atomic.Int64 // everything that reached a server
+	strayed atomic.Int64 // requests for a namespace that may not be seen
+	call    func(ctx context.Context, c store.Caller, ref tools.Ref, args json.RawMessage, progress func(tools.Progress)) gateway.Answer
 }
 
 func newWorld() *world {
@@ -187,6 +188,12 @@ func (w *world) Offers(_ context.Context, c store.Caller, server string) (gatewa
 
 // Unseen says nothing of its own.
 func (w *world) Unseen(context.Context, store.Caller, string, json.RawMessage) string { return "" }
+
+// Astray says nothing of its own, and counts.
+func (w *world) Astray(context.Context, store.Caller, []string) string {
+	w.strayed.Add(1)
+	return ""
+}
 
 func (w *world) Relay(ctx context.Context, c store.Caller, server, method string, params json.RawMessage) (json.RawMessage, error) {
 	if !w.may(c, server) {

@@ -149,6 +149,15 @@ func TestForbiddenRequests(t *testing.T) {
 	if n := w.ran.Load(); n != 0 {
 		t.Errorf("%d calls reached a server", n)
 	}
+	strayed := 0
+	for _, f := range list {
+		if strings.HasPrefix(f.name, "namespace ") {
+			strayed += 2 // in both eras
+		}
+	}
+	if n := w.strayed.Load(); n == 0 || int(n) < strayed {
+		t.Errorf("of %d requests for namespaces the runner was told %d times", strayed, n)
+	}
 	if got := g.Clients(); len(got) != 0 {
 		t.Errorf("refused requests count as clients: %v", got)
 	}

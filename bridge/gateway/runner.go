@@ -35,6 +35,9 @@ type Runner interface {
 	// the name that it gave. It returns what is to be said of it; empty where
 	// there is nothing to say but that.
 	Unseen(ctx context.Context, c store.Caller, name string, args json.RawMessage) string
+	// Astray takes note that a namespace was asked for that the caller cannot see.
+	// It returns what is to be said of it, as Unseen does.
+	Astray(ctx context.Context, c store.Caller, names []string) string
 	// Offers lists what a server has beside tools.
 	Offers(ctx context.Context, c store.Caller, server string) (Offers, error)
 	// Relay passes on resources/read, prompts/get or completion/complete. The
