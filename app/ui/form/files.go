@@ -39,8 +39,8 @@ func (d Dialogs) Save(name string, then func(path string, err error)) {
 		then(w.URI().Path(), w.Close())
 	}, d.Window)
 	s.SetFileName(name)
-	s.Resize(dialogSize)
 	s.Show()
+	s.Resize(dialogSize) // a dialog that was not shown has no size that could be compared
 }
 
 // Open asks for a file with one of the extensions, such as ".zip".
@@ -53,8 +53,8 @@ func (d Dialogs) Open(extensions []string, then func(path string, err error)) {
 		then(r.URI().Path(), r.Close())
 	}, d.Window)
 	s.SetFilter(storage.NewExtensionFileFilter(extensions))
-	s.Resize(dialogSize)
 	s.Show()
+	s.Resize(dialogSize) // a dialog that was not shown has no size that could be compared
 }
 
 // WriteFile writes a file for its owner alone, whole or not at all: what was there

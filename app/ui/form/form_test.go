@@ -279,3 +279,22 @@ func TestFoldAndRowsThatAreAdded(t *testing.T) {
 	uitest.Tap(t, w, "More")
 	uitest.ShowsNot(t, w, "Metadata")
 }
+
+// Both sheets that ask for a file open, at a size that was asked for before they
+// were shown.
+func TestDialogs(t *testing.T) {
+	w := uitest.Window(t, theme.System, fyne.NewSize(900, 700))
+	d := form.Dialogs{Window: w}
+	for name, ask := range map[string]func(){
+		"save": func() { d.Save("said.md", func(string, error) {}) },
+		"open": func() { d.Open([]string{".zip"}, func(string, error) {}) },
+	} {
+		ask()
+		top := w.Canvas().Overlays().Top()
+		if top == nil {
+			t.Errorf("%s shows nothing", name)
+			continue
+		}
+		w.Canvas().Overlays().Remove(top)
+	}
+}
