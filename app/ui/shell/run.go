@@ -36,6 +36,17 @@ func (s *Shell) Run(ctx context.Context) error {
 	return s.remember()
 }
 
+// endWithoutQueue keeps Fyne from hanging when it quits. It puts what is to be done
+// at the end into the queue of the window while it closes that queue, and waits
+// until it was done; what comes in between is lost, and the wait has no end. All
+// that is done so is to save the preferences at once, which are saved a moment
+// after each change anyway.
+func endWithoutQueue(a fyne.App) {
+	if l, ok := a.Lifecycle().(interface{ SetOnStoppedHookExecuted(func()) }); ok {
+		l.SetOnStoppedHookExecuted(nil)
+	}
+}
+
 // started runs after the first frame; all that reads or asks begins here.
 func (s *Shell) started() {
 	if s.o.InTray {

@@ -78,3 +78,20 @@ func TestTheEndIsHeardOnceTheWindowRuns(t *testing.T) {
 		t.Error("the app could be told to quit before it ran")
 	}
 }
+
+// Fyne waits for ever for what is left to its queue while it quits, so nothing is.
+func TestNothingIsLeftToTheQueue(t *testing.T) {
+	s, _ := start(t, uitest.NewEngine())
+	life := s.app.Lifecycle().(interface {
+		SetOnStoppedHookExecuted(func())
+		OnStopped() func()
+	})
+	life.SetOnStoppedHookExecuted(func() {})
+	if life.OnStopped() == nil {
+		t.Fatal("Fyne has no such hook")
+	}
+	endWithoutQueue(s.app)
+	if life.OnStopped() != nil {
+		t.Error("there is something to be done at the end")
+	}
+}

@@ -219,6 +219,7 @@ func newShell(o Options, post func(func()), spawn func(func(context.Context))) (
 	if s.app == nil {
 		s.app = app.NewWithID(AppID)
 	}
+	endWithoutQueue(s.app)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.app.SetIcon(fyne.NewStaticResource("drawbridge.png", assets.AppPNG()))
 	s.app.Settings().SetTheme(theme.New(theme.System))
