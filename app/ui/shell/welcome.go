@@ -122,34 +122,39 @@ func (w *welcome) offer(found []bridge.Import) {
 		w.later += len(f.Problems)
 	}
 	found = slices.DeleteFunc(found, func(f bridge.Import) bool { return len(f.Entries) == 0 })
-	w.list = servers.NewPicker(found, func() { w.show() })
+	w.list = servers.NewPicker(found, func() { w.buttons() })
 }
 
 func (w *welcome) show() {
-	var title, words string
+	var title string
 	var content fyne.CanvasObject
 	switch w.step {
 	case stepWhat:
 		title, content = say.T("Welcome to Drawbridge"), w.what()
-		words = say.T("Next")
 	case stepModels:
 		title, content = say.T("Where answers come from"), w.models()
-		words = say.T("Next")
-		if w.anyUsed() {
-			words = say.T("Use and go on")
-		}
 	default:
 		title, content = say.T("Your MCP servers"), w.servers()
-		words = say.T("Done")
-		if w.anyTaken() {
-			words = say.T("Import")
-		}
 	}
 	w.sheet.SetContent(title, content)
-	count := form.MutedWord(say.F("%d of %d", w.step+1, stepEnd))
+	w.sheet.SetFocus(w.buttons())
+}
+
+// buttons says what the step does with what is checked, and returns the button
+// that does it. What the sheet shows stays where it is.
+func (w *welcome) buttons() *form.Action {
+	words := say.T("Next")
+	switch {
+	case w.step == stepModels && w.anyUsed():
+		words = say.T("Use and go on")
+	case w.step == stepServers && w.anyTaken():
+		words = say.T("Import")
+	case w.step == stepServers:
+		words = say.T("Done")
+	}
 	next := form.NewAction(words, widget.HighImportance, w.next)
-	w.sheet.SetButtons(count, w.busy.Box, form.NewAction(say.T("Skip"), widget.LowImportance, w.sheet.Close), next)
-	w.sheet.SetFocus(next)
+	w.sheet.SetButtons(form.MutedWord(say.F("%d of %d", w.step+1, stepEnd)), w.busy.Box, form.NewAction(say.T("Skip"), widget.LowImportance, w.sheet.Close), next)
+	return next
 }
 
 // next does what the step offers, then goes on.
@@ -212,7 +217,7 @@ func (w *welcome) models() fyne.CanvasObject {
 		for _, p := range w.local {
 			check := form.NewCheck(say.F("%s at %s", p.Title(), p.BaseURL), nil)
 			check.SetChecked(w.using[p.ID])
-			check.OnChanged = func(on bool) { w.using[p.ID] = on; w.show() }
+			check.OnChanged = func(on bool) { w.using[p.ID] = on; w.buttons() }
 			box.Add(form.NewCard(check))
 		}
 	}
