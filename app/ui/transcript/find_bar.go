@@ -52,7 +52,8 @@ func (b *FindBar) Open() {
 	}
 	b.tell()
 	b.Refresh()
-	if c := fyne.CurrentApp().Driver().CanvasForObject(b); c != nil {
+	// The bar itself may never have been on a canvas so far.
+	if c := fyne.CurrentApp().Driver().CanvasForObject(b.v); c != nil {
 		c.Focus(b.field)
 		b.field.TypedShortcut(&fyne.ShortcutSelectAll{})
 	}

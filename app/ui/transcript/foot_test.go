@@ -162,3 +162,15 @@ func TestScrollsToAnItem(t *testing.T) {
 		t.Error("an unknown item moves the thread")
 	}
 }
+
+// A long answer is laid out in pieces, and what is found may stand deep in one.
+func TestFindGoesDeepIntoAnAnswer(t *testing.T) {
+	v, _ := show(t, 700, 400, Options{})
+	items := numbered(100)
+	items[40] = Assistant{ID: "a40", Text: strings.Repeat("The harbour lies still.\n\n", 60) + "The **Clementine** ran aground.\n\n" + strings.Repeat("The harbour lies still.\n\n", 60)}
+	v.SetItems(items)
+	v.Find("ran aground", nil)
+	if !strings.Contains(v.DumpText(), "Clementine") {
+		t.Errorf("what was found is not in view, but\n%s", v.DumpText())
+	}
+}

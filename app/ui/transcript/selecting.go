@@ -490,8 +490,13 @@ func (v *View) bring(s spot, room float32) {
 		return
 	}
 	if _, _, ok := v.pointOf(s); !ok {
-		v.follow, v.anchor, v.above = false, v.placeOf(s), -room
+		at := v.placeOf(s)
+		v.follow, v.anchor, v.above = false, at, -room
 		v.sync()
+		if down := v.blocks[at].depth(s); down > 0 { // it may stand far below the beginning of its block
+			v.anchor, v.above = at, down-room
+			v.sync()
+		}
 	}
 	for range 3 { // heights are mended as things come into view
 		p, h, ok := v.pointOf(s)
@@ -514,11 +519,24 @@ func (v *View) placeOf(s spot) int {
 	e := s.entry
 	at := e.first
 	for i := e.first; i < e.first+e.placed; i++ {
-		if b := v.blocks[i]; b.from < s.from || b.from == s.from && b.ord <= s.ord {
+		// What is not of the document, such as the row of buttons, is no place in it.
+		if b := v.blocks[i]; b.from <= s.from && (e.doc == nil || b.lazy != nil) {
 			at = i
 		}
 	}
 	return min(at, len(v.blocks)-1)
+}
+
+// depth is how far below the beginning of a block the part of it is in which the
+// spot is.
+func (b *block) depth(s spot) (y float32) {
+	for _, k := range b.kids {
+		if s.in(k) {
+			return y
+		}
+		y += k.height
+	}
+	return 0
 }
 
 func (v *View) now() time.Time {
