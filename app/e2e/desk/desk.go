@@ -97,6 +97,9 @@ func Start(ctx context.Context, o Options) (_ *Desktop, err error) {
 // Home is the home folder of the desktop's programs.
 func (d *Desktop) Home() string { return d.path("home") }
 
+// Config is the folder in which the desktop's programs keep their configuration.
+func (d *Desktop) Config() string { return d.path("config") }
+
 // BusAddress is the address of the session bus.
 func (d *Desktop) BusAddress() string { return d.bus }
 

@@ -146,6 +146,12 @@ func (d *Desktop) press(ctx context.Context, w Window, x, y int, button string) 
 	return err
 }
 
+// Clicks clicks the first button several times at once at a point of a window.
+func (d *Desktop) Clicks(ctx context.Context, w Window, x, y, times int) error {
+	_, err := d.xdotool(ctx, append(d.moveTo(w, x, y), "click", "--repeat", strconv.Itoa(times), "--delay", "60", "1")...)
+	return err
+}
+
 // Scroll turns the wheel over a point of a window: down for positive notches,
 // up for negative ones.
 func (d *Desktop) Scroll(ctx context.Context, w Window, x, y, notches int) error {

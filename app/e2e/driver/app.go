@@ -33,6 +33,7 @@ type App struct {
 	desk   *desk.Desktop
 	socket string
 	shots  string
+	clicks atomic.Int64
 }
 
 // waitLimit bounds each wait for something on the screen. Nothing that is
@@ -182,8 +183,9 @@ func (a *App) WaitShown(ctx context.Context) error {
 
 // spot is a place on the screen that can be clicked.
 type spot struct {
-	window desk.Window
-	x, y   int
+	window      desk.Window
+	x, y        int
+	left, right int // where what is there begins and ends
 }
 
 // place waits for the one node that matches, is not disabled, is not covered,
@@ -210,10 +212,17 @@ func (a *App) place(ctx context.Context, m Match) (s spot, err error) {
 		}
 		s = spot{window: desk.Window(n.window.Handle)}
 		s.x, s.y, _ = n.center()
+		s.left, s.right = int(n.X), int(n.X+n.W)
+		if strings.HasSuffix(n.Type, ".Check") {
+			s.x = s.left + inBox // beside its words, a click does nothing
+		}
 		return nil
 	})
 	return s, err
 }
+
+// inBox is how far from the beginning of a check its box surely is.
+const inBox = 16
 
 // usable picks the nodes that a click would work on; where there is none, the
 // error says what is wrong with the last one.
@@ -241,6 +250,7 @@ func (a *App) Click(ctx context.Context, m Match) error {
 	if err != nil {
 		return err
 	}
+	a.clicks.Add(1)
 	return a.desk.Click(ctx, s.window, s.x, s.y)
 }
 
@@ -250,6 +260,7 @@ func (a *App) SecondaryClick(ctx context.Context, m Match) error {
 	if err != nil {
 		return err
 	}
+	a.clicks.Add(1)
 	return a.desk.SecondaryClick(ctx, s.window, s.x, s.y)
 }
 
