@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -21,6 +22,7 @@ func (b *Bridge) ToolOffer(ctx context.Context, conv store.Conversation) (chat.T
 	if err != nil {
 		return chat.ToolOffer{}, err
 	}
+	withheld := withheld(b.catalogue.passed(), offered, conv.Switches)
 	if f := client.Features(); f.Managed {
 		list, others, err := guard{b}.divide(ctx, conv, f, offered)
 		if err != nil {
@@ -31,5 +33,21 @@ func (b *Bridge) ToolOffer(ctx context.Context, conv store.Conversation) (chat.T
 			offered = append(offered, d.kept...)
 		}
 	}
-	return b.loop.Offer(conv, client, offered)
+	o, err := b.loop.Offer(conv, client, offered)
+	o.Withheld = withheld
+	return o, err
+}
+
+// withheld returns the tools that are on in a conversation and are not offered.
+func withheld(passed, offered []tools.Tool, s store.Switches) (out []tools.Ref) {
+	is := make(map[tools.Ref]bool, len(offered))
+	for i := range offered {
+		is[offered[i].Ref] = true
+	}
+	for i := range passed {
+		if ref := passed[i].Ref; !is[ref] && s.On(ref.Server, ref.Tool) {
+			out = append(out, ref)
+		}
+	}
+	return out
 }

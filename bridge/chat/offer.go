@@ -20,6 +20,9 @@ type ToolOffer struct {
 	Sent   int // about how many tokens go into each request for tools
 	// LeftOut are tools that the service cannot take, with the reasons.
 	LeftOut []tools.LeftOut
+	// Withheld are tools that are on, and that no model is offered: the person
+	// never allows them, or a rule refuses them.
+	Withheld []tools.Ref
 	// Fault says in a sentence why a turn would fail; empty if none would.
 	Fault string
 }

@@ -131,6 +131,17 @@ func (m *Manager) connectHTTP(ctx context.Context, p plan, log *serverLog, e *er
 		*e = era{}
 		k, older, err = m.connectStreamable(ctx, p, log, e)
 	}
+	if e.probe.silent {
+		// The silence says that the server is slow, and nothing of its era.
+		if err != nil && ctx.Err() == nil {
+			log.add("it did not answer in time when asked for the newest protocol, and does not speak the older one; asking again, with patience")
+			*e = era{patient: true}
+			k, older, err = m.connectStreamable(ctx, p, log, e)
+			e.patient = false
+		} else if err == nil {
+			e.older = false // it is asked again at the next start
+		}
+	}
 	if older {
 		// The first error is the one that is shown if this fails too.
 		if over, sseErr := m.connectSSE(ctx, p, log); sseErr == nil {

@@ -1,6 +1,7 @@
 package mcphost
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -106,6 +107,39 @@ func TestHTTP(t *testing.T) {
 				t.Errorf("%+v", tool)
 			}
 		})
+	}
+}
+
+// TestHTTPSlowToAnswer starts a server of the newer era alone whose first answer
+// takes longer than one waits for it: its silence does not make it an older one.
+func TestHTTPSlowToAnswer(t *testing.T) {
+	t.Parallel()
+	s := serve(t, &mcp.StreamableHTTPOptions{Stateless: true})
+	var asked, older atomic.Int32
+	s.interfere(func(w http.ResponseWriter, r *http.Request) bool {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		switch {
+		case bytes.Contains(body, []byte(`"initialize"`)):
+			older.Add(1)
+			http.Error(w, "this server speaks the newest protocol only", http.StatusBadRequest)
+			return true
+		case bytes.Contains(body, []byte(`"server/discover"`)) && asked.Add(1) == 1:
+			<-r.Context().Done() // until nobody waits any more
+			return true
+		}
+		return false
+	})
+	m := newManager(t, func(o *Options) { o.DiscoverTimeout = 100 * time.Millisecond })
+	ready(t, m, overHTTP(s.URL))
+	if r := mustCall(t, m, "h", "echo", `{"text":"slowly"}`); r.Content.Text() != "slowly" {
+		t.Errorf("%+v", r)
+	}
+	if asked.Load() != 2 || older.Load() != 1 {
+		t.Errorf("asked %d times in the newer way and %d times in the older", asked.Load(), older.Load())
+	}
+	if !logHas(m, "h", "asking again, with patience") {
+		t.Errorf("the log says %q", m.Log("h"))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
+	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -134,6 +135,15 @@ func TestToolOffer(t *testing.T) {
 	}
 	offer(chat.ToolOffer{Count: 40, Search: true, Sent: 420, Context: 128_000, Tokens: map[string]int{"workbench": 45_000}})
 	uitest.Shows(t, b.w, "These would take about 45k tokens of the model's 128k. So the model searches them")
+	offer(chat.ToolOffer{Count: 2, Tokens: map[string]int{"workbench": 300},
+		LeftOut:  []tools.LeftOut{{Ref: e.Views[0].Passed[0].Ref, Reason: "Its arguments are no object."}},
+		Withheld: []tools.Ref{e.Views[0].Passed[1].Ref}})
+	if got := b.p.composer.tools.text; got != "2 of 9 tools, 300 tokens" {
+		t.Errorf("the button says %q", got)
+	}
+	uitest.Shows(t, b.w, "2 of 9 tools are offered to the model")
+	test.Tap(b.sw("Use files"))
+	b.settle()
 	offer(chat.ToolOffer{Count: 40, Most: 1, Fault: "The model takes at most 1 tool. Switch tools off."})
 	uitest.Shows(t, b.w, "The model takes at most 1 tool. Switch tools off.")
 	if got := b.p.composer.tools.text; got != "4 of 9 tools, too many" {

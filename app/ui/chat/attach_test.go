@@ -187,7 +187,7 @@ func TestNamesATool(t *testing.T) {
 	if got := b.p.composer.input.Text; got != "use files__read_text_file " {
 		t.Errorf("the message is %q", got)
 	}
-	if on, _ := countTools(b.p.views, b.p.switches()); on == 0 {
+	if on, _ := countTools(b.p.views, b.p.switches(), nil); on == 0 {
 		t.Error("the tool is still off")
 	}
 }

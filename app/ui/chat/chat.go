@@ -479,7 +479,7 @@ func (p *Page) refreshState() {
 // sayTools shows the model, and how many tools it is offered and what they take of
 // each request, counted for that model.
 func (p *Page) sayTools() {
-	on, all := countTools(p.views, p.switches())
+	on, all := countTools(p.views, p.switches(), p.missing())
 	text := say.N(all, "%d of %d tool", "%d of %d tools", on, all)
 	switch {
 	case p.offer.Fault != "":

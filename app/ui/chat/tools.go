@@ -163,7 +163,7 @@ func (t *toolsSheet) states() {
 			}
 		}
 	}
-	on, all := countTools(t.views, s)
+	on, all := countTools(t.views, s, t.p.missing())
 	t.count.SetText(say.N(all, "%d of %d tool is offered to the model", "%d of %d tools are offered to the model", on, all))
 }
 
@@ -315,12 +315,29 @@ func matchTools(v bridge.ServerView, query string) []tools.Tool {
 	return out
 }
 
-// countTools counts the tools that are on, and all there are.
-func countTools(views []bridge.ServerView, s store.Switches) (on, all int) {
+// missing are the tools that the model does not get, whatever is switched: its
+// service cannot take them, or they are never allowed.
+func (p *Page) missing() map[tools.Ref]bool {
+	out := map[tools.Ref]bool{}
+	if p.offerErr != nil {
+		return out
+	}
+	for _, l := range p.offer.LeftOut {
+		out[l.Ref] = true
+	}
+	for _, ref := range p.offer.Withheld {
+		out[ref] = true
+	}
+	return out
+}
+
+// countTools counts the tools that the model gets, which are on and not missing,
+// and all there are.
+func countTools(views []bridge.ServerView, s store.Switches, missing map[tools.Ref]bool) (on, all int) {
 	for _, v := range views {
 		for _, t := range v.Passed {
 			all++
-			if s.On(t.Server, t.Tool) {
+			if s.On(t.Server, t.Tool) && !missing[t.Ref] {
 				on++
 			}
 		}

@@ -89,6 +89,9 @@ func millis(d time.Duration) string {
 	if d < time.Millisecond {
 		return say.T("under 1 ms")
 	}
+	if d >= time.Second {
+		return say.F("%.1f s", d.Seconds())
+	}
 	return say.F("%d ms", d.Milliseconds())
 }
 
