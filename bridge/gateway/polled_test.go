@@ -56,13 +56,15 @@ type wireSession struct {
 	version, id  string
 }
 
+// do makes a request. Any goroutine may call it.
 func (s *wireSession) do(method, body string, more ...string) *http.Response {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	s.t.Cleanup(cancel)
 	r, err := http.NewRequestWithContext(ctx, method, s.address+"/mcp", strings.NewReader(body))
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Error(err)
+		return &http.Response{Body: http.NoBody}
 	}
 	for k, v := range map[string]string{"Authorization": "Bearer key-" + s.key, "Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Mcp-Protocol-Version": s.version} {
 		r.Header.Set(k, v)
@@ -75,7 +77,8 @@ func (s *wireSession) do(method, body string, more ...string) *http.Response {
 	}
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Error(err)
+		return &http.Response{Body: http.NoBody}
 	}
 	s.t.Cleanup(func() { res.Body.Close() })
 	return res
@@ -241,4 +244,53 @@ func TestPollingElicitation(t *testing.T) {
 	if err != nil || !strings.Contains(text(t, r), "decline") {
 		t.Errorf("%+v, %v", r, err)
 	}
+}
+
+// No more requests of one session wait for their clients than may; those beyond
+// keep their streams. When the gateway closes, all of them end.
+func TestPollingLimit(t *testing.T) {
+	t.Parallel()
+	const calls, most = 20, 16
+	w := newWorld()
+	release := pausing(w, false)
+	g, address := serve(t, w)
+	s := openWire(t, address, "office", older)
+	call := func(id int) string { return strings.Replace(pausedCall, `"id":7`, fmt.Sprintf(`"id":%d`, id), 1) }
+	streams := make(chan []event, calls)
+	for i := range calls {
+		go func() { streams <- events(t, s.do("POST", call(100+i)).Body) }()
+	}
+	var places []string
+	for range most {
+		got := <-streams
+		if len(got) != 1 || got[0].id == "" {
+			t.Fatalf("a stream ended with %+v", got)
+		}
+		places = append(places, got[0].id)
+	}
+	// Another session of the same key has room of its own.
+	other := openWire(t, address, "office", older)
+	if got := events(t, other.do("POST", call(200)).Body); len(got) != 1 || got[0].id == "" {
+		t.Errorf("the other session got %+v", got)
+	}
+	close(release)
+	for range calls - most {
+		if got := <-streams; len(got) != 2 || !strings.Contains(got[1].data, "at last") {
+			t.Errorf("a stream that stayed got %+v", got)
+		}
+	}
+	for _, place := range places {
+		if got := events(t, s.do("GET", "", "Last-Event-Id", place).Body); len(got) != 2 || !strings.Contains(got[1].data, "at last") {
+			t.Errorf("who came back got %+v", got)
+		}
+	}
+	release = pausing(w, false)
+	third := openWire(t, address, "office", older)
+	first := events(t, third.do("POST", pausedCall).Body)
+	back := third.do("GET", "", "Last-Event-Id", first[0].id)
+	g.Close()
+	if _, err := io.ReadAll(back.Body); err != nil && !strings.Contains(err.Error(), "EOF") && !strings.Contains(err.Error(), "reset") {
+		t.Errorf("the stream ended with %v", err)
+	}
+	close(release)
 }
