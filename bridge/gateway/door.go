@@ -103,7 +103,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	session := r.Header.Get("Mcp-Session-Id")
 	switch {
 	case r.Method == http.MethodGet && g.come(w, r, v, session):
-	case r.Method == http.MethodPost && session != "" && r.Header.Get("Mcp-Protocol-Version") >= polledSince:
+	case r.Method == http.MethodPost && session != "" && r.Header.Get("Mcp-Protocol-Version") >= polledSince && slices.ContainsFunc(within, pauses):
 		g.servePolled(w, r, v, session)
 	default:
 		g.stateful.ServeHTTP(w, r)

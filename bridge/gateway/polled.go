@@ -32,6 +32,10 @@ const (
 	pollRetryMax    = time.Minute
 )
 
+// pauses reports whether a server may end a stream: those that are programs have
+// none.
+func pauses(s Server) bool { return s.Forwards }
+
 // polls are the requests whose clients were sent away.
 type polls struct {
 	mu    sync.Mutex // protects what follows
