@@ -371,14 +371,26 @@ func TestTurnThatCannotBegin(t *testing.T) {
 	}
 }
 
+// slowHistory calls a function before each Append ends. Unlike history.kept, it
+// lets others read meanwhile.
+type slowHistory struct {
+	*history
+	waits func([]store.Message)
+}
+
+func (h slowHistory) Append(ctx context.Context, msgs ...store.Message) error {
+	err := h.history.Append(ctx, msgs...)
+	h.waits(msgs)
+	return err
+}
+
 // TestModelIsCalledWhileResultsAreKept has the history wait, in the write of the
 // results, for the model's next call.
 func TestModelIsCalledWhileResultsAreKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		called := make(chan struct{})
-		h := newHistory()
-		h.kept = func(msgs []store.Message) {
+		h := slowHistory{newHistory(), func(msgs []store.Message) {
 			if msgs[0].Role == store.RoleTool {
 				select {
 				case <-called:
@@ -386,7 +398,7 @@ func TestModelIsCalledWhileResultsAreKept(t *testing.T) {
 					t.Error("the model was not called while the results were being kept")
 				}
 			}
-		}
+		}}
 		m := script(say(call(0, "a", "fs__echo", "{}"), doneCalls), func(ctx context.Context, req model.Request, yield func(model.Delta, error) bool) {
 			close(called)
 			say("done", doneEnd)(ctx, req, yield)
