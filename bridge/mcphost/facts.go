@@ -37,6 +37,7 @@ type facts struct {
 	Asked        time.Time         `json:"asked"` // when its era was found
 	Name         string            `json:"name,omitempty"`
 	Version      string            `json:"version,omitempty"`
+	Icon         *Icon             `json:"icon,omitempty"`
 	Instructions string            `json:"instructions,omitempty"`
 	Tools        []json.RawMessage `json:"tools"` // their definitions
 }
@@ -78,6 +79,7 @@ func (l *life) remember(k *link) {
 		Config: l.config.RunHash(), Older: l.era.older, Newer: l.era.newer, SSE: l.era.sse,
 		Instructions: k.redactor.Text(hello.Instructions), Asked: time.Now().UTC(),
 	}
+	now.Icon = iconOf(hello.ServerInfo)
 	if hello.ServerInfo != nil {
 		now.Name, now.Version = k.redactor.Text(hello.ServerInfo.Name), k.redactor.Text(hello.ServerInfo.Version)
 	}
@@ -136,7 +138,7 @@ func (f *facts) fill(config store.ServerConfig, log *serverLog) func(*Status) {
 	return func(s *Status) {
 		s.Tools = renamed(list, s.Server.Name)
 		s.Instructions = instructions
-		s.PeerName, s.PeerVersion = visible(cut(f.Name, 200)), visible(cut(f.Version, 200))
+		s.PeerName, s.PeerVersion, s.Icon = visible(cut(f.Name, 200)), visible(cut(f.Version, 200)), f.Icon
 	}
 }
 

@@ -38,8 +38,11 @@ func addTool[In any](s *mcp.Server, name string, run func(context.Context, *mcp.
 }
 
 // obedient returns a server that does what servers should, with some tools.
+// dot is a PNG of one pixel.
+const dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
 func obedient() *mcp.Server {
-	s := mcp.NewServer(&mcp.Implementation{Name: "fixture", Version: "1"}, &mcp.ServerOptions{Instructions: "Be kind."})
+	s := mcp.NewServer(&mcp.Implementation{Name: "fixture", Version: "1", Icons: []mcp.Icon{{Source: "https://example.com/i.png"}, {Source: "data:image/png;base64," + dot}}}, &mcp.ServerOptions{Instructions: "Be kind."})
 	addTool(s, "echo", func(_ context.Context, _ *mcp.CallToolRequest, in textIn) (string, error) { return in.Text, nil })
 	addTool(s, "fail", func(context.Context, *mcp.CallToolRequest, struct{}) (string, error) {
 		return "", fmt.Errorf("it went wrong")

@@ -89,7 +89,7 @@ func TestHTTP(t *testing.T) {
 			t.Parallel()
 			s := serve(t, o)
 			m := newManager(t, nil)
-			if got := ready(t, m, overHTTP(s.URL)); got.PeerName != "fixture" || got.PID != 0 {
+			if got := ready(t, m, overHTTP(s.URL)); got.PeerName != "fixture" || got.PID != 0 || got.Icon == nil || got.Icon.MIMEType != "image/png" {
 				t.Errorf("%+v", got)
 			}
 			if r := mustCall(t, m, "h", "echo", `{"text":"over http"}`); r.Content.Text() != "over http" {

@@ -8,13 +8,15 @@ import (
 	_ "image/jpeg" // the kinds of icons that are shown
 	_ "image/png"
 	"strings"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
 // Icon is a small picture that a server carries in its own words. One that would
 // have to be fetched is not shown: looking at a list makes no connection.
 type Icon struct {
-	MIMEType string // image/png or image/jpeg
-	Data     []byte
+	MIMEType string `json:"type"` // image/png or image/jpeg
+	Data     []byte `json:"data"`
 }
 
 type wireIcon struct {
@@ -37,6 +39,19 @@ func IconOf(definition json.RawMessage) *Icon {
 		return nil
 	}
 	return newIcon(w.Icons)
+}
+
+// iconOf returns the icon of a server ("Implementation" of the specification); nil
+// if there is none that may be shown.
+func iconOf(info *mcp.Implementation) *Icon {
+	if info == nil {
+		return nil
+	}
+	var list []wireIcon
+	for _, i := range info.Icons[:min(len(info.Icons), iconsMax)] {
+		list = append(list, wireIcon{i.Source})
+	}
+	return newIcon(list)
 }
 
 // newIcon returns the first icon that may be shown; nil if there is none

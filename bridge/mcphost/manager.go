@@ -206,7 +206,7 @@ func (m *Manager) move(s *server, generation uint64, to State, fill func(*Status
 	}
 	if to == Ready || to == Starting || to == Asleep {
 		next.Program = s.status.Program
-		next.PeerName, next.PeerVersion = s.status.PeerName, s.status.PeerVersion
+		next.PeerName, next.PeerVersion, next.Icon = s.status.PeerName, s.status.PeerVersion, s.status.Icon
 	}
 	if to != Disabled && s.status.Server.Sandbox != nil {
 		next.Sandbox = s.status.Sandbox

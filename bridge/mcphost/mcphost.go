@@ -187,6 +187,9 @@ type Status struct {
 	// itself anything; nothing is looked up by it.
 	PeerName    string
 	PeerVersion string
+	// Icon is what the server gave as its own picture; nil without one that may be
+	// shown.
+	Icon *Icon
 	// SignIn says how the sign-in stands; nil where there is none to be had.
 	SignIn *SignIn
 	// Sandbox says what holds the server where it is to run in a sandbox; nil

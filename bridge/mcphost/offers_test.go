@@ -351,7 +351,6 @@ func TestHeadersOfTools(t *testing.T) {
 
 func TestIcons(t *testing.T) {
 	t.Parallel()
-	const dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 	if i := newIcon([]wireIcon{{"https://example.com/i.png"}, {"data:image/png;base64," + dot}}); i == nil || i.MIMEType != "image/png" {
 		t.Errorf("%+v", i)
 	}

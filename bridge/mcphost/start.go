@@ -280,7 +280,7 @@ func (k *link) fill(took time.Duration) func(*Status) {
 		s.Program = k.program
 		s.Sandbox = k.sandbox
 		s.Took = took
-		s.PeerName, s.PeerVersion = "", ""
+		s.PeerName, s.PeerVersion, s.Icon = "", "", iconOf(hello.ServerInfo)
 		if hello.ServerInfo != nil {
 			s.PeerName = visible(cut(k.redactor.Text(hello.ServerInfo.Name), 200))
 			s.PeerVersion = visible(cut(k.redactor.Text(hello.ServerInfo.Version), 200))

@@ -1,10 +1,13 @@
 package servers
 
 import (
+	"bytes"
 	"context"
+	"image"
 	"strings"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
@@ -30,6 +33,8 @@ type card struct {
 	dot     *form.Dot
 	spin    *widget.Activity
 	moving  bool
+	icon    *canvas.Image // that the server gave of itself; hidden without one
+	given   []byte        // what icon shows
 	name    *widget.Label
 	words   *form.Note
 	brief   *form.Note
@@ -55,6 +60,10 @@ type card struct {
 func newCard(p *Page) *card {
 	c := &card{page: p, dot: form.NewDot(theme.ColorNameDisabled), spin: widget.NewActivity()}
 	c.spin.Hide()
+	c.icon = canvas.NewImageFromImage(nil)
+	c.icon.FillMode = canvas.ImageFillContain
+	c.icon.SetMinSize(fyne.NewSquareSize(iconSide))
+	c.icon.Hide()
 	c.name = form.Bold("")
 	c.name.SizeName = theme.SizeNameSubHeadingText
 	c.name.Truncation = fyne.TextTruncateEllipsis
@@ -92,7 +101,7 @@ func newCard(p *Page) *card {
 	c.sandbox = newSandboxRow(p)
 	mark := container.NewCenter(container.NewStack(form.Sized(20, 20, c.dot), c.spin))
 	head := container.NewBorder(nil, nil, mark, container.NewCenter(c.toggle),
-		container.NewBorder(nil, nil, nil, container.NewCenter(c.words), c.name))
+		container.NewBorder(nil, nil, container.NewCenter(c.icon), container.NewCenter(c.words), c.name))
 	c.frame = form.NewCard(container.New(layout.NewCustomPaddedVBoxLayout(2),
 		head, c.brief, c.rules, c.sandbox.box, c.notice, c.signIn.box, c.because, c.log, c.failure, c.buttons))
 	return c
@@ -108,6 +117,7 @@ func (c *card) set(v bridge.ServerView) {
 	builtin := v.Server.Transport == store.TransportBuiltin
 	name := form.Visible(v.Server.Name, false)
 	c.name.SetText(name)
+	c.setIcon(v.Icon)
 	words := kind(v.Server)
 	if mode := modeWords(v); mode != "" {
 		words += " · " + mode
@@ -162,6 +172,26 @@ func (c *card) set(v bridge.ServerView) {
 		c.setFailure("")
 	}
 	c.frame.Refresh()
+}
+
+// iconSide is how large the icon of a server is shown.
+const iconSide float32 = 22
+
+// setIcon shows what a server gave as its own picture, which is small.
+func (c *card) setIcon(i *mcphost.Icon) {
+	var data []byte
+	if i != nil {
+		data = i.Data
+	}
+	if bytes.Equal(data, c.given) {
+		return
+	}
+	c.given, c.icon.Image = data, nil
+	if img, _, err := image.Decode(bytes.NewReader(data)); err == nil {
+		c.icon.Image = img
+	}
+	visible(c.icon, c.icon.Image != nil)
+	c.icon.Refresh()
 }
 
 // notices says what waits for the person.

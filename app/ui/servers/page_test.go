@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -229,6 +230,28 @@ func TestImportOffer(t *testing.T) {
 }
 
 // TestToolIcons shows the icon that a tool carries with itself, and fetches none.
+// TestServerIcon shows the picture that a server gave of itself, and none that it
+// took back.
+func TestServerIcon(t *testing.T) {
+	data, err := base64.StdEncoding.DecodeString("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := uitest.NewEngine()
+	v := uitest.Stdio("files", mcphost.Ready, "npx")
+	v.Icon = &mcphost.Icon{MIMEType: "image/png", Data: data}
+	e.Views = []bridge.ServerView{v}
+	p, _ := open(t, e, theme.Light)
+	if c := p.cards["files"]; !c.icon.Visible() || c.icon.Image == nil || c.icon.Size().Height < 16 {
+		t.Errorf("the icon is shown: %v, %v", c.icon.Visible(), c.icon.Size())
+	}
+	v.Icon = nil
+	p.SetServers([]bridge.ServerView{v})
+	if p.cards["files"].icon.Visible() {
+		t.Error("the icon stays")
+	}
+}
+
 func TestToolIcons(t *testing.T) {
 	const dot = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 	test.NewTempApp(t)
