@@ -177,11 +177,13 @@ func TestKeysInstead(t *testing.T) {
 	k.must(k.app.Press(k.ctx, "Return"))
 	k.see(driver.Contains("Below the third oak."))
 
-	k.must(k.app.Press(k.ctx, "ctrl+2"))
-	k.see(driver.Text("Add server").Kind("Action"))
-	k.reach(driver.Text("Add server").Kind("Action"))
+	k.must(k.app.Press(k.ctx, "ctrl+k"))
+	k.focused("Find a command")
+	k.must(k.app.Type(k.ctx, "add a server"))
+	k.see(driver.Text("Add a server").Kind("row"))
 	k.must(k.app.Press(k.ctx, "Return"))
 	k.see(driver.Text("Add by Paste"))
+	k.focused("Name")
 	if n := k.app.Clicks() - clicks; n != 0 {
 		t.Errorf("it took %d clicks, and was to take none", n)
 	}

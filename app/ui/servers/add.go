@@ -54,6 +54,9 @@ const (
 	editorHeight = 660
 )
 
+// Add opens the sheet that adds servers.
+func (p *Page) Add() { p.add() }
+
 // add opens the sheet.
 func (p *Page) add() { p.newAdding().start() }
 

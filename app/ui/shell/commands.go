@@ -114,6 +114,7 @@ func (s *Shell) commands() []palette.Command {
 		raise,
 		of(keys.Chat, theme.IconChat, say.T("chat page")),
 		of(keys.Servers, theme.IconServer, say.T("add a server mcp page")),
+		{Group: group, Title: say.T("Add a server"), Icon: theme.IconAdd, Do: s.addServer},
 		of(keys.Gateway, theme.IconLink, say.T("keys other apps page")),
 		of(keys.Audit, theme.IconHistory, say.T("log page")),
 		of(keys.Settings, theme.IconSettings, say.T("preferences providers keys folders approvals page")),
@@ -146,6 +147,14 @@ func (s *Shell) commands() []palette.Command {
 		swap.Title, swap.Do = say.T("Enter sends, Shift+Enter begins a new line"), func() { s.setEnterBreaks(false) }
 	}
 	return append(list, swap)
+}
+
+// addServer opens the sheet that adds servers.
+func (s *Shell) addServer() {
+	s.open(placeServers)
+	if p, ok := s.places[placeServers].page.(interface{ Add() }); ok {
+		p.Add()
+	}
 }
 
 // serverCommand does something with a server and, where that fails, leads to the

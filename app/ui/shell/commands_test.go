@@ -102,6 +102,12 @@ func TestPaletteOfTheWindow(t *testing.T) {
 	if got := strings.Join(e.Did(), "; "); !strings.Contains(got, "stop files; restart files; start git") {
 		t.Errorf("the servers: %s", got)
 	}
+	find(t, s, "add a server")
+	uitest.Shows(t, s.window, "Where the program runs. Leave it empty for your home folder.")
+	if s.current != placeServers {
+		t.Errorf("a server is added at %d", s.current)
+	}
+	uitest.Tap(t, s.window, "Cancel")
 	find(t, s, "raise")
 	if !s.raise.is {
 		t.Error("the bridge is not raised")
