@@ -9,25 +9,34 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-app/drawbridge/app/e2e/desk"
 	"github.com/drawbridge-app/drawbridge/app/e2e/driver"
 )
 
-// The long answer comes in three parts of so many paragraphs.
+// firstPart is how many paragraphs come while one follows them, meanwhile how many
+// at least while one reads above, and looks how often it is looked then.
 const (
-	firstPart  = 60
-	secondPart = 160
-	thirdPart  = 200
+	firstPart = 60
+	meanwhile = 60
+	looks     = 20
 )
+
+// pace is how fast paragraphs come while one reads.
+const pace = 5 * time.Millisecond
 
 // paragraph is one of the long answer, by its number.
 func paragraph(n int) string {
-	return fmt.Sprintf("Paragraph %03d tells at some length of what was seen on the way, and that nothing of it was lost.\n\n", n)
+	return fmt.Sprintf("%s tells at some length of what was seen on the way, and that nothing of it was lost.\n\n", nth(n))
 }
 
-var paragraphs = regexp.MustCompile(`Paragraph (\d{3})`)
+// nth is what a paragraph begins with.
+func nth(n int) string { return fmt.Sprintf("Paragraph %04d", n) }
+
+var paragraphs = regexp.MustCompile(`Paragraph (\d{4})`)
 
 // seen are the numbers of the paragraphs in view.
 func (s *stage) seen() (numbers []int) {
@@ -68,33 +77,45 @@ func TestStreamWhileScrolling(t *testing.T) {
 	toEnd := driver.Text("Back to the end")
 	k.say("Tell me of the way.")
 	q := k.asks()
-	// tells streams paragraphs word by word, and reports when it is done.
-	tells := func(from, to int) <-chan error {
-		done := make(chan error, 1)
-		go func() {
-			for n := from; n < to; n++ {
-				for word := range strings.SplitAfterSeq(paragraph(n), " ") {
-					if err := q.Say(word); err != nil {
-						done <- err
-						return
-					}
-				}
+	var told atomic.Int64 // how many paragraphs the model has told
+	tell := func(n int) error {
+		for word := range strings.SplitAfterSeq(paragraph(n), " ") {
+			if err := q.Say(word); err != nil {
+				return err
 			}
-			done <- nil
-		}()
-		return done
+		}
+		told.Store(int64(n) + 1)
+		return nil
 	}
 
 	// At the end, the end is followed.
-	for n := range 3 {
-		k.must(<-tells(n*firstPart/3, (n+1)*firstPart/3))
-		k.see(driver.Contains(fmt.Sprintf("Paragraph %03d", (n+1)*firstPart/3-1)))
-		k.gone(toEnd)
+	for n := range firstPart {
+		k.must(tell(n))
+		if (n+1)%20 == 0 {
+			k.see(driver.Contains(nth(n)))
+			k.gone(toEnd)
+		}
 	}
 	k.picture("following")
 
-	// The wheel is turned while more comes.
-	telling := tells(firstPart, secondPart)
+	// From here on more comes all the time.
+	enough, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(pace)
+		defer tick.Stop()
+		for n := firstPart; ; n++ {
+			select {
+			case <-enough:
+				done <- nil
+				return
+			case <-tick.C:
+			}
+			if err := tell(n); err != nil {
+				done <- err
+				return
+			}
+		}
+	}()
 	k.must(desk.Until(k.ctx, stepLimit, "the middle of what came first", func(ctx context.Context) error {
 		if n := k.seen(); len(n) > 0 && n[0] < firstPart/2 {
 			return nil
@@ -106,24 +127,34 @@ func TestStreamWhileScrolling(t *testing.T) {
 	}))
 	k.see(toEnd)
 	before := k.steady()
-	looks := 0
-	k.must(desk.Until(k.ctx, stepLimit, "the second part to come", func(context.Context) error {
+	same := func() {
+		t.Helper()
 		if now := k.script(); now != before {
 			t.Fatalf("while one reads, the thread went from\n%s\nto\n%s", before, now)
 		}
-		looks++
-		select {
-		case err := <-telling:
-			k.must(err)
-			telling = nil
-		default:
+	}
+	from, looked := told.Load(), 0
+	k.must(desk.Until(k.ctx, stepLimit, "more to come while one reads", func(context.Context) error {
+		same()
+		looked++
+		if n := told.Load() - from; n < meanwhile || looked < looks {
+			return fmt.Errorf("%d paragraphs came, and it was looked at %d times", n, looked)
 		}
-		if kept := k.conversation(k.home, "Tell me of the way.").text(); !strings.Contains(kept, fmt.Sprintf("Paragraph %03d", secondPart-2)) {
+		return nil
+	}))
+	close(enough)
+	k.must(<-done)
+	last := int(told.Load()) - 1
+	t.Logf("%d paragraphs came while one read, the last is %d", last+1-int(from), last)
+	// Also once all of that has surely come.
+	k.must(desk.Until(k.ctx, stepLimit, "what came meanwhile on disk", func(context.Context) error {
+		same()
+		if kept := k.conversation(k.home, "Tell me of the way.").text(); !strings.Contains(kept, nth(last)) {
 			return fmt.Errorf("%d bytes of it are kept", len(kept))
 		}
 		return nil
 	}))
-	t.Logf("it was looked at %d times while the answer grew, and stood still", looks)
+	same()
 	k.picture("reading")
 
 	// Down a little is not the end yet, and nothing jumps.
@@ -138,28 +169,30 @@ func TestStreamWhileScrolling(t *testing.T) {
 
 	// Back at the end, the end is followed again.
 	k.click(toEnd)
-	k.see(driver.Contains(fmt.Sprintf("Paragraph %03d", secondPart-1)))
+	k.see(driver.Contains(nth(last)))
 	k.gone(toEnd)
-	k.must(<-tells(secondPart, thirdPart))
-	k.see(driver.Contains(fmt.Sprintf("Paragraph %03d", thirdPart-1)))
+	for range 30 {
+		last++
+		k.must(tell(last))
+	}
+	k.see(driver.Contains(nth(last)))
 	k.answer(q, "And that was all.")
 	k.see(driver.Contains("And that was all."))
 	k.idle()
 	k.picture("the-end")
 
 	// Every paragraph is there once, in its order, in the window and on disk.
-	k.must(k.app.Press(k.ctx, "shift+Tab")) // from where one writes to the thread
 	k.must(k.app.DoubleClick(k.ctx, driver.Contains("And that was all.").Kind("Text")))
 	k.must(k.app.Press(k.ctx, "ctrl+a", "ctrl+c"))
 	var want strings.Builder
 	want.WriteString("Tell me of the way.\n\n")
-	for n := range thirdPart {
+	for n := range last + 1 {
 		want.WriteString(paragraph(n))
 	}
 	want.WriteString("And that was all.")
 	k.copied(want.String())
 	k.quit()
-	if got := paragraphs.FindAllString(k.conversation(k.home, "Tell me of the way.").text(), -1); len(got) != thirdPart {
-		t.Errorf("%d paragraphs are kept, want %d", len(got), thirdPart)
+	if got := paragraphs.FindAllString(k.conversation(k.home, "Tell me of the way.").text(), -1); len(got) != last+1 {
+		t.Errorf("%d paragraphs are kept, want %d", len(got), last+1)
 	}
 }
