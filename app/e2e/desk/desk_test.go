@@ -5,6 +5,7 @@ package desk_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -117,6 +118,12 @@ func TestWholeDesktop(t *testing.T) {
 		items, err := d.TrayItems(t.Context())
 		if err != nil || len(items) != 0 {
 			t.Errorf("items = %q, %v", items, err)
+		}
+	})
+
+	t.Run("clipboard", func(t *testing.T) {
+		if text, err := d.Clipboard(t.Context()); !errors.Is(err, desk.ErrNoText) {
+			t.Errorf("of nobody it has %q, %v", text, err)
 		}
 	})
 
