@@ -88,3 +88,45 @@ func TestApproveByKeys(t *testing.T) {
 	k.quit()
 	k.keptNowhere(tellerKey)
 }
+
+// TestEditArguments changes what a call would be made with before it is allowed,
+// by keys alone. What does not fit the tool is said on the card, and runs nothing.
+func TestEditArguments(t *testing.T) {
+	k := newTold(t)
+	k.begin()
+	k.types("Please note something.")
+	k.calls(k.asks(), "call_1", "note", "good")
+	const field = "Arguments of the call, as JSON"
+	// change writes other arguments and allows the call once.
+	change := func(arguments string) {
+		t.Helper()
+		k.focused(field)
+		k.must(k.app.Press(k.ctx, "ctrl+a", "BackSpace"))
+		k.must(k.app.Type(k.ctx, arguments))
+		k.see(driver.Text(field).Where("with "+arguments, func(n driver.Node) bool { return n.Text == arguments }))
+		k.must(k.app.Press(k.ctx, "Escape"))
+		k.focused("Allow once")
+		k.must(k.app.Press(k.ctx, "1"))
+	}
+	k.see(driver.Text("Edit arguments"))
+	k.must(k.app.Press(k.ctx, "shift+Tab"))
+	k.must(k.app.Press(k.ctx, "e"))
+	change(`{"text": 7}`)
+	k.focused(field) // it was not taken
+	k.gone(driver.Contains("One JSON object."))
+	k.picture("refused")
+	k.wrote()
+	change(`{"text": "better"}`)
+	k.wrote("note:better")
+	q := k.asks()
+	if got := k.result(q, "call_1"); !strings.Contains(got, "It is written: better") || !strings.Contains(got, "changed") {
+		t.Errorf("the model is told %q", got)
+	}
+	k.answer(q, "You changed it.")
+	k.see(driver.Contains("You changed it."))
+	k.idle()
+	k.click(driver.Like(`^Open journal · note`))
+	k.see(driver.Contains("better"))
+	k.picture("changed")
+	k.quit()
+}
