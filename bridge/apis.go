@@ -258,6 +258,11 @@ func (b *Bridge) dropDocuments() error {
 			used[c.OpenAPI.Digest] = true
 		}
 	}
+	for _, was := range b.removals.servers() {
+		if was.OpenAPI != nil { // it can be taken back
+			used[was.OpenAPI.Digest] = true
+		}
+	}
 	dir := filepath.Join(b.o.Home, documentsDir)
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -186,6 +186,7 @@ type Bridge struct {
 	bridgeChanged *signal
 	serves        stoppable // what stops when the bridge is raised
 	work          *work     // what is under way
+	removals      removals  // that can be taken back
 
 	gate    *gate  // for other apps
 	asked   *asked // models that other apps ask
@@ -244,6 +245,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 	b.keysChanged, b.bridgeChanged = newSignal(), newSignal()
 	b.work = newWork()
+	b.removals.pending = map[string]*removed{}
 	b.gate = newGate()
 	b.counter = tokens.NewCounter()
 	b.asked = newAsked(b)
@@ -294,6 +296,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.auditing.Go(func() { b.audit.run(auditLife) })
 	b.running.Go(func() { b.catalogue.follow(life, b.host) })
 	b.running.Go(b.followChanges)
+	if len(o.Settings.Settings().Removing) > 0 {
+		b.running.Go(func() { b.resumeRemovals(life) })
+	}
 	b.running.Go(func() {
 		for range o.Settings.Watch(life) {
 			b.apply()
@@ -309,6 +314,7 @@ func (b *Bridge) Close(ctx context.Context) error {
 	b.CloseGateway()
 	err := b.host.Close(ctx)
 	b.running.Wait()
+	b.endRemovals(ctx)
 	// Last, so that it has everything.
 	b.stopAudit()
 	b.auditing.Wait()

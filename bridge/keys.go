@@ -18,6 +18,7 @@ type KeyStore interface {
 	AddKey(ctx context.Context, k store.Key, hash [sha256.Size]byte) error
 	Keys(ctx context.Context) ([]store.HashedKey, error)
 	RevokeKey(ctx context.Context, id string) error
+	RestoreKey(ctx context.Context, id string) error
 	KeysUsed(ctx context.Context, used map[string]time.Time) error
 	Teams(ctx context.Context) ([]store.Team, error)
 	SetTeam(ctx context.Context, t store.Team) error
@@ -254,7 +255,7 @@ func (b *Bridge) KeyNames(ctx context.Context) (map[string]string, error) {
 	return out, err
 }
 
-// RevokeKey ends a key for good, by its id or the name of one that holds. The
+// RevokeKey ends a key, by its id or the name of one that holds. The
 // error wraps store.ErrNotFound.
 func (b *Bridge) RevokeKey(ctx context.Context, idOrName string) error {
 	list, err := b.Keys(ctx)

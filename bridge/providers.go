@@ -40,6 +40,9 @@ func (b *Bridge) SetProvider(ctx context.Context, p store.ProviderConfig, key *s
 	if p.ID == Rehearsal || p.Kind == store.ProviderRehearsal {
 		return fmt.Errorf("%q is built in; choose another name (%w)", Rehearsal, store.ErrExists)
 	}
+	if err := b.finishRemovals(ctx, providerRemoval+p.ID); err != nil {
+		return err
+	}
 	if key != nil {
 		if err := b.SetSecret(ctx, store.ProviderSecret(p.ID, "key"), *key); err != nil {
 			return err
@@ -58,20 +61,15 @@ func (b *Bridge) SetProvider(ctx context.Context, p store.ProviderConfig, key *s
 // RemoveProvider forgets the entry, its key and its secret headers.
 // Conversations that used it stay, and ask for another model.
 func (b *Bridge) RemoveProvider(ctx context.Context, id string) error {
-	err := b.UpdateSettings(func(s *store.Settings) error {
-		n := len(s.Providers)
-		s.Providers = slices.DeleteFunc(s.Providers, func(o store.ProviderConfig) bool { return o.ID == id })
-		if len(s.Providers) == n {
-			return fmt.Errorf("there is no provider %q to remove (%w)", id, store.ErrNotFound)
-		}
-		if s.Model.Provider == id {
-			s.Model = store.ModelRef{}
-		}
-		return nil
-	})
+	r, err := b.TakeProvider(ctx, id)
 	if err != nil {
 		return err
 	}
+	return r.Finish(ctx)
+}
+
+// forgetProvider forgets the secrets of an entry that is not there any more.
+func (b *Bridge) forgetProvider(ctx context.Context, id string) error {
 	refs, err := b.o.Secrets.List(ctx)
 	errs := []error{err}
 	for _, ref := range refs {

@@ -215,6 +215,13 @@ func (b *Bridge) keepAll(ctx context.Context, drafts []setup.Draft, approve bool
 			}
 		}
 	}()
+	var keys []string
+	for _, d := range drafts {
+		keys = append(keys, serverRemoval+d.Config.ID)
+	}
+	if err := b.finishRemovals(ctx, keys...); err != nil {
+		return err
+	}
 	before := map[string]store.ServerConfig{}
 	for _, c := range b.configs() {
 		before[c.ID] = c.Clone()
@@ -281,28 +288,25 @@ func (b *Bridge) keepAll(ctx context.Context, drafts []setup.Draft, approve bool
 // pins, answers and secrets. A server of the same name that comes later begins
 // from nothing.
 func (b *Bridge) RemoveServer(ctx context.Context, id string) error {
-	if id == Workbench {
-		return fmt.Errorf("the workbench is part of the program and cannot be removed; switch it off instead (%w)", store.ErrInvalid)
-	}
-	found := false
-	var was store.ServerConfig
-	err := b.o.Settings.UpdateServers(func(all []store.ServerConfig) ([]store.ServerConfig, error) {
-		for _, c := range all {
-			if c.ID == id {
-				found, was = true, c.Clone()
-			}
-		}
-		return slices.DeleteFunc(all, func(c store.ServerConfig) bool { return c.ID == id }), nil
-	})
+	r, err := b.TakeServer(ctx, id)
 	if err != nil {
 		return err
 	}
-	if !found {
-		return fmt.Errorf("there is no server %q (%w)", id, store.ErrNotFound)
+	return r.Finish(ctx)
+}
+
+func errWorkbench() error {
+	return fmt.Errorf("the workbench is part of the program and cannot be removed; switch it off instead (%w)", store.ErrInvalid)
+}
+
+// forgetServer forgets what belonged to a server that is not configured any more.
+// was is nil where only its id is known.
+func (b *Bridge) forgetServer(ctx context.Context, id string, was *store.ServerConfig) error {
+	errs := []error{b.policy.Forget(ctx, id), b.dropDocuments()}
+	if was != nil {
+		errs = append(errs, b.removeBundles(ctx, *was))
 	}
-	b.apply()
-	errs := []error{b.policy.Forget(ctx, id), b.removeBundles(ctx, was), b.dropDocuments()}
-	if was.Sandbox != nil {
+	if was == nil || was.Sandbox != nil {
 		errs = append(errs, b.host.ForgetSandbox(ctx, id))
 	}
 	refs, err := b.o.Secrets.List(ctx)

@@ -32,6 +32,9 @@ type Settings struct {
 	Messages []MessagePreset `json:"messages,omitempty"`
 	// Gateway is the endpoint for other apps.
 	Gateway GatewaySettings `json:"gateway,omitzero"`
+	// Removing names what was removed a moment ago, as server/ID and provider/ID: it
+	// can be taken back until its secrets and approvals are forgotten, too.
+	Removing []string `json:"removing,omitempty"`
 	// Window is what the window remembers of itself.
 	Window WindowSettings `json:"window,omitzero"`
 }

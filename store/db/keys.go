@@ -74,6 +74,26 @@ func (d *DB) RevokeKey(ctx context.Context, id string) error {
 	})
 }
 
+// RestoreKey takes back that a key was revoked. The error wraps store.ErrNotFound
+// if there is none, and store.ErrExists where another key that holds has its name.
+// It is durable when it returns.
+func (d *DB) RestoreKey(ctx context.Context, id string) error {
+	return d.update(ctx, "take the revocation of the key back", func(ctx context.Context, tx *sql.Tx) error {
+		if err := known(ctx, tx, "SELECT count(*) FROM keys WHERE id = ?", "key", id); err != nil {
+			return err
+		}
+		var name string
+		if err := tx.QueryRowContext(ctx, "SELECT name FROM keys WHERE id = ?", id).Scan(&name); err != nil {
+			return err
+		}
+		if err := free(ctx, tx, "SELECT count(*) FROM keys WHERE revoked_at = 0 AND name = ?", "key", name); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE keys SET revoked_at = 0 WHERE id = ?", id)
+		return err
+	})
+}
+
 // KeysUsed keeps when keys were used last, by id.
 func (d *DB) KeysUsed(ctx context.Context, used map[string]time.Time) error {
 	return d.update(ctx, "keep when keys were used", func(ctx context.Context, tx *sql.Tx) error {

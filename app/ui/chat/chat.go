@@ -129,8 +129,7 @@ type Page struct {
 	hidden      map[string]bool    // conversations that were deleted, and are in the history still
 	failed      map[string]bool    // those whose last turn failed out of view
 	sought      *sought            // what is to be marked once it is in view; nil for nothing
-	removed     *removal           // the one that can be taken back; nil for none
-	undoTime    time.Duration      // how long it can
+	undoTime    time.Duration      // how long a deletion can be taken back
 	endSearch   context.CancelFunc // of what is looked for; nil for nothing
 	views       []bridge.ServerView
 	shown       bool // the page is in view
@@ -148,11 +147,11 @@ func New(o Options) *Page {
 	if o.Files == nil {
 		o.Files = form.Dialogs{Window: o.Window}
 	}
-	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}, attached: map[string][]*attachment{}, hidden: map[string]bool{}, failed: map[string]bool{}, undoTime: undoTime, values: map[string][]string{}}
+	p := &Page{o: o, threads: map[string]*thread{}, runs: map[string]*run{}, drafts: map[string]string{}, attached: map[string][]*attachment{}, hidden: map[string]bool{}, failed: map[string]bool{}, undoTime: form.UndoTime, values: map[string][]string{}}
 	p.withFiles = map[string]bool{}
 	p.unsent = newKeeper(o.Engine.SetUnsent, func(a, b string) bool { return a == b }, o.Runner, p.sayFailure)
 	p.unsentFiles = newKeeper(keepFiles(o.Engine), slices.Equal[[]*attachment], o.Runner, p.sayFailure)
-	p.sidebar = newSidebar(o.Now, sidebarActions{
+	p.sidebar = newSidebar(o.Now, o.Runner, sidebarActions{
 		newChat: p.NewChat, open: func(c store.Conversation) { p.open(c.ID) }, openHit: p.openHit,
 		rename: p.rename, delete: p.delete, pin: p.pin, archive: p.archive, export: p.export,
 		search: p.searchFor, leave: p.focusInput,

@@ -65,7 +65,7 @@ type sidebar struct {
 	finding  *fyne.Container
 	empty    *form.Note
 	archived *chip
-	undo     *undoBar
+	undo     *form.Undo
 	now      func() time.Time
 
 	all      []store.Conversation
@@ -84,7 +84,7 @@ type line struct {
 	conv store.Conversation
 }
 
-func newSidebar(now func() time.Time, do sidebarActions) *sidebar {
+func newSidebar(now func() time.Time, r form.Runner, do sidebarActions) *sidebar {
 	s := &sidebar{now: now, do: do, states: map[string]runState{}}
 	s.list = newConvList(s)
 	s.hits = pick.NewList(true)
@@ -101,7 +101,7 @@ func newSidebar(now func() time.Time, do sidebarActions) *sidebar {
 	s.empty = form.Muted("")
 	s.archived = newChip(say.T("Show the archived conversations"), say.T("Archived"), theme.IconArchive, "", s.turnArchive)
 	s.archived.wide = true
-	s.undo = newUndoBar()
+	s.undo = form.NewUndo(r)
 	button := form.NewAction(say.T("New chat"), widget.MediumImportance, do.newChat)
 	button.Icon = theme.Icon(theme.IconNewChat)
 	button.Alignment = widget.ButtonAlignLeading
@@ -111,7 +111,7 @@ func newSidebar(now func() time.Time, do sidebarActions) *sidebar {
 	s.finding = container.NewBorder(nil, form.Pad(8, 0, s.said), nil, nil, s.hits)
 	s.finding.Hide()
 	foot := container.New(layout.NewCustomPaddedLayout(0, 8, 6, 6),
-		container.New(layout.NewCustomPaddedVBoxLayout(4), s.archived, s.undo.box))
+		container.New(layout.NewCustomPaddedVBoxLayout(4), s.archived, s.undo.Box))
 	s.box = container.New(fixedWidth{sidebarWidth}, container.NewStack(newGround(theme.ColorSide),
 		container.NewBorder(head, foot, nil, nil, container.New(layout.NewCustomPaddedLayout(0, 4, 6, 4), container.NewStack(s.plain, s.finding)))))
 	s.arrange()

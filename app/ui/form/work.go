@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,6 +22,16 @@ import (
 type Runner struct {
 	Do func(func())
 	Go func(func(context.Context))
+	// After brings a function back after a while; nil takes a timer of the system.
+	After func(d time.Duration, f func())
+}
+
+func (r Runner) after(d time.Duration, f func()) {
+	if r.After != nil {
+		r.After(d, f)
+		return
+	}
+	time.AfterFunc(d, func() { r.Do(f) })
 }
 
 // Run does the work elsewhere and calls done on the goroutine of the window

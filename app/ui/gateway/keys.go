@@ -97,16 +97,25 @@ func (p *Page) teamName(id string) string {
 	return id
 }
 
+// revoke ends a key at once; for a while that can be taken back.
 func (k *keys) revoke(one store.Key) {
-	name := form.Visible(one.Name, false)
-	form.Confirm(k.page.o.Window, say.F("Revoke “%s”?", name),
-		say.T("The app that shows this key is refused from now on, also in what runs. It cannot be taken back; the app would need a new key."),
-		say.T("Revoke"), func() {
-			k.page.o.Runner.Run(func(ctx context.Context) error { return k.page.o.Engine.RevokeKey(ctx, one.ID) }, func(err error) {
-				form.SetFailure(k.fail, form.Sentence(err))
-				k.box.Refresh()
-			})
+	p := k.page
+	fail := func(err error) {
+		form.SetFailure(k.fail, form.Sentence(err))
+		k.box.Refresh()
+	}
+	p.o.Runner.Run(func(ctx context.Context) error { return p.o.Engine.RevokeKey(ctx, one.ID) }, func(err error) {
+		fail(err)
+		if err != nil {
+			return
+		}
+		p.undo.Offer(form.Undoable{
+			Words: say.F("Revoked “%s”: the app that shows this key is refused from now on, also in what runs", form.Visible(one.Name, false)),
+			Back:  func(ctx context.Context) error { return p.o.Engine.RestoreKey(ctx, one.ID) },
+			Done:  func(_ bool, err error) { fail(err) },
 		})
+		p.undo.Focus()
+	})
 }
 
 // noTeam is the choice of a key that belongs to none.

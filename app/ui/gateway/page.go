@@ -37,6 +37,7 @@ type Engine interface {
 	SetGateway(ctx context.Context, s store.GatewaySettings) (bridge.GatewayState, error)
 	AddKey(ctx context.Context, name, team string, limits store.Limits) (store.Key, store.Secret, error)
 	RevokeKey(ctx context.Context, idOrName string) error
+	RestoreKey(ctx context.Context, id string) error
 	SetTeam(ctx context.Context, t store.Team) (store.Team, error)
 	RemoveTeam(ctx context.Context, idOrName string) error
 	SetOrganisation(ctx context.Context, o store.Organisation) (store.Organisation, error)
@@ -62,6 +63,8 @@ type Options struct {
 type Page struct {
 	o       Options
 	scroll  *container.Scroll
+	object  fyne.CanvasObject
+	undo    *form.Undo
 	fail    *widget.Label
 	door    *door
 	keys    *keys
@@ -83,11 +86,13 @@ func New(o Options) *Page {
 	p.scroll, _ = form.Page(pageWidth,
 		form.Heading(say.T("Gateway"), say.T("One address at which other apps use your servers, under the same rules as your conversations."), connect),
 		p.fail, p.door.frame, p.keys.box, p.clients.box, p.teams.box)
+	p.undo = form.NewUndo(o.Runner)
+	p.object = p.undo.Under(p.scroll)
 	return p
 }
 
 // Object is what is shown.
-func (p *Page) Object() fyne.CanvasObject { return p.scroll }
+func (p *Page) Object() fyne.CanvasObject { return p.object }
 
 // Shown follows the gateway until Hidden.
 func (p *Page) Shown() {

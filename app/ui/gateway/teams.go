@@ -56,7 +56,7 @@ func (t *teams) show() {
 			}
 			return t.page.view.Teams[i]
 		}
-		return actions(now().Name, func() { t.edit(now(), true) }, func() { t.remove(now().Name, id, true) })
+		return actions(now().Name, func() { t.edit(now(), true) }, func() { t.remove(id, true) })
 	}, func(i int, r *row) {
 		one := v.Teams[i]
 		n := 0
@@ -85,7 +85,7 @@ func (t *teams) show() {
 		}
 		return actions(now().Name,
 			func() { o := now(); t.edit(store.Team{ID: o.ID, Name: o.Name, Limits: o.Limits}, false) },
-			func() { t.remove(now().Name, id, false) })
+			func() { t.remove(id, false) })
 	}, func(i int, r *row) {
 		one := v.Organisations[i]
 		n := 0
@@ -108,21 +108,40 @@ func (t *teams) organisationName(id string) string {
 	return id
 }
 
-func (t *teams) remove(name, id string, team bool) {
-	title, text := say.F("Remove the organisation “%s”?", form.Visible(name, false)), say.T("Its teams have to be moved or removed first.")
-	if team {
-		title, text = say.F("Remove the team “%s”?", form.Visible(name, false)), say.T("Its keys have to be revoked first.")
+// remove takes away a team or an organisation with nothing in it, which can be
+// taken back for a while.
+func (t *teams) remove(id string, team bool) {
+	p := t.page
+	fail := func(err error) {
+		form.SetFailure(t.fail, form.Sentence(err))
+		t.box.Refresh()
 	}
-	form.Confirm(t.page.o.Window, title, text, say.T("Remove"), func() {
-		t.page.o.Runner.Run(func(ctx context.Context) error {
-			if team {
-				return t.page.o.Engine.RemoveTeam(ctx, id)
-			}
-			return t.page.o.Engine.RemoveOrganisation(ctx, id)
-		}, func(err error) {
-			form.SetFailure(t.fail, form.Sentence(err))
-			t.box.Refresh()
-		})
+	var name string
+	var remove, back func(ctx context.Context) error
+	if team {
+		i := slices.IndexFunc(p.view.Teams, func(o store.Team) bool { return o.ID == id })
+		if i < 0 {
+			return
+		}
+		was := p.view.Teams[i]
+		name, remove = was.Name, func(ctx context.Context) error { return p.o.Engine.RemoveTeam(ctx, id) }
+		back = func(ctx context.Context) error { _, err := p.o.Engine.SetTeam(ctx, was); return err }
+	} else {
+		i := slices.IndexFunc(p.view.Organisations, func(o store.Organisation) bool { return o.ID == id })
+		if i < 0 {
+			return
+		}
+		was := p.view.Organisations[i]
+		name, remove = was.Name, func(ctx context.Context) error { return p.o.Engine.RemoveOrganisation(ctx, id) }
+		back = func(ctx context.Context) error { _, err := p.o.Engine.SetOrganisation(ctx, was); return err }
+	}
+	p.o.Runner.Run(remove, func(err error) {
+		fail(err)
+		if err != nil {
+			return
+		}
+		p.undo.Offer(form.Undoable{Words: say.F("Removed “%s”", form.Visible(name, false)), Back: back, Done: func(_ bool, err error) { fail(err) }})
+		p.undo.Focus()
 	})
 }
 

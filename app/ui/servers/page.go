@@ -45,7 +45,7 @@ type Engine interface {
 	DiagnoseServer(ctx context.Context, id string, tell func(mcphost.Step)) (mcphost.Status, error)
 	AddServer(ctx context.Context, d setup.Draft, approve bool) (store.ServerConfig, error)
 	UpdateServer(ctx context.Context, id string, d setup.Draft, approve bool) error
-	RemoveServer(ctx context.Context, id string) error
+	TakeServer(ctx context.Context, id string) (bridge.Removal, error)
 	ApproveServer(ctx context.Context, id, hash string) error
 	ApproveTools(ctx context.Context, id string, seen map[string]string) error
 	SetServerEnabled(ctx context.Context, id string, on bool) error
@@ -85,6 +85,8 @@ type Options struct {
 type Page struct {
 	o      Options
 	scroll *container.Scroll
+	object fyne.CanvasObject
+	undo   *form.Undo
 	list   *fyne.Container
 	fail   *widget.Label
 	offer  *fyne.Container
@@ -107,11 +109,13 @@ func New(o Options) *Page {
 		form.Heading(say.T("Servers"), say.T("MCP servers whose tools a model may use. They run here; only what you allow leaves this computer."), add),
 		p.fail, p.list, p.offer)
 	p.offer.Hide()
+	p.undo = form.NewUndo(o.Runner)
+	p.object = p.undo.Under(p.scroll)
 	return p
 }
 
 // Object is what is shown.
-func (p *Page) Object() fyne.CanvasObject { return p.scroll }
+func (p *Page) Object() fyne.CanvasObject { return p.object }
 
 // Shown tells the page that it came into view.
 func (p *Page) Shown() {

@@ -156,12 +156,15 @@ func TestButtonsAskTheEngine(t *testing.T) {
 	p.SetServers([]bridge.ServerView{v})
 	uitest.Tap(t, w, "Start or stop files")
 	uitest.Tap(t, w, "Remove files")
-	uitest.Shows(t, w, "Remove files?")
-	if f, ok := w.Canvas().Focused().(*form.Action); !ok || f.Text != "Cancel" {
-		t.Error("Cancel has not the focus")
+	uitest.Shows(t, w, "Removed files, with its settings, approvals and secrets")
+	if f, ok := w.Canvas().Focused().(*form.Action); !ok || f.Text != "Undo" {
+		t.Error("Undo has not the focus")
 	}
-	uitest.Tap(t, w, "Remove")
-	did(t, e, "stop files", "restart files", "enable files false", "start files", "remove files")
+	uitest.Tap(t, w, "Undo the deletion")
+	uitest.ShowsNot(t, w, "Removed files")
+	uitest.Tap(t, w, "Remove files")
+	uitest.Tap(t, w, "Delete it now")
+	did(t, e, "stop files", "restart files", "enable files false", "start files", "remove files", "take back files", "remove files", "forget files")
 
 	e.Err = errors.New("it is gone")
 	uitest.Tap(t, w, "Start or stop files")

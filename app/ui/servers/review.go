@@ -214,12 +214,24 @@ func (p *Page) approving(sheet *form.Sheet, words string, work func(context.Cont
 	sheet.Show()
 }
 
-// remove asks, then removes.
+// remove takes a server away, which can be taken back for a while.
 func (p *Page) remove(v bridge.ServerView) {
 	name := form.Visible(v.Server.Name, false)
-	form.Confirm(p.o.Window, say.F("Remove %s?", name),
-		say.T("It is stopped, and its settings, approvals and secrets are forgotten. The program itself stays on your computer."),
-		say.T("Remove"), func() {
-			p.run(v.Server.ID, func(ctx context.Context) error { return p.o.Engine.RemoveServer(ctx, v.Server.ID) })
+	var taken bridge.Removal
+	p.o.Runner.Run(func(ctx context.Context) (err error) {
+		taken, err = p.o.Engine.TakeServer(ctx, v.Server.ID)
+		return err
+	}, func(err error) {
+		if err != nil {
+			if c := p.cards[v.Server.ID]; c != nil {
+				c.setFailure(form.Sentence(err))
+			}
+			return
+		}
+		p.undo.Offer(form.Undoable{
+			Words: say.F("Removed %s, with its settings, approvals and secrets", name), Back: taken.Back, End: taken.Finish,
+			Done: func(_ bool, err error) { form.SetFailure(p.fail, form.Sentence(err)) },
 		})
+		p.undo.Focus()
+	})
 }

@@ -108,7 +108,9 @@ func (a *answers) show() {
 	}
 	rule := func(v bridge.ServerView) {
 		head(v.Server.ID)
-		reset := form.Quiet(say.T("Reset"), theme.ViewRefreshIcon(), func() { a.change(func(ctx context.Context) error { return a.resetRules(ctx, v) }) })
+		reset := form.Quiet(say.T("Reset"), theme.ViewRefreshIcon(), func() {
+			a.forget(say.F("Reset the rules of %s", form.Visible(a.name(v.Server.ID), false)), nil, []bridge.ServerView{v})
+		})
 		reset.Name = say.F("Reset the rules of %s", v.Server.Name)
 		a.list.Add(line(form.Label(approvalWords(v.Server.Rules.Approvals)), reset))
 	}
@@ -148,7 +150,7 @@ func (a *answers) row(t store.ToolAnswer) fyne.CanvasObject {
 			}
 		}
 	}
-	reset := form.Quiet(say.T("Reset"), theme.ViewRefreshIcon(), func() { set("") })
+	reset := form.Quiet(say.T("Reset"), theme.ViewRefreshIcon(), func() { a.forget(say.F("Reset the answer for %s", tool), []store.ToolAnswer{t}, nil) })
 	reset.Name = say.F("Ask again for %s", t.Tool)
 	name := widget.NewLabel(tool)
 	name.Truncation = fyne.TextTruncateEllipsis
@@ -182,21 +184,44 @@ func (a *answers) resetRules(ctx context.Context, v bridge.ServerView) error {
 	return a.o.Engine.SetRules(ctx, v.Server.ID, rules)
 }
 
-// resetAll has each call ask again.
+// resetAll has each call ask again, also of tools that are never allowed. Other
+// rules of servers stay.
 func (a *answers) resetAll() {
-	form.Confirm(a.o.Window, say.T("Reset all answers?"),
-		say.T("Every tool asks again before it runs, also those that you never allow. What is in the rules of servers about asking goes, too; their other rules stay."),
-		say.T("Reset all"), func() {
-			all, ruled := slices.Clone(a.all), a.ruled()
-			a.change(func(ctx context.Context) error {
-				var errs []error
-				for _, t := range all {
-					errs = append(errs, a.o.Engine.SetStandingAnswer(ctx, tools.Ref{Server: t.Server, Tool: t.Tool}, ""))
+	a.forget(say.T("Reset all answers: every tool asks again before it runs"), slices.Clone(a.all), a.ruled())
+}
+
+// forget resets answers and what rules say of calls, which can be taken back for a
+// while.
+func (a *answers) forget(words string, all []store.ToolAnswer, ruled []bridge.ServerView) {
+	set := func(ctx context.Context, back bool) error {
+		var errs []error
+		for _, t := range all {
+			answer := tools.Answer("")
+			if back {
+				answer = tools.Answer(t.Answer)
+			}
+			errs = append(errs, a.o.Engine.SetStandingAnswer(ctx, tools.Ref{Server: t.Server, Tool: t.Tool}, answer))
+		}
+		for _, v := range ruled {
+			if back {
+				errs = append(errs, a.o.Engine.SetRules(ctx, v.Server.ID, v.Server.Rules.Clone()))
+			} else {
+				errs = append(errs, a.resetRules(ctx, v))
+			}
+		}
+		return errors.Join(errs...)
+	}
+	a.o.Runner.Run(func(ctx context.Context) error { return set(ctx, false) }, func(err error) {
+		a.loadAfter(err)
+		a.o.undo.Offer(form.Undoable{
+			Words: words,
+			Back:  func(ctx context.Context) error { return set(ctx, true) },
+			Done: func(back bool, err error) {
+				if back || err != nil {
+					a.loadAfter(err)
 				}
-				for _, v := range ruled {
-					errs = append(errs, a.resetRules(ctx, v))
-				}
-				return errors.Join(errs...)
-			})
+			},
 		})
+		a.o.undo.Focus()
+	})
 }

@@ -34,7 +34,7 @@ type Engine interface {
 
 	Providers() []store.ProviderConfig
 	SetProvider(ctx context.Context, p store.ProviderConfig, key *store.Secret) error
-	RemoveProvider(ctx context.Context, id string) error
+	TakeProvider(ctx context.Context, id string) (bridge.Removal, error)
 	Models(ctx context.Context, providerID string) ([]model.Info, error)
 	DetectLocal(ctx context.Context) []store.ProviderConfig
 	Limits(ref store.ModelRef) store.ModelLimits
@@ -77,12 +77,15 @@ type Options struct {
 	// of one: what the parts of the page have of each other.
 	imported func()
 	giveKey  func(id string)
+	// undo takes back what was removed on the page last.
+	undo *form.Undo
 }
 
 // Page is the page of the settings.
 type Page struct {
 	o         Options
 	scroll    *container.Scroll
+	object    fyne.CanvasObject
 	problems  *fyne.Container
 	providers *providers
 	secrets   *keychain.Panel
@@ -104,6 +107,7 @@ func New(o Options) *Page {
 	p := &Page{problems: form.Column()}
 	o.imported = func() { p.providers.load() }
 	o.giveKey = func(id string) { p.providers.editID(id) }
+	o.undo = form.NewUndo(o.Runner)
 	p.o = o
 	p.providers = newProviders(o, func() { p.secrets.Load() })
 	p.secrets = keychain.NewPanel(o.Engine, o.Runner, func() { p.providers.load() })
@@ -124,6 +128,7 @@ func New(o Options) *Page {
 		p.start.Box,
 		p.storage.Box,
 		about(o))
+	p.object = o.undo.Under(p.scroll)
 	return p
 }
 
@@ -143,7 +148,7 @@ func section(title, help string, content fyne.CanvasObject) *fyne.Container {
 func (p *Page) SetServers(views []bridge.ServerView) { p.answers.setServers(views) }
 
 // Object is what is shown.
-func (p *Page) Object() fyne.CanvasObject { return p.scroll }
+func (p *Page) Object() fyne.CanvasObject { return p.object }
 
 // Shown reads everything anew.
 func (p *Page) Shown() {

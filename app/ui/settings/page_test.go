@@ -122,8 +122,12 @@ func TestEditAProviderKeepsItsKey(t *testing.T) {
 
 	e.Calls = nil
 	uitest.Tap(t, w, "Remove Mine")
-	uitest.Tap(t, w, "Remove")
 	did(t, e, "remove provider openai")
+	uitest.Shows(t, w, "Removed Mine, with its keys")
+	uitest.Tap(t, w, "Undo the deletion")
+	uitest.Tap(t, w, "Remove Mine")
+	uitest.Tap(t, w, "Delete it now")
+	did(t, e, "remove provider openai", "take back provider openai", "remove provider openai", "forget provider openai")
 	uitest.ShowsNot(t, w, "Mine")
 }
 
@@ -214,6 +218,10 @@ func TestFolders(t *testing.T) {
 	uitest.Tap(t, w, "Remove "+dir)
 	if len(e.Keep.Folders) != 0 {
 		t.Errorf("granted %q", e.Keep.Folders)
+	}
+	uitest.Tap(t, w, "Undo the deletion")
+	if !slices.Equal(e.Keep.Folders, []string{dir}) {
+		t.Errorf("granted %q after it was taken back", e.Keep.Folders)
 	}
 }
 

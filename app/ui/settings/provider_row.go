@@ -12,6 +12,7 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
+	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -207,18 +208,27 @@ func (r *providerRow) choose(id string) {
 	}, r.p.show)
 }
 
+// remove takes the entry away, which can be taken back for a while.
 func (r *providerRow) remove() {
-	title := form.Visible(r.cfg.Title(), false)
-	form.Confirm(r.p.o.Window, say.F("Remove %s?", cut(title, 40)),
-		say.T("Its keys are removed from the keychain. Conversations that used it stay, and ask for another model."), say.T("Remove"), func() {
-			r.run(say.T("Removing…"), func(ctx context.Context) error {
-				return r.p.o.Engine.RemoveProvider(ctx, r.cfg.ID)
-			}, func() {
-				r.p.show()
-				r.p.offer()
-				r.p.changed()
-			})
+	title, p := form.Visible(r.cfg.Title(), false), r.p
+	var taken bridge.Removal
+	r.run(say.T("Removing…"), func(ctx context.Context) (err error) {
+		taken, err = p.o.Engine.TakeProvider(ctx, r.cfg.ID)
+		return err
+	}, func() {
+		p.show()
+		p.offer()
+		p.o.undo.Offer(form.Undoable{
+			Words: say.F("Removed %s, with its keys", cut(title, 40)), Back: taken.Back, End: taken.Finish,
+			Done: func(_ bool, err error) {
+				p.load()
+				p.offer()
+				p.changed()
+				p.fail(err)
+			},
 		})
+		p.o.undo.Focus()
+	})
 }
 
 func enable(a *form.Action, on bool) {

@@ -25,6 +25,7 @@ type providers struct {
 	changed func()                   // the keychain may have changed
 	local   []store.ProviderConfig
 	looking context.CancelFunc
+	failed  *widget.Label // of what has no row
 }
 
 func newProviders(o Options, changed func()) *providers {
@@ -32,9 +33,16 @@ func newProviders(o Options, changed func()) *providers {
 	add := form.NewAction(say.T("Add provider"), widget.HighImportance, p.add)
 	add.SetIcon(theme.ContentAddIcon())
 	p.found.Hide()
+	p.failed = form.Failure("")
 	p.Box = section(say.T("Models"), say.T("Where answers come from. The tools run on this computer whichever you choose."),
-		form.Groups(p.list, p.found, container.NewHBox(add)))
+		form.Groups(p.failed, p.list, p.found, container.NewHBox(add)))
 	return p
+}
+
+// fail says what went wrong with an entry that is not there.
+func (p *providers) fail(err error) {
+	form.SetFailure(p.failed, form.Sentence(err))
+	p.Box.Refresh()
 }
 
 // load shows the entries, and learns which have a key.

@@ -59,10 +59,27 @@ func (f *folders) load() {
 	}
 	for _, dir := range all {
 		remove := form.Quiet(say.T("Remove"), theme.DeleteIcon(), func() {
+			at := slices.Index(f.o.Engine.Settings().Folders, dir)
 			f.change(func(s *store.Settings) error {
 				s.Folders = slices.DeleteFunc(s.Folders, func(d string) bool { return d == dir })
 				return nil
 			})
+			f.o.undo.Offer(form.Undoable{
+				Words: say.F("Took back %s: the workbench reads nothing there", form.Visible(dir, false)),
+				Back: func(context.Context) error {
+					return f.o.Engine.UpdateSettings(func(s *store.Settings) error {
+						if !slices.Contains(s.Folders, dir) {
+							s.Folders = slices.Insert(slices.Clone(s.Folders), max(min(at, len(s.Folders)), 0), dir)
+						}
+						return nil
+					})
+				},
+				Done: func(_ bool, err error) {
+					f.path.SetError(form.Sentence(err))
+					f.load()
+				},
+			})
+			f.o.undo.Focus()
 		})
 		remove.Name = say.F("Remove %s", dir)
 		f.list.Add(line(form.Label(form.Visible(dir, false)), remove))

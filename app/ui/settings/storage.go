@@ -174,16 +174,17 @@ func (s *storage) askKey(cfg store.ProviderConfig) {
 	s.Box.Refresh()
 }
 
-// askClear asks before the logs go, since they do not come back.
+// askClear clears the logs once that cannot be taken back any more.
 func (s *storage) askClear() {
-	form.Confirm(s.o.Window, say.T("Clear the logs?"), say.T("What Drawbridge wrote down of its own work goes. Conversations and the audit stay."), say.T("Clear"), func() {
-		s.o.Runner.Run(func(context.Context) error { return s.o.Engine.ClearLogs() }, func(err error) {
+	s.o.undo.Offer(form.Undoable{
+		Words: say.T("The logs are cleared in a moment; conversations and the audit stay"),
+		End:   func(context.Context) error { return s.o.Engine.ClearLogs() },
+		Done: func(_ bool, err error) {
+			s.load()
 			form.SetFailure(s.fail, form.Sentence(err))
-			if err == nil {
-				s.load()
-			}
-		})
+		},
 	})
+	s.o.undo.Focus()
 }
 
 func (s *storage) begin() {

@@ -70,15 +70,15 @@ func TestNothingChosenDoesNothing(t *testing.T) {
 	did(t, e)
 }
 
-func TestLogsAreClearedAfterAQuestion(t *testing.T) {
+func TestLogsAreClearedAfterAWhile(t *testing.T) {
 	e := furnished()
 	w := with(t, e, Options{Files: files{}})
 	uitest.Tap(t, w, "Clear the logs")
 	did(t, e)
-	uitest.Tap(t, w, "Cancel")
+	uitest.Tap(t, w, "Undo the deletion")
 	did(t, e)
 	uitest.Tap(t, w, "Clear the logs")
-	uitest.Tap(t, w, "Clear")
+	uitest.Tap(t, w, "Delete it now")
 	did(t, e, "clear the logs")
 	uitest.Shows(t, w, "0 bytes")
 }

@@ -36,6 +36,8 @@ func Inline() form.Runner {
 	return form.Runner{
 		Do: func(f func()) { f() },
 		Go: func(f func(context.Context)) { f(context.Background()) },
+
+		After: func(time.Duration, func()) {}, // nothing comes by itself
 	}
 }
 
@@ -306,8 +308,17 @@ func (e *Engine) UpdateServer(_ context.Context, id string, d setup.Draft, appro
 	return e.did("update %s: %s %s %q env=%v secrets=%d approve=%t", id, d.Config.Name, d.Config.Command+d.Config.URL, d.Config.Args, d.Config.Env, len(d.Secrets), approve)
 }
 
-// RemoveServer notes the call.
-func (e *Engine) RemoveServer(_ context.Context, id string) error { return e.did("remove %s", id) }
+// TakeServer notes the call, and what comes of it.
+func (e *Engine) TakeServer(_ context.Context, id string) (bridge.Removal, error) {
+	return e.removal(id), e.did("remove %s", id)
+}
+
+func (e *Engine) removal(what string) bridge.Removal {
+	return bridge.Removal{
+		Back:   func(context.Context) error { return e.did("take back %s", what) },
+		Finish: func(context.Context) error { return e.did("forget %s", what) },
+	}
+}
 
 // ApproveServer notes the call.
 func (e *Engine) ApproveServer(_ context.Context, id, hash string) error {

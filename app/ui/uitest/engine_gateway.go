@@ -59,6 +59,9 @@ func (e *Engine) AddKey(_ context.Context, name, team string, l store.Limits) (s
 // RevokeKey notes the call.
 func (e *Engine) RevokeKey(_ context.Context, id string) error { return e.did("revoke %s", id) }
 
+// RestoreKey notes the call.
+func (e *Engine) RestoreKey(_ context.Context, id string) error { return e.did("restore %s", id) }
+
 // SetTeam notes the call.
 func (e *Engine) SetTeam(_ context.Context, t store.Team) (store.Team, error) {
 	raw, err := json.Marshal(t)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
@@ -57,15 +58,25 @@ func (e *Engine) SetProvider(_ context.Context, p store.ProviderConfig, key *sto
 	return nil
 }
 
-// RemoveProvider forgets an entry.
-func (e *Engine) RemoveProvider(_ context.Context, id string) error {
+// TakeProvider takes an entry away.
+func (e *Engine) TakeProvider(_ context.Context, id string) (bridge.Removal, error) {
 	if err := e.did("remove provider %s", id); err != nil {
-		return err
+		return bridge.Removal{}, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	before := slices.Clone(e.Keep.Providers)
 	e.Keep.Providers = slices.DeleteFunc(e.Keep.Providers, func(o store.ProviderConfig) bool { return o.ID == id })
-	return nil
+	r := e.removal("provider " + id)
+	back := r.Back
+	r.Back = func(ctx context.Context) error {
+		err := back(ctx)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.Keep.Providers = before
+		return err
+	}
+	return r, nil
 }
 
 // Models returns from Lists.

@@ -1,0 +1,159 @@
+package form
+
+import (
+	"context"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
+	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
+)
+
+// UndoTime is how long something that was removed can be taken back.
+const UndoTime = 10 * time.Second
+
+// Undo says what was removed last, and takes it back. Put its Box where it is
+// seen; it is hidden while there is nothing to take back. One thing can be taken
+// back at a time: the next one makes the one before it final.
+type Undo struct {
+	Box *fyne.Container
+	// Wait is how long something can be taken back.
+	Wait time.Duration
+
+	runner Runner
+	text   *Note
+	undo   *Action
+	now    *undoing
+}
+
+// undoing is what can be taken back: decide is told whether it is to be, once.
+type undoing struct{ decide func(back bool) }
+
+// Undoable is something that was removed.
+type Undoable struct {
+	// Words say what, in a sentence or less.
+	Words string
+	// Back takes it back, and End makes it final: when it can be taken back no
+	// longer, or when the next thing is removed. One of them runs, once, not on the
+	// goroutine of the window. Both may be nil.
+	Back, End func(ctx context.Context) error
+	// AtEnd has End run also when the window ends before that.
+	AtEnd bool
+	// Done is called on the goroutine of the window when that is over. It may be
+	// nil, and is not called when the window has ended.
+	Done func(back bool, err error)
+}
+
+// NewUndo makes a bar with nothing to take back.
+func NewUndo(r Runner) *Undo {
+	u := &Undo{Wait: UndoTime, runner: r, text: MutedLine("", fyne.TextStyle{})}
+	u.text.SetSize(theme.SizeNameCaptionText)
+	u.undo = Quiet(say.T("Undo"), uitheme.Icon(uitheme.IconUndo), u.Back)
+	u.undo.Name = say.T("Undo the deletion")
+	dismiss := Quiet("", uitheme.Icon(uitheme.IconClose), u.Finish)
+	dismiss.Name = say.T("Delete it now")
+	u.Box = container.NewBorder(nil, nil, nil, container.New(layout.NewCustomPaddedHBoxLayout(0), u.undo, container.NewCenter(dismiss)), u.text)
+	u.Box.Hide()
+	return u
+}
+
+// Offer shows what was removed.
+func (u *Undo) Offer(o Undoable) {
+	u.Finish()
+	var m *undoing
+	done := func(back bool, err error) {
+		u.forget(m)
+		if o.Done != nil {
+			o.Done(back, err)
+		}
+	}
+	if o.AtEnd {
+		m = u.watched(o, done)
+	} else {
+		m = &undoing{decide: func(back bool) {
+			u.runner.Run(func(ctx context.Context) error { return o.run(ctx, back) }, func(err error) { done(back, err) })
+		}}
+		u.runner.after(u.Wait, func() {
+			if u.now == m {
+				u.Finish()
+			}
+		})
+	}
+	u.now = m
+	u.text.SetText(o.Words)
+	u.Box.Show()
+	Relayout(u.Box)
+}
+
+func (o Undoable) run(ctx context.Context, back bool) error {
+	what := o.End
+	if back {
+		what = o.Back
+	}
+	if what == nil {
+		return nil
+	}
+	return what(ctx)
+}
+
+// watched has a goroutine wait beside the window, so that the end of the window
+// makes it final.
+func (u *Undo) watched(o Undoable, done func(back bool, err error)) *undoing {
+	decided := make(chan bool, 1)
+	wait := u.Wait
+	u.runner.Go(func(life context.Context) {
+		late := time.NewTimer(wait)
+		defer late.Stop()
+		back := false
+		select {
+		case <-late.C:
+		case back = <-decided:
+		case <-life.Done():
+		}
+		// It was asked for, also where the window has ended since.
+		err := o.run(context.WithoutCancel(life), back)
+		u.runner.Do(func() { done(back, err) })
+	})
+	return &undoing{decide: func(back bool) { decided <- back }}
+}
+
+// Focus gives the keys to the button that takes it back: what had them is gone.
+func (u *Undo) Focus() {
+	if c := fyne.CurrentApp().Driver().CanvasForObject(u.Box); c != nil && u.now != nil {
+		c.Focus(u.undo)
+	}
+}
+
+// Back takes back what was removed last, as the button does.
+func (u *Undo) Back() {
+	if m := u.now; m != nil {
+		u.forget(m)
+		m.decide(true)
+	}
+}
+
+// Finish makes final what was removed last.
+func (u *Undo) Finish() {
+	if m := u.now; m != nil {
+		u.forget(m)
+		m.decide(false)
+	}
+}
+
+// forget hides the bar, where it is about that.
+func (u *Undo) forget(m *undoing) {
+	if u.now == m {
+		u.now = nil
+		u.Box.Hide()
+		Relayout(u.Box)
+	}
+}
+
+// Under puts the bar below a page.
+func (u *Undo) Under(page fyne.CanvasObject) fyne.CanvasObject {
+	return container.NewBorder(nil, Pad(16, 6, u.Box), nil, nil, page)
+}
