@@ -94,10 +94,14 @@ func (s *stage) tip(words string) {
 }
 
 // TestAway hides the window in the tray while a turn runs. The turn goes on, the
-// icon says when it waits for the person, and the menu leads to the question,
-// begins a conversation, switches a server and brings the window back.
+// icon and a notification say when it waits for the person and when it is done, and
+// lead there; the menu begins a conversation, switches a server and brings the
+// window back.
 func TestAway(t *testing.T) {
 	k := newTold(t)
+	notes, err := k.desk.StartNotes(k.ctx)
+	k.must(err)
+	defer notes.Close()
 	k.begin()
 	k.say("Work while I am away.")
 	q := k.asks()
@@ -112,6 +116,7 @@ func TestAway(t *testing.T) {
 	k.must(q.Say("I need a note."))
 	k.calls(q, "call_1", "note", "away")
 	k.tip("waits for you")
+	k.noted(notes, "A call of note waits for your answer.")
 	k.fromTray("Recent conversations", "Work while I am away.")
 	k.must(k.app.WaitShown(k.ctx))
 	k.see(driver.Contains("I begin. I need a note."))
@@ -134,15 +139,21 @@ func TestAway(t *testing.T) {
 		return err
 	}))
 
+	// The notification leads back to it.
+	note := k.noted(notes, "The answer to “Work while I am away.” is there.")
+	k.must(notes.Click(note))
+	k.must(k.app.WaitShown(k.ctx))
+	k.see(driver.Contains("It was done while you were away."))
+	k.picture("back")
+	k.must(k.app.Press(k.ctx, "alt+F4"))
+	k.must(k.app.WaitHidden(k.ctx))
+
 	// A server is switched off and on by the menu alone.
 	k.turnServer(false)
 	k.turnServer(true)
 	k.ready("journal")
-
 	k.fromTray("Open Drawbridge")
 	k.must(k.app.WaitShown(k.ctx))
-	k.see(driver.Contains("It was done while you were away."))
-	k.picture("back")
 	k.must(k.app.Press(k.ctx, "alt+F4"))
 	k.must(k.app.WaitHidden(k.ctx))
 	k.fromTray("New chat")
@@ -150,6 +161,20 @@ func TestAway(t *testing.T) {
 	k.see(driver.Text("What can I do for you?"))
 	k.fromTray("Quit")
 	k.ended()
+}
+
+// noted waits until the desktop shows this notification, and no other.
+func (s *stage) noted(notes *desk.Notes, body string) (note desk.Note) {
+	s.t.Helper()
+	s.must(desk.Until(s.ctx, stepLimit, "the notification "+body, func(context.Context) error {
+		shown := notes.Shown()
+		if len(shown) != 1 || shown[0].Body != body {
+			return fmt.Errorf("there are %+v", shown)
+		}
+		note = shown[0]
+		return nil
+	}))
+	return note
 }
 
 // turnServer switches the server by the tray's menu, and waits until the menu
