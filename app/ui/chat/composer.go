@@ -101,14 +101,21 @@ func (c *composer) say(model, tools string) {
 	}
 }
 
-// rowLayout places what attaches, the model, the tools and, at the right, the button. The
-// model gives way where there is little room.
+// rowLayout places what attaches, the model, the tools and, at the right, the
+// button. The model gives way where there is little room, and then the tools.
 type rowLayout struct{}
+
+// What is left of the model and of the tools in a narrow window.
+const (
+	leastModel float32 = 96
+	leastTools float32 = 110
+)
 
 func (rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	attach, models, tools, send := objects[0], objects[1], objects[2], objects[3]
 	a, s, t := attach.MinSize(), send.MinSize(), tools.MinSize()
-	w := min(models.MinSize().Width, max(size.Width-a.Width-t.Width-s.Width-12, 60))
+	t.Width = min(t.Width, max(size.Width-a.Width-s.Width-leastModel-12, leastTools))
+	w := min(models.MinSize().Width, max(size.Width-a.Width-t.Width-s.Width-12, leastModel))
 	place := func(o fyne.CanvasObject, x, width, height float32) {
 		o.Resize(fyne.NewSize(width, height))
 		o.Move(fyne.NewPos(x, (size.Height-height)/2))
@@ -120,7 +127,7 @@ func (rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 }
 
 func (rowLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(60+objects[0].MinSize().Width+objects[2].MinSize().Width+objects[3].MinSize().Width+12, chipHeight+2)
+	return fyne.NewSize(leastModel+objects[0].MinSize().Width+leastTools+objects[3].MinSize().Width+12, chipHeight+2)
 }
 
 // fit makes the field as high as its text, within limits, and tells the button

@@ -271,7 +271,7 @@ func (v *view) pauseText(p chat.Pause) string {
 func (v *view) setEmpty() {
 	if rehearsing := v.rehearsing(); len(v.empty.Objects) == 0 || rehearsing != v.rehearsed {
 		v.rehearsed = rehearsing
-		v.empty.Objects = []fyne.CanvasObject{v.welcome()}
+		v.empty.Objects = []fyne.CanvasObject{container.NewVScroll(v.welcome())}
 		v.empty.Refresh()
 	}
 	v.arrange()

@@ -13,6 +13,7 @@ package form
 
 import (
 	"image/color"
+	"math"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -109,6 +110,15 @@ func note(text string) *Note {
 	n.Scroll = fyne.ScrollNone
 	n.ExtendBaseWidget(n)
 	return n
+}
+
+// Wants is how much room all of the text has in one line.
+func (n *Note) Wants() float32 {
+	size := n.segment.Style.SizeName
+	if size == "" {
+		size = theme.SizeNameText
+	}
+	return float32(math.Ceil(float64(fyne.MeasureText(n.Text, n.Theme().Size(size), n.segment.Style.TextStyle).Width))) + 2*n.Theme().Size(theme.SizeNameInnerPadding)
 }
 
 // SetText changes the text.

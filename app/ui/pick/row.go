@@ -95,7 +95,7 @@ func (r *row) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRo
 func (r *row) CreateRenderer() fyne.WidgetRenderer {
 	rr := &rowRenderer{r: r, back: canvas.NewRectangle(color.Transparent), trail: canvas.NewText("", color.Transparent)}
 	rr.icon, rr.check = widget.NewIcon(nil), widget.NewIcon(theme.Tinted(theme.IconCheck, fynetheme.ColorNamePrimary))
-	rr.star = canvas.NewText("", color.Transparent)
+	rr.star = widget.NewIcon(nil)
 	rr.Refresh()
 	return rr
 }
@@ -110,7 +110,8 @@ type rowRenderer struct {
 	r           *row
 	back        *canvas.Rectangle
 	icon, check *widget.Icon
-	trail, star *canvas.Text
+	star        *widget.Icon
+	trail       *canvas.Text
 	texts       []*canvas.Text // the pieces of the title and of the note
 	used        int
 }
@@ -226,13 +227,12 @@ func (rr *rowRenderer) Layout(size fyne.Size) {
 	}
 	rr.star.Hide()
 	if i.Star != NoStar {
-		rr.star.Text, rr.star.TextSize, rr.star.Color = "☆", 17, muted
+		rr.star.SetResource(theme.Tinted(theme.IconStar, theme.ColorMuted))
 		if i.Star == StarOn {
-			rr.star.Text, rr.star.Color = "★", th.Color(fynetheme.ColorNamePrimary, v)
+			rr.star.SetResource(theme.Tinted(theme.IconStarFill, fynetheme.ColorNamePrimary))
 		}
-		m := rr.star.MinSize()
-		rr.star.Move(fyne.NewPos(size.Width-starRoom+(starRoom-m.Width)/2, (size.Height-m.Height)/2))
-		rr.star.Resize(m)
+		rr.star.Resize(fyne.NewSquareSize(rowIcon))
+		rr.star.Move(fyne.NewPos(size.Width-(starRoom+rowIcon)/2, (size.Height-rowIcon)/2))
 		rr.star.Show()
 		right -= starRoom - rowPad
 	}

@@ -67,7 +67,7 @@ func newCard(p *Page) *card {
 	c.name = form.Bold("")
 	c.name.SizeName = theme.SizeNameSubHeadingText
 	c.name.Truncation = fyne.TextTruncateEllipsis
-	c.words = form.MutedWord("")
+	c.words = form.MutedLine("", fyne.TextStyle{})
 	c.brief = form.MutedLine("", fyne.TextStyle{Monospace: true})
 	c.rules = form.Muted("")
 	c.rules.Hide()
@@ -101,10 +101,29 @@ func newCard(p *Page) *card {
 	c.sandbox = newSandboxRow(p)
 	mark := container.NewCenter(container.NewStack(form.Sized(20, 20, c.dot), c.spin))
 	head := container.NewBorder(nil, nil, mark, container.NewCenter(c.toggle),
-		container.NewBorder(nil, nil, container.NewCenter(c.icon), container.NewCenter(c.words), c.name))
+		container.NewBorder(nil, nil, container.NewCenter(c.icon), nil, container.New(headLine{}, c.name, c.words)))
 	c.frame = form.NewCard(container.New(layout.NewCustomPaddedVBoxLayout(2),
 		head, c.brief, c.rules, c.sandbox.box, c.notice, c.signIn.box, c.because, c.log, c.failure, c.buttons))
 	return c
+}
+
+// headLine has the name of a server at the left and how it stands at the right.
+// Where there is no room for both, neither has less than half.
+type headLine struct{}
+
+func (headLine) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	name, words := objects[0].(*widget.Label), objects[1].(*form.Note)
+	wanted := fyne.MeasureText(name.Text, name.Theme().Size(name.SizeName), name.TextStyle).Width + 2*theme.InnerPadding()
+	w := min(words.Wants(), size.Width-min(wanted, size.Width/2))
+	h := words.MinSize().Height
+	words.Resize(fyne.NewSize(w, h))
+	words.Move(fyne.NewPos(size.Width-w, (size.Height-h)/2))
+	name.Resize(fyne.NewSize(size.Width-w, size.Height))
+	name.Move(fyne.Position{})
+}
+
+func (headLine) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return objects[0].MinSize().Max(objects[1].MinSize())
 }
 
 func (c *card) id() string { return c.view.Server.ID }

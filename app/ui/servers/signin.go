@@ -8,7 +8,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -90,7 +89,7 @@ func (r *signInRow) set(s *mcphost.SignIn) {
 		return
 	}
 	line := func(o fyne.CanvasObject, buttons ...fyne.CanvasObject) fyne.CanvasObject {
-		return container.NewBorder(nil, nil, nil, container.New(layout.NewHBoxLayout(), buttons...), o)
+		return container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(buttons...)), o)
 	}
 	switch {
 	case s.Waiting:

@@ -54,7 +54,7 @@ func newProviderRow(p *providers, cfg store.ProviderConfig) *providerRow {
 		form.Quiet(say.T("Edit"), theme.DocumentCreateIcon(), func() { p.edit(r.cfg) }),
 		form.Quiet(say.T("Remove"), theme.DeleteIcon(), r.remove),
 	}
-	actions := container.NewHBox(r.model, r.use, layout.NewSpacer())
+	actions := form.Wrap(r.model, r.use, layout.NewSpacer())
 	for _, a := range r.quiet {
 		actions.Add(a)
 	}

@@ -42,7 +42,7 @@ func newStorage(o Options) *storage {
 	s.Box = section(say.T("Storage"), "", form.Column(
 		s.sizes, s.backups,
 		form.Muted(say.T("An export has all conversations, the servers and the settings in one zip file, and no secret. Import reads such a file, or a conversation that was exported as JSON; servers in it then wait for your review.")),
-		container.NewHBox(s.export, s.take, s.clear), s.busy.Box, s.fail, s.notes))
+		form.Wrap(s.export, s.take, s.clear), s.busy.Box, s.fail, s.notes))
 	return s
 }
 

@@ -47,6 +47,8 @@ const (
 	IconSettings     IconName = "settings"
 	IconShield       IconName = "shield"
 	IconSidebar      IconName = "sidebar"
+	IconStar         IconName = "star"
+	IconStarFill     IconName = "star-fill"
 	IconStart        IconName = "start"
 	IconStop         IconName = "stop"
 	IconThinking     IconName = "thinking"

@@ -370,7 +370,7 @@ func (b *builder) list(n *ast.List, p *place) {
 			mark = strconv.Itoa(number) + string(n.Marker)
 			number++
 		} else if b.depth%2 == 0 {
-			mark = "◦"
+			mark = "–" // unlike hollow bullets, the built-in fonts have it
 		}
 		st := b.style()
 		inner := place{left: p.left + indent, bars: p.bars, gap: p.gap, marker: []span{st.span(mark)}}
