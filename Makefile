@@ -32,7 +32,7 @@ run: build ## install what building needs, build, and open the window
 build: deps-build ## build ./drawbridge
 	$(GO) build -tags '$(TAGS)' -o drawbridge ./app
 
-test: deps-test lint portable unit bounds conformance servers e2e ## install what the tests need, and run every one of them
+test: deps-test lint portable unit gallery bounds conformance servers e2e ## install what the tests need, and run every one of them
 
 lint: deps-build ## gofmt, vet and staticcheck, for each way that the program is built
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r ls -d 2>/dev/null | xargs -r gofmt -l); \
@@ -56,7 +56,7 @@ portable: ## build bridge and store without cgo for Linux, Windows and macOS, an
 	done
 
 unit: deps-build $(FIXTURES)/node_modules/.package-lock.json
-	$(GO) test -race -shuffle=on -timeout 60m -tags '$(TAGS)' ./...
+	DRAWBRIDGE_FAILED='$(OUT)/failed' $(GO) test -race -shuffle=on -timeout 60m -tags '$(TAGS)' ./...
 
 # The race detector multiplies time and memory, so unit leaves out what these
 # hold against a bound (see internal/bounds).
@@ -107,9 +107,12 @@ fuzz: deps-build ## every fuzz test for FUZZTIME each (10s)
 soak: deps-test $(FIXTURES)/node_modules/.package-lock.json ## the long tests in their full length (hours)
 	DRAWBRIDGE_SOAK=1 $(GO) test -tags '$(TAGS)' -run Soak -count=1 -timeout 300m -v ./...
 
-gallery: deps-build ## pictures of every page and widget, in .ci/out/gallery
+# The pictures are compared with those in testdata/golden. What differs is in
+# .ci/out/failed: as it is, as it was, and the difference.
+gallery: deps-build ## pictures of every page and card, in .ci/out/gallery; ACCEPT=1 keeps them as those to compare with
 	mkdir -p '$(OUT)/gallery'
-	DRAWBRIDGE_GALLERY='$(OUT)/gallery' $(GO) test -tags '$(TAGS)' -run Gallery -count=1 ./app/ui/...
+	DRAWBRIDGE_GALLERY='$(OUT)/gallery' DRAWBRIDGE_FAILED='$(OUT)/failed' DRAWBRIDGE_ACCEPT='$(ACCEPT)' \
+		$(GO) test -tags '$(TAGS)' -run '^TestGallery' -count=1 ./app/ui/...
 
 package: deps-build ## a release archive and its checksum, in dist/
 	VERSION='$(VERSION)' .ci/package

@@ -258,15 +258,14 @@ func TestGallery(t *testing.T) {
 		return e
 	}
 	uitest.Pictures(t,
-		uitest.Picture{Name: "audit", Size: size, Build: func(w fyne.Window) { put(long(), w, "/home/you") }},
-		uitest.Picture{Name: "audit-narrow", Size: fyne.NewSize(568, 760), Build: func(w fyne.Window) { put(long(), w, "/home/you") }},
-		uitest.Picture{Name: "audit-empty", Size: fyne.NewSize(1028, 400), Build: func(w fyne.Window) { put(uitest.NewEngine(), w, "/home/you") }},
-		uitest.Picture{Name: "audit-record", Size: size, Build: func(w fyne.Window) { put(long(), w, "/home/you").list.list.Select(1) }},
-		uitest.Picture{Name: "audit-export", Size: size, Build: func(w fyne.Window) {
+		uitest.Picture{Name: "page", Size: size, Build: func(w fyne.Window) { put(long(), w, "/home/you") }},
+		uitest.Picture{Name: "empty", Size: fyne.NewSize(1028, 480), Build: func(w fyne.Window) { put(uitest.NewEngine(), w, "/home/you") }},
+		uitest.Picture{Name: "record", Size: size, Narrow: uitest.LeastWindow, Build: func(w fyne.Window) { put(long(), w, "/home/you").list.list.Select(1) }},
+		uitest.Picture{Name: "export", Size: size, Narrow: uitest.LeastWindow, Build: func(w fyne.Window) {
 			put(long(), w, "/home/you")
 			uitest.Tap(t, w, "Export…")
 		}},
-		uitest.Picture{Name: "audit-kept", Size: size, Build: func(w fyne.Window) {
+		uitest.Picture{Name: "kept", Size: size, Narrow: uitest.LeastWindow, Build: func(w fyne.Window) {
 			put(long(), w, "/home/you")
 			uitest.Tap(t, w, "What is kept…")
 		}})

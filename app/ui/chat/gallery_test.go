@@ -176,21 +176,66 @@ func TestGallery(t *testing.T) {
 			b.settle()
 			b.tapText("Show the archived conversations")
 		},
+		"denied": func(b *bench) {
+			b.say("What time is it in Berlin?")
+			b.sees("May the model run")
+			b.tapText("Deny")
+			b.settle()
+			b.p.view.script.ScrollToEnd()
+		},
+		"running": func(b *bench) {
+			b.e.turns = []turn{hold("It is a long story, of which this is the", make(chan struct{}), nil)}
+			b.say("Tell me about the bridges of Lima")
+			b.sees("of which this is the")
+		},
+		"managed": func(b *bench) {
+			b.e.SetViews(append(b.e.Views, docs())...)
+			b.p.SetServers(b.e.Views)
+			b.e.turns = []turn{managedTurn(make(chan tools.Answer, 1))}
+			b.say("Which bridges are there, and can I order one?")
+			b.sees("May OpenAI run order of Docs?")
+		},
+		"prompts": func(b *bench) {
+			b.e.Views = append(b.e.Views, offering().Views[1])
+			b.e.Written = []mcphost.Prompt{{Name: "plan", Title: "Plan the day", Description: "Makes a plan of what is in the notes."}}
+			b.e.Keep.Messages = []store.MessagePreset{{Name: "weather", Text: "Weather in {{city}} on {{day}}?"}}
+			b.p.SetServers(b.e.Views)
+			b.type_("/")
+			b.settle()
+		},
+		"resources": func(b *bench) {
+			b.e.Views = append(b.e.Views, offering().Views[1])
+			b.e.Contents = mcphost.Contents{Resources: []mcphost.Resource{{URI: "note:///today", Title: "Today", Size: 1200}, {URI: "note:///boats", Name: "boats", Description: "What is known of boats", Size: -1}}}
+			b.p.SetServers(b.e.Views)
+			b.type_("Look at @")
+			b.settle()
+		},
+		"name-a-tool": func(b *bench) {
+			b.type_("use #")
+			b.settle()
+		},
+		"preset": func(b *bench) {
+			b.p.rememberValue("city", "Lima")
+			b.p.rememberValue("city", "Cusco")
+			b.p.usePreset(store.MessagePreset{Name: "weather", Text: "Weather in {{city}} on {{day}}?"})
+			b.settle()
+		},
+		"new-preset": func(b *bench) { b.p.editPreset(store.MessagePreset{}); b.settle() },
+		"find": func(b *bench) {
+			openOld(b)
+			b.p.Find()
+			b.fill("boats")
+			b.settle()
+		},
 		"link": func(b *bench) { b.p.openLink("https://example.org/a/rather/long/path?with=a&query=string"); b.settle() },
 	}
 	var pictures []uitest.Picture
 	for name, scene := range scenes {
-		sizes := map[string]fyne.Size{"": size}
-		if name == "answer" || name == "asking" || name == "tools" || name == "branches" || name == "search" {
-			sizes["-narrow"] = fyne.NewSize(640, 600)
-		}
-		for label, size := range sizes {
-			pictures = append(pictures, uitest.Picture{Name: "chat-" + name + label, Size: size, Build: func(w fyne.Window) {
-				b := benchIn(t, furnished(call(nil)), w)
-				scene(b)
-				b.lay()
-			}})
-		}
+		pictures = append(pictures, uitest.Picture{Name: name, Size: size, Narrow: uitest.LeastPage, Build: func(w fyne.Window) {
+			b := benchIn(t, furnished(call(nil)), w)
+			scene(b)
+			b.lay()
+		}})
 	}
 	uitest.Pictures(t, pictures...)
 }

@@ -62,10 +62,9 @@ func TestGallery(t *testing.T) {
 		"revoke": func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Revoke cursor") },
 	}
 	pictures := []uitest.Picture{
-		{Name: "gateway", Size: fyne.NewSize(1028, 1100), Build: func(w fyne.Window) { put(galleryEngine(), w) }},
-		{Name: "gateway-narrow", Size: fyne.NewSize(568, 1100), Build: func(w fyne.Window) { put(galleryEngine(), w) }},
-		{Name: "gateway-empty", Size: size, Build: func(w fyne.Window) { put(uitest.NewEngine(), w) }},
-		{Name: "gateway-problem", Size: fyne.NewSize(1028, 500), Build: func(w fyne.Window) {
+		{Name: "page", Size: fyne.NewSize(1028, 1100), Narrow: fyne.NewSize(uitest.LeastPage.Width, 1300), Build: func(w fyne.Window) { put(galleryEngine(), w) }},
+		{Name: "empty", Size: fyne.NewSize(1028, 560), Build: func(w fyne.Window) { put(uitest.NewEngine(), w) }},
+		{Name: "problem", Size: fyne.NewSize(1028, 500), Build: func(w fyne.Window) {
 			e := uitest.NewEngine()
 			e.Door.Settings = store.GatewaySettings{Enabled: true, Port: 4001, OpenToNetwork: "0.0.0.0", CertFile: "/c", KeyFile: "/k"}
 			e.Door.Problem = "port 4001 is used by another program; end that one, or choose another port " + strings.Repeat("and so on ", 10)
@@ -73,7 +72,7 @@ func TestGallery(t *testing.T) {
 		}},
 	}
 	for name, build := range sheets {
-		pictures = append(pictures, uitest.Picture{Name: "gateway-" + name, Size: size, Build: func(w fyne.Window) {
+		pictures = append(pictures, uitest.Picture{Name: name, Size: size, Narrow: uitest.LeastWindow, Build: func(w fyne.Window) {
 			e := galleryEngine()
 			put(e, w)
 			build(w, e)

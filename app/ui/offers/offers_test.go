@@ -67,6 +67,7 @@ func open(t testing.TB, e *uitest.Engine, kind Kind) (fyne.Window, *used) {
 }
 
 func show(e *uitest.Engine, w fyne.Window, kind Kind) *used {
+	size := w.Canvas().Size()
 	w.SetContent(widget.NewLabel(""))
 	w.Resize(size)
 	u := &used{}
@@ -169,11 +170,11 @@ func TestFilterKindsAndFailures(t *testing.T) {
 
 func TestGallery(t *testing.T) {
 	uitest.Pictures(t,
-		uitest.Picture{Name: "offers-resource", Size: size, Build: func(w fyne.Window) {
+		uitest.Picture{Name: "resource", Size: size, Narrow: uitest.LeastWindow, Build: func(w fyne.Window) {
 			show(library(t), w, All)
 			chooser(t, w).Select(0)
 		}},
-		uitest.Picture{Name: "offers-prompt", Size: size, Build: func(w fyne.Window) {
+		uitest.Picture{Name: "prompt", Size: size, Narrow: uitest.LeastWindow, Build: func(w fyne.Window) {
 			show(library(t), w, All)
 			chooser(t, w).Select(2)
 			uitest.Fill(t, w, "book (required)", "Em")

@@ -135,11 +135,23 @@ func TestShortcuts(t *testing.T) {
 
 func TestGallery(t *testing.T) {
 	none := new([]string)
+	picture := func(name string, build func(fyne.Window)) uitest.Picture {
+		return uitest.Picture{Name: name, Size: size, Narrow: uitest.LeastWindow, Build: func(w fyne.Window) {
+			size := w.Canvas().Size()
+			w.SetContent(widget.NewLabel(""))
+			w.Resize(size)
+			build(w)
+		}}
+	}
 	uitest.Pictures(t,
-		uitest.Picture{Name: "palette", Size: size, Build: func(w fyne.Window) { Show(w, some(none), nil) }},
-		uitest.Picture{Name: "palette-found", Size: fyne.NewSize(560, 480), Build: func(w fyne.Window) {
+		picture("palette", func(w fyne.Window) { Show(w, some(none), nil) }),
+		picture("found", func(w fyne.Window) {
 			Show(w, some(none), nil)
 			typed(w, "bri")
-		}},
-		uitest.Picture{Name: "shortcuts", Size: size, Build: func(w fyne.Window) { ShowShortcuts(w, false, nil, nil) }})
+		}),
+		picture("nothing", func(w fyne.Window) {
+			Show(w, some(none), nil)
+			typed(w, "nothing of this kind")
+		}),
+		picture("shortcuts", func(w fyne.Window) { ShowShortcuts(w, false, nil, nil) }))
 }

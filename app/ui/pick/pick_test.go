@@ -137,6 +137,6 @@ func TestGallery(t *testing.T) {
 		}
 	}
 	uitest.Pictures(t,
-		uitest.Picture{Name: "pick-one", Size: fyne.NewSize(420, 240), Build: build(false)},
-		uitest.Picture{Name: "pick-two", Size: fyne.NewSize(420, 330), Build: build(true)})
+		uitest.Picture{Name: "one-line", Size: fyne.NewSize(420, 240), Narrow: fyne.NewSize(240, 240), Build: build(false)},
+		uitest.Picture{Name: "two-lines", Size: fyne.NewSize(420, 330), Narrow: fyne.NewSize(240, 330), Build: build(true)})
 }

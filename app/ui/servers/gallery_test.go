@@ -58,16 +58,46 @@ func galleryEngine() *uitest.Engine {
 	return e
 }
 
+// signIns are servers in each state of the sign-in, and others of which the card
+// says more: one that providers connect to, held and not, and sandboxes.
+func signIns() []bridge.ServerView {
+	var out []bridge.ServerView
+	at := func(name string, state mcphost.State, s mcphost.SignIn) {
+		out = append(out, bridge.ServerView{Status: mcphost.Status{
+			Server: store.ServerConfig{ID: name, Name: name, Transport: store.TransportHTTP, URL: "https://" + name + ".example.com/mcp"}, State: state, SignIn: &s,
+		}})
+	}
+	at("needed", mcphost.Failed, mcphost.SignIn{Needed: true})
+	at("waiting", mcphost.Failed, mcphost.SignIn{Needed: true, Waiting: true})
+	at("private", mcphost.Failed, mcphost.SignIn{Private: "http://127.0.0.1:9000", Error: "The server sends you to http://127.0.0.1:9000."})
+	at("signed-in", mcphost.Ready, mcphost.SignIn{SignedIn: true, Account: "ada@example.com", Issuer: "https://login.example.com", Renews: true})
+	at("more", mcphost.Ready, mcphost.SignIn{SignedIn: true, ByProgram: true, Renews: true, Needed: true, Missing: []string{"files:write"}})
+	at("declined", mcphost.Failed, mcphost.SignIn{Error: "login.example.com says that the sign-in was declined."})
+	tight, loose := uitest.Stdio("tight", mcphost.Ready, "npx"), uitest.Stdio("loose", mcphost.Failed, "npx")
+	tight.Server.Sandbox, tight.Sandbox = &store.Sandbox{}, &mcphost.SandboxState{Method: "Landlock", Holds: []string{"Network: it makes no connection."}, Gaps: []string{"It sees which files exist."}}
+	loose.Server.Sandbox, loose.Sandbox = &store.Sandbox{}, &mcphost.SandboxState{Missing: "Bubblewrap is not installed."}
+	return append(out, web(nil), tight, loose)
+}
+
 func TestGalleryPage(t *testing.T) {
 	uitest.Pictures(t,
-		uitest.Picture{Name: "servers", Size: fyne.NewSize(1028, 1180), Build: func(w fyne.Window) { put(galleryEngine(), w) }},
-		uitest.Picture{Name: "servers-narrow", Size: fyne.NewSize(640, 900), Build: func(w fyne.Window) { put(galleryEngine(), w) }},
-		uitest.Picture{Name: "servers-empty", Size: size, Build: func(w fyne.Window) { put(uitest.NewEngine(), w) }})
+		uitest.Picture{Name: "page", Size: fyne.NewSize(1028, 1260), Narrow: fyne.NewSize(uitest.LeastPage.Width, 1520), Build: func(w fyne.Window) { put(galleryEngine(), w) }},
+		uitest.Picture{Name: "signing-in", Size: fyne.NewSize(1028, 1720), Narrow: fyne.NewSize(uitest.LeastPage.Width, 2080), Build: func(w fyne.Window) {
+			e := uitest.NewEngine()
+			e.Views = signIns()
+			put(e, w)
+		}},
+		uitest.Picture{Name: "empty", Size: fyne.NewSize(1028, 400), Build: func(w fyne.Window) { put(uitest.NewEngine(), w) }})
 }
 
 // TestGallerySheets renders each dialog of the page.
 func TestGallerySheets(t *testing.T) {
 	sheets := map[string]func(w fyne.Window, e *uitest.Engine){
+		"sandbox": func(w fyne.Window, e *uitest.Engine) {
+			page := put(e, w)
+			page.SetServers(signIns())
+			uitest.Tap(t, w, "What holds tight")
+		},
 		"review":      func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Review git") },
 		"definitions": func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Tools files") },
 		"difference":  func(w fyne.Window, _ *uitest.Engine) { uitest.Tap(t, w, "Review definitions files") },
@@ -167,10 +197,10 @@ func TestGallerySheets(t *testing.T) {
 	}
 	var pictures []uitest.Picture
 	for name, build := range imports {
-		pictures = append(pictures, uitest.Picture{Name: "servers-" + name, Size: size, Build: build})
+		pictures = append(pictures, uitest.Picture{Name: name, Size: size, Narrow: uitest.LeastWindow, Build: build})
 	}
 	for name, build := range sheets {
-		pictures = append(pictures, uitest.Picture{Name: "servers-" + name, Size: size, Build: func(w fyne.Window) {
+		pictures = append(pictures, uitest.Picture{Name: name, Size: size, Narrow: uitest.LeastWindow, Build: func(w fyne.Window) {
 			e := galleryEngine()
 			e.Views = e.Views[1:3] // files and git
 			put(e, w)

@@ -37,6 +37,7 @@ func put(e *uitest.Engine, w fyne.Window) *Page {
 		Engine: e, Window: w, Runner: uitest.Inline(), Clipboard: fyne.CurrentApp().Clipboard(),
 		OpenSettings: func() { e.Calls = append(e.Calls, "settings page") },
 	})
+	size := w.Canvas().Size()
 	w.SetContent(p.Object())
 	w.Resize(size)
 	p.SetServers(e.Views)

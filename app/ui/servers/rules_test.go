@@ -173,9 +173,8 @@ func TestGalleryRules(t *testing.T) {
 		}
 	}
 	uitest.Pictures(t,
-		uitest.Picture{Name: "rules", Size: size, Build: at("", "")},
-		uitest.Picture{Name: "rules-tools", Size: size, Build: at("Each tool", "")},
-		uitest.Picture{Name: "rules-parameters", Size: size, Build: at("Each tool", "write")},
-		uitest.Picture{Name: "rules-narrow", Size: fyne.NewSize(568, 640), Build: at("Each tool", "")},
-		uitest.Picture{Name: "rules-card", Size: fyne.NewSize(568, 640), Build: func(w fyne.Window) { put(engine(), w) }})
+		uitest.Picture{Name: "rules", Size: size, Narrow: uitest.LeastWindow, Build: at("", "")},
+		uitest.Picture{Name: "rules-tools", Size: size, Narrow: uitest.LeastWindow, Build: at("Each tool", "")},
+		uitest.Picture{Name: "rules-parameters", Size: size, Narrow: uitest.LeastWindow, Build: at("Each tool", "write")},
+		uitest.Picture{Name: "rules-card", Size: fyne.NewSize(1028, 480), Build: func(w fyne.Window) { put(engine(), w) }})
 }

@@ -78,6 +78,5 @@ func TestGalleryAnswers(t *testing.T) {
 		p.SetServers(views)
 		w.SetContent(form.Pad(20, 20, p.answers.Box))
 	}
-	uitest.Pictures(t, uitest.Picture{Name: "settings-answers", Size: fyne.NewSize(820, 480), Build: build},
-		uitest.Picture{Name: "settings-answers-narrow", Size: fyne.NewSize(540, 480), Build: build})
+	uitest.Pictures(t, uitest.Picture{Name: "answers", Size: fyne.NewSize(820, 600), Narrow: fyne.NewSize(540, 600), Build: build})
 }

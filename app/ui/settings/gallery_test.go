@@ -54,44 +54,44 @@ func furnished() *uitest.Engine {
 }
 
 func TestGallery(t *testing.T) {
-	picture := func(name string, size fyne.Size, then func(e *uitest.Engine, w fyne.Window)) uitest.Picture {
-		return uitest.Picture{Name: "settings" + name, Size: size, Build: func(w fyne.Window) {
+	picture := func(name string, then func(e *uitest.Engine, w fyne.Window)) uitest.Picture {
+		return uitest.Picture{Name: name, Size: size, Narrow: uitest.LeastWindow, Build: func(w fyne.Window) {
 			e := furnished()
 			put(e, w, nil)
-			w.Resize(size)
 			then(e, w)
 		}}
 	}
+	page := picture("page", func(*uitest.Engine, fyne.Window) {})
+	page.Size, page.Narrow = fyne.NewSize(1028, 2900), fyne.NewSize(uitest.LeastPage.Width, 3300)
 	add := func(w fyne.Window, service string) {
 		uitest.Tap(t, w, "Add provider")
 		uitest.Tap(t, w, "Set up "+service)
 	}
 	uitest.Pictures(t,
-		picture("", fyne.NewSize(1028, 2900), func(*uitest.Engine, fyne.Window) {}),
-		picture("-narrow", fyne.NewSize(568, 3300), func(*uitest.Engine, fyne.Window) {}),
-		picture("-licences", size, func(_ *uitest.Engine, w fyne.Window) { uitest.Tap(t, w, "Licences") }),
-		picture("-services", size, func(_ *uitest.Engine, w fyne.Window) { uitest.Tap(t, w, "Add provider") }),
-		picture("-add-azure-wrong", size, func(_ *uitest.Engine, w fyne.Window) {
+		page,
+		picture("licences", func(_ *uitest.Engine, w fyne.Window) { uitest.Tap(t, w, "Licences") }),
+		picture("services", func(_ *uitest.Engine, w fyne.Window) { uitest.Tap(t, w, "Add provider") }),
+		picture("add-azure-wrong", func(_ *uitest.Engine, w fyne.Window) {
 			add(w, "Azure OpenAI")
 			uitest.Fill(t, w, "Name", "")
 			uitest.Tap(t, w, "Save")
 		}),
-		picture("-add-portkey", size, func(_ *uitest.Engine, w fyne.Window) { add(w, "Portkey") }),
-		picture("-edit-more", size, func(_ *uitest.Engine, w fyne.Window) {
+		picture("add-portkey", func(_ *uitest.Engine, w fyne.Window) { add(w, "Portkey") }),
+		picture("edit-more", func(_ *uitest.Engine, w fyne.Window) {
 			uitest.Tap(t, w, "Edit Portkey at work")
 			uitest.Tap(t, w, "Add model")
 		}),
-		picture("-edit-config", size, func(_ *uitest.Engine, w fyne.Window) {
+		picture("edit-config", func(_ *uitest.Engine, w fyne.Window) {
 			uitest.Tap(t, w, "Edit Portkey at work")
 			uitest.Fill(t, w, "Config", `{"provider": "openai", "api_key": "${secret:upstream}"`)
 			uitest.Tap(t, w, "Save")
 		}),
-		picture("-models", size, func(_ *uitest.Engine, w fyne.Window) { uitest.Tap(t, w, "Model of OpenAI") }),
-		picture("-models-failed", size, func(e *uitest.Engine, w fyne.Window) {
+		picture("models", func(_ *uitest.Engine, w fyne.Window) { uitest.Tap(t, w, "Model of OpenAI") }),
+		picture("models-failed", func(e *uitest.Engine, w fyne.Window) {
 			e.Err = errors.New("OpenAI refused the key. Check the key in the settings, or store it again")
 			uitest.Tap(t, w, "Model of OpenAI")
 		}),
-		picture("-no-keychain", size, func(e *uitest.Engine, w fyne.Window) {
+		picture("no-keychain", func(e *uitest.Engine, w fyne.Window) {
 			e.State = store.SecretState{Reason: "no Secret Service answers on the session bus; install gnome-keyring or KWallet"}
 			add(w, "Mistral")
 			e.Err = store.ErrNoKeychain

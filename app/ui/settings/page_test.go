@@ -45,6 +45,7 @@ func (f files) Open(_ []string, then func(string, error)) { then(f.open, nil) }
 
 func put(e *uitest.Engine, w fyne.Window, onTheme func()) *Page {
 	p := New(Options{Engine: e, Window: w, Runner: uitest.Inline(), Version: "1.2.3", Home: "/home/you/.local/share/drawbridge", OnTheme: onTheme, Autostart: &login{}, Shortcuts: func() {}, Clipboard: fyne.CurrentApp().Clipboard(), Files: chosen})
+	size := w.Canvas().Size()
 	w.SetContent(p.Object())
 	w.Resize(size)
 	p.Shown()

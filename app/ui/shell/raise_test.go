@@ -8,8 +8,10 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 
+	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/assets"
+	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 )
 
 func TestTheBridgeIsRaisedAndLowered(t *testing.T) {
@@ -66,20 +68,23 @@ func TestRaiseElsewhereAndErrors(t *testing.T) {
 }
 
 func TestGalleryRaised(t *testing.T) {
-	uitest.Pictures(t, uitest.Picture{Name: "raised", Size: fyne.NewSize(1100, 720), Build: func(w fyne.Window) {
+	show := func(w fyne.Window, p place, raise bool) {
 		e := uitest.NewEngine()
-		s, _ := start(t, e)
-		test.Tap(s.raise.item)
-		s.open(placeGateway)
-		content := s.window.Content()
-		w.SetContent(content)
-	}}, uitest.Picture{Name: "raised-narrow", Size: fyne.NewSize(640, 480), Build: func(w fyne.Window) {
-		e := uitest.NewEngine()
-		e.Keep.Window.Theme = "dark"
-		s, _ := start(t, e)
-		test.Tap(s.raise.item)
-		s.open(placeServers)
-		s.setServers(e.Views)
+		if fyne.CurrentApp().Settings().Theme() == uitheme.New(uitheme.Dark) {
+			e.Keep.Window.Theme = string(uitheme.Dark)
+		} else {
+			e.Keep.Window.Theme = string(uitheme.Light)
+		}
+		s, _ := startIn(t, fyne.CurrentApp(), e)
+		if raise {
+			test.Tap(s.raise.item)
+		}
+		s.open(p)
+		s.setServers(append(e.Views, uitest.Stdio("git", mcphost.Held, "uvx", "mcp-server-git")))
 		w.SetContent(s.window.Content())
-	}})
+	}
+	size := fyne.NewSize(1100, 720)
+	uitest.Pictures(t,
+		uitest.Picture{Name: "raised", Size: size, Narrow: leastSize, Build: func(w fyne.Window) { show(w, placeGateway, true) }},
+		uitest.Picture{Name: "servers", Size: size, Narrow: leastSize, Build: func(w fyne.Window) { show(w, placeServers, false) }})
 }

@@ -55,9 +55,15 @@ func (c *fakeChat) SetServers(views []bridge.ServerView) { c.views = views }
 // goroutine of the test.
 func start(t *testing.T, e *uitest.Engine) (*Shell, *fakeChat) {
 	t.Helper()
+	return startIn(t, uitest.App(t), e)
+}
+
+// startIn does the same in an app.
+func startIn(t *testing.T, a fyne.App, e *uitest.Engine) (*Shell, *fakeChat) {
+	t.Helper()
 	chat := &fakeChat{object: container.NewCenter(widget.NewLabel("the chat"))}
 	inline := uitest.Inline()
-	s, err := newShell(Options{Engine: e, App: uitest.App(t), Chat: func(Host) ChatPage { return chat }, Version: "1", Home: "/h"}, inline.Do, inline.Go)
+	s, err := newShell(Options{Engine: e, App: a, Chat: func(Host) ChatPage { return chat }, Version: "1", Home: "/h"}, inline.Do, inline.Go)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -423,10 +429,10 @@ func TestErrorWindow(t *testing.T) {
 func TestGallery(t *testing.T) {
 	size := fyne.NewSize(1100, 720)
 	uitest.Pictures(t,
-		uitest.Picture{Name: "shell-welcome", Size: size, Build: func(w fyne.Window) { galleryWelcome(t, w, stepWhat) }},
-		uitest.Picture{Name: "shell-models", Size: size, Build: func(w fyne.Window) { galleryWelcome(t, w, stepModels) }},
-		uitest.Picture{Name: "shell-import", Size: size, Build: func(w fyne.Window) { galleryWelcome(t, w, stepServers) }},
-		uitest.Picture{Name: "shell-no-start", Size: fyne.NewSize(560, 260), Build: func(w fyne.Window) {
+		uitest.Picture{Name: "welcome", Size: size, Narrow: leastSize, Build: func(w fyne.Window) { galleryWelcome(t, w, stepWhat) }},
+		uitest.Picture{Name: "models", Size: size, Narrow: leastSize, Build: func(w fyne.Window) { galleryWelcome(t, w, stepModels) }},
+		uitest.Picture{Name: "import", Size: size, Narrow: leastSize, Build: func(w fyne.Window) { galleryWelcome(t, w, stepServers) }},
+		uitest.Picture{Name: "no-start", Size: fyne.NewSize(560, 260), Narrow: fyne.NewSize(400, 260), Build: func(w fyne.Window) {
 			w.SetContent(errorContent(errors.New("another Drawbridge owns this folder, and does not answer; end it, then start again"), nil, nil))
 		}})
 }
@@ -438,8 +444,9 @@ func galleryWelcome(t *testing.T, w fyne.Window, step int) {
 	e.Found = []bridge.Import{e.Offer("Claude Desktop", "/home/you/.config/Claude/claude_desktop_config.json",
 		setup.Draft{Config: store.ServerConfig{ID: "git", Name: "git", Transport: store.TransportStdio, Command: "uvx", Args: []string{"mcp-server-git"}}, Notes: []string{"GITHUB_TOKEN looks like a secret; its value goes into the keychain."}},
 	)}
+	size := w.Canvas().Size()
 	w.SetContent(widget.NewLabel(""))
-	w.Resize(fyne.NewSize(1100, 720))
+	w.Resize(size)
 	x := &welcome{engine: e, runner: uitest.Inline(), busy: form.NewBusy(), using: map[string]bool{}, done: func(place) {}, openSettings: func() {}, step: step}
 	x.sheet = form.NewSheet(w, "", nil)
 	x.sheet.SetSize(620, 520)

@@ -1,6 +1,6 @@
 // Package uitest has what the tests of the pages share: an engine that is a
-// small model of the real one, a runner that works at once, and the gallery,
-// pictures of pages for people to look at.
+// small model of the real one, a runner that works at once, and the gallery:
+// pictures of pages, which tests compare and people look at.
 //
 // It is for tests only; nothing of the program imports it.
 //

@@ -1,10 +1,6 @@
 package uitest
 
 import (
-	"image"
-	"image/png"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,7 +11,6 @@ import (
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
-	"github.com/drawbridge-app/drawbridge/internal/bounds"
 )
 
 // App returns an app that ends with the test. Tests make theirs here: what fyne
@@ -44,85 +39,17 @@ func window(t testing.TB, size fyne.Size) fyne.Window {
 	return w
 }
 
-// Picture is one entry of a gallery.
-type Picture struct {
-	Name  string
-	Size  fyne.Size
-	Build func(w fyne.Window)
-}
-
-// Gallery renders what build puts into a window, as Pictures does.
-func Gallery(t *testing.T, name string, size fyne.Size, build func(w fyne.Window)) {
-	t.Helper()
-	Pictures(t, Picture{name, size, build})
-}
-
-// Pictures renders pictures, in light and in dark. They are written to the
-// folder DRAWBRIDGE_GALLERY, where that is set. Under the race detector, which
-// makes rendering ten times as slow and finds the same in both, it renders in
-// light alone.
-func Pictures(t *testing.T, pictures ...Picture) {
-	t.Helper()
-	choices := []theme.Choice{theme.Light, theme.Dark}
-	if bounds.Race {
-		choices = choices[:1]
-	}
-	for _, choice := range choices {
-		// One app for all, since each reads the fonts anew.
-		App(t).Settings().SetTheme(theme.New(choice))
-		for _, p := range pictures {
-			w := window(t, p.Size)
-			p.Build(w)
-			w.Resize(p.Size)
-			img := w.Canvas().Capture()
-			if n := colours(img); n < 12 {
-				t.Errorf("%s in %s has only %d colours; is it empty?", p.Name, choice, n)
-			}
-			dir := os.Getenv("DRAWBRIDGE_GALLERY")
-			if dir == "" {
-				continue
-			}
-			if err := write(filepath.Join(dir, p.Name+"-"+string(choice)+".png"), img); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-}
-
-func write(path string, img image.Image) (err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closed := f.Close(); err == nil {
-			err = closed
-		}
-	}()
-	return png.Encode(f, img)
-}
-
-// colours counts the different colours of a picture, as far as some.
-func colours(img image.Image) int {
-	seen := map[[3]uint32]bool{}
-	b := img.Bounds()
-	for y := b.Min.Y; y < b.Max.Y; y += 2 {
-		for x := b.Min.X; x < b.Max.X; x += 2 {
-			r, g, b, _ := img.At(x, y).RGBA()
-			seen[[3]uint32{r, g, b}] = true
-			if len(seen) > 64 {
-				return len(seen)
-			}
-		}
-	}
-	return len(seen)
-}
-
 // walk visits every visible object of what lies on top, parents first.
 func walk(w fyne.Window, visit func(fyne.CanvasObject)) {
+	if top := w.Canvas().Overlays().Top(); top != nil {
+		descend(top, visit)
+		return
+	}
+	descend(w.Content(), visit)
+}
+
+// descend visits the object and every visible one in it, parents first.
+func descend(o fyne.CanvasObject, visit func(fyne.CanvasObject)) {
 	var down func(o fyne.CanvasObject)
 	down = func(o fyne.CanvasObject) {
 		if o == nil || !o.Visible() {
@@ -140,11 +67,7 @@ func walk(w fyne.Window, visit func(fyne.CanvasObject)) {
 			}
 		}
 	}
-	if top := w.Canvas().Overlays().Top(); top != nil {
-		down(top)
-		return
-	}
-	down(w.Content())
+	down(o)
 }
 
 // Texts returns everything that can be read in what lies on top, a line each.
