@@ -148,7 +148,8 @@ func TestUse(t *testing.T) {
 	uitest.App(t)
 	bold := fyne.TextStyle{Bold: true}
 	Use(bold)
-	if of(bold) != of(bold) {
+	first := of(bold)
+	if of(bold) != first {
 		t.Error("the choice is made at each look")
 	}
 	if _, ok := cachedFontFace(bold, nil, nil).Fonts.(*chooser); !ok {

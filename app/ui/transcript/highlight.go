@@ -74,7 +74,7 @@ type highlighter struct {
 
 const (
 	// growingEvery is how often code that grows is coloured anew.
-	growingEvery = 150 * time.Millisecond
+	growingEvery = 300 * time.Millisecond
 	longestLine  = 2000 // bytes; code with longer ones stays plain
 )
 

@@ -55,9 +55,10 @@ func (v *View) settle(height float32) {
 		return b.height
 	}
 	if v.follow {
-		v.fromEnd(height, lay)
+		v.along(height, lay)
 		return
 	}
+	v.following = following{}
 	v.anchor = min(v.anchor, n-1)
 	for v.above < 0 && v.anchor > 0 {
 		v.anchor--
@@ -204,9 +205,16 @@ func (r *viewRenderer) sync() {
 	seen := map[*block]bool{}
 	grounds := map[*group]*canvas.Rectangle{}
 	var wide []*block // code that one can move along
+	v.eachPlaced(func(p placed) { seen[p.block] = true })
+	// What is not in view any more goes first: most of its lines may be the same in
+	// what was made in its place.
+	for b := range r.on {
+		if !seen[b] {
+			r.drop(b, false)
+		}
+	}
 	v.eachPlaced(func(p placed) {
 		b := p.block
-		seen[b] = true
 		if g := b.group; g != nil {
 			rect := grounds[g]
 			if rect == nil {
@@ -225,11 +233,6 @@ func (r *viewRenderer) sync() {
 			wide = append(wide, b)
 		}
 	})
-	for b := range r.on {
-		if !seen[b] {
-			r.drop(b, false)
-		}
-	}
 	r.grounds = grounds
 	r.objects = append(append(append(r.objects[:0:0], r.mark), under...), over...)
 	r.sideBars(wide, left)
@@ -427,20 +430,32 @@ func (r *viewRenderer) rect() *canvas.Rectangle {
 	return canvas.NewRectangle(color.Transparent)
 }
 
+// spareTexts is how many texts are kept for what may be shown again.
+const spareTexts = 200
+
 // text returns an object that shows the run.
 func (r *viewRenderer) text(run *run) *canvas.Text {
+	s := run.span
+	text, ink, style := run.drawn(), r.color(s.ink), s.face.style()
+	style.Strikethrough, style.Underline = s.strike, s.link != ""
 	var t *canvas.Text
-	if n := len(r.texts); n > 0 {
-		t = r.texts[n-1]
+	n := len(r.texts)
+	for i := n - 1; i >= 0; i-- {
+		// One that says the same need not be painted anew.
+		if u := r.texts[i]; u.Text == text && u.Color == ink && u.TextSize == s.face.size && u.TextStyle == style {
+			r.texts[i] = r.texts[n-1]
+			r.texts = r.texts[:n-1]
+			return u
+		}
+	}
+	if n > spareTexts {
+		t = r.texts[0]
+		r.texts[0] = r.texts[n-1]
 		r.texts = r.texts[:n-1]
 	} else {
 		t = canvas.NewText("", color.Transparent)
 	}
-	s := run.span
-	t.Text, t.Color, t.TextSize = run.drawn(), r.color(s.ink), s.face.size
-	t.TextStyle = s.face.style()
-	t.TextStyle.Strikethrough = s.strike
-	t.TextStyle.Underline = s.link != ""
+	t.Text, t.Color, t.TextSize, t.TextStyle = text, ink, s.face.size, style
 	t.Resize(fyne.NewSize(run.w, r.v.measure.metrics(s.face).height))
 	canvas.Refresh(t)
 	return t

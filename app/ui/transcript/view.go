@@ -87,6 +87,7 @@ type View struct {
 	anchor int
 	above  float32
 	follow bool
+	following
 
 	held    int     // batches that are open
 	column  float32 // width of the text
@@ -298,7 +299,7 @@ func (v *View) replace(e *entry) {
 
 // ScrollToEnd shows the end and follows it.
 func (v *View) ScrollToEnd() {
-	v.follow = true
+	v.follow, v.following = true, following{}
 	v.sync()
 }
 
