@@ -20,7 +20,8 @@ func TestKeyboard(t *testing.T) {
 	}
 	openOld(b)
 	uitest.Keyboard(t, b.w, rows)
-	for _, open := range []func(){b.p.chooseTools, b.p.pickModel, b.p.openAbout} {
+	sheets := []func(){b.p.chooseTools, b.p.pickModel, b.p.openAbout}
+	for _, open := range uitest.Few(sheets, 1) {
 		open()
 		b.settle()
 		uitest.Keyboard(t, b.w, func(o fyne.CanvasObject) bool {

@@ -65,13 +65,20 @@ func (e *Entry) FocusGained() {
 	Reveal(e)
 }
 
-// TypedKey passes Escape on and leaves the rest to the entry.
+// TypedKey passes Escape on, and Return in a single line where the sheet goes on by
+// it, and leaves the rest to the entry.
 func (e *Entry) TypedKey(key *fyne.KeyEvent) {
 	if key.Name == fyne.KeyEscape {
 		if s := sheetOn(e); s != nil {
 			s.cancel()
 		}
 		return
+	}
+	if key.Name == fyne.KeyReturn || key.Name == fyne.KeyEnter {
+		if s := sheetOn(e); s != nil && s.submit != nil && !e.MultiLine && e.OnSubmitted == nil && !s.submit.Disabled() {
+			s.submit.OnTapped()
+			return
+		}
 	}
 	e.Entry.TypedKey(key)
 }

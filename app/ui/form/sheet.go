@@ -28,6 +28,7 @@ type Sheet struct {
 	before  func(*fyne.KeyEvent)
 	onClose func()
 	cancel  func()
+	submit  *Action // what Return in a field presses; nil for nothing
 	open    bool
 }
 
@@ -73,9 +74,14 @@ func (s *Sheet) SetFill(title string, content fyne.CanvasObject) {
 
 // SetButtons sets the buttons at the lower right, the last one outermost.
 func (s *Sheet) SetButtons(objects ...fyne.CanvasObject) {
+	s.submit = nil
 	s.buttons.Objects = append([]fyne.CanvasObject{layout.NewSpacer()}, objects...)
 	s.buttons.Refresh()
 }
+
+// SetSubmit has Return in a field of one line press one of the buttons, until there
+// are others.
+func (s *Sheet) SetSubmit(a *Action) { s.submit = a }
 
 // SetSize says how large the sheet wants to be; a small window makes it
 // smaller.

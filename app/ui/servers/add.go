@@ -106,8 +106,9 @@ func (a *adding) choose(way int) {
 		tabs.Add(b)
 	}
 	a.sheet.SetContent(say.T("Add a server"), form.Groups(tabs, a.bodies[way]))
-	a.sheet.SetButtons(a.busy.Box, form.Button(say.T("Cancel"), a.sheet.Close),
-		form.NewAction(say.T("Continue"), widget.HighImportance, a.next))
+	next := form.NewAction(say.T("Continue"), widget.HighImportance, a.next)
+	a.sheet.SetButtons(a.busy.Box, form.Button(say.T("Cancel"), a.sheet.Close), next)
+	a.sheet.SetSubmit(next)
 	if a.sheet.IsOpen() {
 		a.focus()
 	}

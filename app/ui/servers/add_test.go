@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
@@ -14,6 +15,28 @@ import (
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/store"
 )
+
+// TestReturnGoesOn has Return in a field of one line go on to the review, and in one
+// of several lines begin a line; what runs is never agreed to by it.
+func TestReturnGoesOn(t *testing.T) {
+	e := uitest.NewEngine()
+	_, w := open(t, e, theme.Light)
+	uitest.Tap(t, w, "Add server")
+	uitest.Fill(t, w, "Name", "time")
+	uitest.Fill(t, w, "Command", "uvx")
+	w.Canvas().Capture()
+	press := func(name string) {
+		t.Helper()
+		w.Canvas().Focus(uitest.Entry(t, w, name, 0))
+		w.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	}
+	press("Arguments")
+	uitest.ShowsNot(t, w, "Review what will run")
+	press("Command")
+	uitest.Shows(t, w, "Review what will run")
+	w.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	did(t, e)
+}
 
 func TestAddACommand(t *testing.T) {
 	e := uitest.NewEngine()

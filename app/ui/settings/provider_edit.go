@@ -192,6 +192,7 @@ func (e *providerEditor) show() {
 		}))
 	}
 	e.sheet.SetButtons(append(buttons, form.Button(say.T("Cancel"), e.sheet.Close), e.save)...)
+	e.sheet.SetSubmit(e.save)
 }
 
 // first is the field that a person fills first.
