@@ -278,6 +278,23 @@ func TestWelcomeImportsOnlyWhatIsChosenAndStartsNothing(t *testing.T) {
 	}
 }
 
+// TestWelcomeTakesWhatIsPasted keeps a pasted server, which waits for its review.
+func TestWelcomeTakesWhatIsPasted(t *testing.T) {
+	e := uitest.NewEngine()
+	s, _ := start(t, e)
+	s.welcomePerson()
+	uitest.Tap(t, s.window, "Next")
+	uitest.Tap(t, s.window, "Next")
+	uitest.Fill(t, s.window, "Or paste one", "{")
+	uitest.Tap(t, s.window, "Import")
+	uitest.Shows(t, s.window, "3 of 3")
+	uitest.Fill(t, s.window, "Or paste one", "npx -y @scope/some-mcp --root x")
+	uitest.Tap(t, s.window, "Import")
+	if !strings.Contains(strings.Join(e.Did(), "\n"), "npx") || s.current != placeServers {
+		t.Errorf("asked for %q:\n%s", e.Did(), uitest.Texts(s.window))
+	}
+}
+
 func TestWelcomeCanBeSkipped(t *testing.T) {
 	e := uitest.NewEngine()
 	s, _ := start(t, e)

@@ -2,8 +2,13 @@ package shell
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"net/url"
+	"path"
 	"slices"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -28,6 +33,7 @@ type welcomeEngine interface {
 	ImportServers(ctx context.Context, chosen []setup.Compared, approve bool) ([]store.ServerConfig, error)
 	DetectLocal(ctx context.Context) []store.ProviderConfig
 	SetProvider(ctx context.Context, p store.ProviderConfig, key *store.Secret) error
+	ReadImport(text []byte, app string) (bridge.Import, error)
 }
 
 // welcome is what a new person sees: at most three steps, each of which can be
@@ -46,9 +52,10 @@ type welcome struct {
 	local  []store.ProviderConfig
 	using  map[string]bool
 	list   *servers.Picker
-	later  int  // servers that have to be looked at on the page of the servers
-	looked bool // the local models and the other apps' files were looked for
-	held   int  // servers that were imported and wait for a review
+	paste  *form.Field // nil before the step of the servers
+	later  int         // servers that have to be looked at on the page of the servers
+	looked bool        // the local models and the other apps' files were looked for
+	held   int         // servers that were imported and wait for a review
 }
 
 // steps of the welcome.
@@ -164,7 +171,7 @@ func (w *welcome) next() {
 	case w.step == stepModels && w.anyUsed():
 		work = w.useLocal
 	case w.step == stepServers && w.anyTaken():
-		work = w.importServers
+		work = w.importServers(w.pasted())
 	default:
 		w.advance()
 		return
@@ -241,6 +248,13 @@ func (w *welcome) servers() fyne.CanvasObject {
 			box.Add(o)
 		}
 	}
+	if w.paste == nil {
+		w.paste = form.NewFieldOf(form.NewLines(say.T("Or paste one"), `{"mcpServers": {"files": {"command": "npx", "args": ["-y", "…"]}}}`, 3),
+			say.T("The block from a server's README, its command, or its address. You see it before anything of it runs."))
+		clear := w.paste.Entry.OnChanged
+		w.paste.Entry.OnChanged = func(text string) { clear(text); w.buttons() }
+	}
+	box.Add(w.paste.Box)
 	if w.later > 0 {
 		box.Add(form.Muted(say.N(w.later, "%d more can be looked at on the Servers page.", "%d more can be looked at on the Servers page.", w.later)))
 	}
@@ -256,7 +270,37 @@ func (w *welcome) anyUsed() bool {
 	return false
 }
 
-func (w *welcome) anyTaken() bool { return w.list != nil && len(w.list.Picked()) > 0 }
+func (w *welcome) anyTaken() bool {
+	return w.list != nil && len(w.list.Picked()) > 0 || w.pasted() != ""
+}
+
+// pasted is the text of servers that was typed or pasted.
+func (w *welcome) pasted() string {
+	if w.paste == nil {
+		return ""
+	}
+	return strings.TrimSpace(w.paste.Text())
+}
+
+// readPasted returns the servers of a text, all of which can be kept as they are.
+func (w *welcome) readPasted(text string) ([]setup.Compared, error) {
+	found, err := w.engine.ReadImport(asBlock(text), "")
+	if err != nil {
+		return nil, err
+	}
+	if len(found.Problems) > 0 {
+		return nil, errors.New(found.Problems[0])
+	}
+	for _, e := range found.Entries {
+		switch {
+		case e.State != setup.New:
+			return nil, fmt.Errorf("there is a server %q already; leave it out (%w)", e.Draft.Config.Name, store.ErrExists)
+		case len(e.Draft.Fields) > 0:
+			return nil, fmt.Errorf("the server %q asks for %s; skip this, and add it on the page of the servers (%w)", e.Draft.Config.Name, e.Draft.Fields[0].Title, store.ErrInvalid)
+		}
+	}
+	return found.Entries, nil
+}
 
 // useLocal keeps the local models that are checked.
 func (w *welcome) useLocal(ctx context.Context) error {
@@ -271,11 +315,56 @@ func (w *welcome) useLocal(ctx context.Context) error {
 
 // importServers keeps the servers that are checked, all or none; each waits for
 // its review.
-func (w *welcome) importServers(ctx context.Context) error {
-	added, err := w.engine.ImportServers(ctx, w.list.Picked(), false)
-	if err != nil {
-		return err
+func (w *welcome) importServers(text string) func(context.Context) error {
+	var picked []setup.Compared
+	if w.list != nil {
+		picked = w.list.Picked()
 	}
-	w.runner.Do(func() { w.held += len(added) })
-	return nil
+	return func(ctx context.Context) error {
+		list := picked
+		if text != "" {
+			pasted, err := w.readPasted(text)
+			if err != nil {
+				return err
+			}
+			list = append(slices.Clone(picked), pasted...)
+		}
+		added, err := w.engine.ImportServers(ctx, list, false)
+		if err != nil {
+			return err
+		}
+		w.runner.Do(func() { w.held += len(added) })
+		return nil
+	}
+}
+
+// asBlock writes a command or an address, on a line of its own, as the block that a
+// README would have; any other text stays as it is.
+func asBlock(text string) []byte {
+	words, err := setup.Split(text)
+	if err != nil || len(words) == 0 || strings.ContainsAny(text, "\n{}") || setup.IsLink(text) {
+		return []byte(text)
+	}
+	server, name := map[string]any{"command": words[0], "args": words[1:]}, words[0]
+	if u, err := url.Parse(text); err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
+		server, name = map[string]any{"url": text}, u.Hostname()
+	} else {
+		for _, word := range words[1:] {
+			if !strings.HasPrefix(word, "-") {
+				name = word
+				break
+			}
+		}
+	}
+	name = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+			return r
+		}
+		return '-'
+	}, path.Base(name))
+	block, err := json.Marshal(map[string]any{"mcpServers": map[string]any{strings.Trim(name, "-"): server}})
+	if err != nil {
+		return []byte(text)
+	}
+	return block
 }
