@@ -24,6 +24,7 @@ type engine struct {
 	home    *home
 	start   startMode
 	environ func() []string // what servers may see is of it
+	secrets bridge.Secrets  // nil: those of the home
 
 	mu     sync.Mutex // protects the rest
 	bridge *bridge.Bridge
@@ -70,7 +71,10 @@ func (e *engine) build(ctx context.Context) (*bridge.Bridge, error) {
 	if err != nil {
 		return nil, err
 	}
-	secrets := secret.Open(e.home.dir)
+	var secrets bridge.Secrets = secret.Open(e.home.dir)
+	if e.secrets != nil {
+		secrets = e.secrets
+	}
 	b, err := bridge.New(ctx, bridge.Options{
 		Home:        e.home.dir,
 		History:     history,

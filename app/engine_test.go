@@ -21,6 +21,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
+	"github.com/drawbridge-app/drawbridge/store/secret"
 )
 
 // changingServer is an MCP server whose tool is described by the text of the
@@ -80,6 +81,10 @@ func openEngine(t *testing.T) (*bridge.Bridge, func() *bridge.Bridge) {
 		t.Fatal(err)
 	}
 	e := newEngine(h, startAll)
+	// A keychain outlives the program.
+	keychain := secret.Open(h.dir)
+	keychain.UseMemory()
+	e.secrets = keychain
 	restart := func() *bridge.Bridge {
 		t.Helper()
 		var said strings.Builder
@@ -92,6 +97,7 @@ func openEngine(t *testing.T) (*bridge.Bridge, func() *bridge.Bridge) {
 			t.Fatal(err)
 		}
 		e = newEngine(h, startAll)
+		e.secrets = keychain
 		closing := e
 		t.Cleanup(func() { closing.close(io.Discard) })
 		b, err := e.open(t.Context())

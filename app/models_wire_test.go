@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/drawbridge-app/drawbridge/bridge/provider/wiretest"
-	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // What a program says with tool_choice arrives in the words of each format, for
@@ -144,10 +143,6 @@ func TestModelsReasoningWithoutKeeping(t *testing.T) {
 // which no file shows anything.
 func TestModelsReasoningOutlivesARestart(t *testing.T) {
 	a := openAskableIn(t, wiretest.Anthropic, nil)
-	passphrase := store.NewSecret("correct horse battery staple")
-	if err := a.UsePassphrase(t.Context(), passphrase); err != nil {
-		t.Fatal(err)
-	}
 	key, other := a.modelKey("app", nil), a.modelKey("other", nil)
 	body := func(input []any) m {
 		return m{"tools": []m{mcpTool(m{"allowed_tools": []string{"read"}}), weather()}, "store": false, "include": []string{"reasoning.encrypted_content"}, "input": input}
@@ -160,14 +155,6 @@ func TestModelsReasoningOutlivesARestart(t *testing.T) {
 	}
 	a.restart()
 	next := append(append(input, first.output()...), m{"type": "function_call_output", "call_id": functions[0]["call_id"], "output": "rain"})
-	// While the secrets are locked there is another key, and a sentence.
-	if locked := a.respond(key, body(next)); locked.status != 400 || !strings.Contains(locked.errorText(), "the key that seals it was not kept") {
-		t.Errorf("while the secrets are locked: %s", locked)
-	}
-	a.restart()
-	if err := a.UsePassphrase(t.Context(), passphrase); err != nil {
-		t.Fatal(err)
-	}
 	a.requests()
 	second := a.respond(key, body(next))
 	if second.status != 200 || second.text() != "That is all." || len(a.requests()) != 1 || !strings.Contains(string(a.service.Last()), `"signature":"`) {
@@ -177,9 +164,6 @@ func TestModelsReasoningOutlivesARestart(t *testing.T) {
 		t.Errorf("another key got on with it: %s", of)
 	}
 	a.restart()
-	if err := a.UsePassphrase(t.Context(), passphrase); err != nil {
-		t.Fatal(err)
-	}
 	if third := a.respond(key, body(next)); third.status != 200 {
 		t.Errorf("after one more restart: %s", third)
 	}

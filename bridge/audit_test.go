@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,12 +16,28 @@ import (
 // slowLog is an audit on a disk that takes its time.
 type slowLog struct {
 	takes time.Duration
-	err   error
-	kept  []string // the reasons, in order
+
+	mu   sync.Mutex // protects what follows
+	err  error
+	kept []string // the reasons, in order
+}
+
+func (l *slowLog) fails(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+}
+
+func (l *slowLog) reasons() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.kept)
 }
 
 func (l *slowLog) AddAudit(_ context.Context, records []store.AuditRecord, _ int64) error {
 	time.Sleep(l.takes)
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.err != nil {
 		return l.err
 	}
@@ -49,8 +66,8 @@ func TestAuditIsInTime(t *testing.T) {
 		kept := func(want ...string) {
 			t.Helper()
 			synctest.Wait()
-			if !slices.Equal(log.kept, want) {
-				t.Fatalf("kept are %q, not %q", log.kept, want)
+			if got := log.reasons(); !slices.Equal(got, want) {
+				t.Fatalf("kept are %q, not %q", got, want)
 			}
 		}
 		began := time.Now()
@@ -65,17 +82,18 @@ func TestAuditIsInTime(t *testing.T) {
 		if err := a.record(ctx, store.AuditRecord{Reason: "refused"}, nil); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(log.kept, []string{"ran", "ran again", "refused"}) { // without waiting for anything
-			t.Errorf("the answer would have been given with %q", log.kept)
+		if got := log.reasons(); !slices.Equal(got, []string{"ran", "ran again", "refused"}) { // without waiting for anything
+			t.Errorf("the answer would have been given with %q", got)
 		}
-		log.err = errors.New("the disk is full")
-		if err := a.record(ctx, store.AuditRecord{Reason: "answered"}, nil); !errors.Is(err, log.err) {
+		full := errors.New("the disk is full")
+		log.fails(full)
+		if err := a.record(ctx, store.AuditRecord{Reason: "answered"}, nil); !errors.Is(err, full) {
 			t.Errorf("what was not written gave %v", err)
 		}
 		a.later(store.AuditRecord{Reason: "ran on"}, nil)
 		time.Sleep(5 * time.Second)
 		kept("ran", "ran again", "refused")
-		log.err = nil
+		log.fails(nil)
 		time.Sleep(time.Second)
 		kept("ran", "ran again", "refused", "answered", "ran on")
 		// What is pending at the end is written, and nothing is taken after it.
