@@ -189,7 +189,7 @@ func (s *stage) addByCommand(name, command, arguments string) {
 	s.see(driver.Contains(strings.Trim(arguments, "'")))
 	s.picture("review-" + name)
 	s.click(driver.Text("Add and start"))
-	s.see(driver.Like(`^Command · ready, \d+ tools, \d+ ms$`))
+	s.see(driver.Like(`^Command · ready, \d+ tools, [\d.]+ m?s$`))
 }
 
 // addByPaste adds servers by a block of JSON, as READMEs have it.
