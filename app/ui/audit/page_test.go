@@ -69,7 +69,7 @@ func engine() *uitest.Engine {
 
 func choose(t *testing.T, w fyne.Window, name, title string) {
 	t.Helper()
-	s := uitest.Find(t, w, func(s *form.Select) bool { return s.Name == name })
+	s := uitest.Find(t, w, func(s *form.Select) bool { return uitest.English(s.Name) == name })
 	s.SetSelected(title)
 	if s.Selected != title {
 		t.Fatalf("%s has no %q, but %q", name, title, s.Options)
@@ -198,7 +198,7 @@ func TestWhatIsKept(t *testing.T) {
 	e := engine()
 	_, w := open(t, e)
 	uitest.Tap(t, w, "What is kept…")
-	test.Tap(uitest.Find(t, w, func(s *form.Switch) bool { return s.Name == "Keep the values of arguments" }))
+	test.Tap(uitest.Find(t, w, func(s *form.Switch) bool { return uitest.English(s.Name) == "Keep the values of arguments" }))
 	uitest.Fill(t, w, "At most, in megabytes", "much")
 	uitest.Tap(t, w, "Save")
 	uitest.Shows(t, w, "Type a whole number of megabytes")
@@ -270,3 +270,6 @@ func TestGallery(t *testing.T) {
 			uitest.Tap(t, w, "What is kept…")
 		}})
 }
+
+// TestPseudo looks through the gallery in a language of longer words.
+func TestPseudo(t *testing.T) { uitest.Pseudo(t) }

@@ -371,7 +371,7 @@ func TestToolsSheet(t *testing.T) {
 // sw finds a switch by its name.
 func (b *bench) sw(name string) *form.Switch {
 	b.t.Helper()
-	return uitest.Find(b.t, b.w, func(s *form.Switch) bool { return s.Name == name })
+	return uitest.Find(b.t, b.w, func(s *form.Switch) bool { return uitest.English(s.Name) == name })
 }
 
 func TestManyTools(t *testing.T) {

@@ -36,19 +36,19 @@ func readFile(path string) (store.Parts, error) {
 	name := filepath.Base(path)
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, fmt.Errorf(say.T("read %s: %w"), name, err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf(say.T("%s is no file; attach the files in it one by one, or grant the folder to the workbench in the settings (%w)"), name, store.ErrInvalid)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, fmt.Errorf(say.T("read %s: %w"), name, err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, fmt.Errorf(say.T("read %s: %w"), name, err)
 	}
 	return partsOf(name, data)
 }

@@ -616,7 +616,7 @@ func (b *bench) settle() {
 func (b *bench) sees(texts ...string) {
 	b.t.Helper()
 	for _, text := range texts {
-		b.until("showing "+text, func() bool { return strings.Contains(b.p.view.script.DumpText(), text) })
+		b.until("showing "+text, func() bool { return strings.Contains(uitest.English(b.p.view.script.DumpText()), text) })
 	}
 }
 
@@ -720,7 +720,7 @@ func (b *bench) tapText(text string) {
 		fyne.Tappable
 		AccessibilityLabel() string
 	}) bool {
-		return o.AccessibilityLabel() == text
+		return uitest.English(o.AccessibilityLabel()) == text
 	}))
 }
 

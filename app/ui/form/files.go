@@ -62,7 +62,7 @@ func (d Dialogs) Open(extensions []string, then func(path string, err error)) {
 func WriteFile(path string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".drawbridge-*") // with rights 0600
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf(say.T("write %s: %w"), path, err)
 	}
 	err = write(f)
 	if err == nil {

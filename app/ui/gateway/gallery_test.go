@@ -45,8 +45,8 @@ func TestGallery(t *testing.T) {
 		},
 		"key": func(w fyne.Window, _ *uitest.Engine) {
 			uitest.Tap(t, w, "Add key")
-			turn(t, w, allServers)
-			turn(t, w, mayModels)
+			turn(t, w, "All servers")
+			turn(t, w, "It may ask models")
 		},
 		"once": func(w fyne.Window, _ *uitest.Engine) {
 			uitest.Tap(t, w, "Add key")
@@ -80,3 +80,6 @@ func TestGallery(t *testing.T) {
 	}
 	uitest.Pictures(t, pictures...)
 }
+
+// TestPseudo looks through the gallery in a language of longer words.
+func TestPseudo(t *testing.T) { uitest.Pseudo(t) }

@@ -49,7 +49,7 @@ func again(p *Page) { p.Hidden(); p.Shown() }
 // turn turns the switch of that name.
 func turn(t *testing.T, w fyne.Window, name string) {
 	t.Helper()
-	test.Tap(uitest.Find(t, w, func(s *form.Switch) bool { return s.Name == name }))
+	test.Tap(uitest.Find(t, w, func(s *form.Switch) bool { return uitest.English(s.Name) == name }))
 }
 
 // tick ticks the box of that text.
@@ -131,7 +131,7 @@ func TestAKeyIsMadeWithItsLimits(t *testing.T) {
 	uitest.Shows(t, w, "Type a whole number")
 	uitest.Fill(t, w, "Calls a minute", "60")
 	uitest.Fill(t, w, "Calls a day", "1,000")
-	expires := uitest.Find(t, w, func(s *form.Select) bool { return s.Name == "Expires" })
+	expires := uitest.Find(t, w, func(s *form.Select) bool { return uitest.English(s.Name) == "Expires" })
 	expires.SetSelected("On a date")
 	uitest.Fill(t, w, "Date", "2026-04-30")
 	uitest.Tap(t, w, "Make key")
@@ -204,7 +204,7 @@ func TestTeamsAndOrganisations(t *testing.T) {
 	// A key can be put into a team.
 	uitest.Tap(t, w, "Add key")
 	uitest.Fill(t, w, "Name", "new")
-	uitest.Find(t, w, func(s *form.Select) bool { return s.Name == "Team" }).SetSelected("Editors")
+	uitest.Find(t, w, func(s *form.Select) bool { return uitest.English(s.Name) == "Team" }).SetSelected("Editors")
 	uitest.Tap(t, w, "Make key")
 	did(t, e, "add key new team=Editors")
 }

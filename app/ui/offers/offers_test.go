@@ -103,7 +103,7 @@ func TestResourcesAreReadAndAttached(t *testing.T) {
 	if got := fyne.CurrentApp().Clipboard().Content(); !strings.HasPrefix(got, "Call me Ishmael.\n") {
 		t.Errorf("%q was copied", got)
 	}
-	follow := uitest.Find(t, w, func(s *form.Switch) bool { return s.Name == "Follow changes" })
+	follow := uitest.Find(t, w, func(s *form.Switch) bool { return uitest.English(s.Name) == "Follow changes" })
 	e.Read = store.Parts{store.File{URI: "book:///moby", Data: []byte("It ended.")}}
 	follow.Tapped(nil)
 	uitest.Shows(t, w, "It ended.")

@@ -60,7 +60,7 @@ func TestAddAnAPI(t *testing.T) {
 	uitest.Shows(t, w, "No operation fits.", "This is no address.")
 	uitest.Fill(t, w, "Paths", "/items")
 	uitest.Tap(t, w, "Use https://api.shop.example/v2")
-	uitest.Find(t, w, func(s *form.Select) bool { return s.Name == "Authentication" }).SetSelectedIndex(2)
+	uitest.Find(t, w, func(s *form.Select) bool { return uitest.English(s.Name) == "Authentication" }).SetSelectedIndex(2)
 	uitest.Tap(t, w, "Continue")
 	uitest.Shows(t, w, "Type the name of the header", "Type the key, token, password or secret.")
 	uitest.Fill(t, w, "Its name", "X-Key")

@@ -149,7 +149,7 @@ func TestMoreOfAServer(t *testing.T) {
 	uitest.Shows(t, w, "work is no full path", "This is no full path. Type the whole path of the file")
 	uitest.Fill(t, w, "Folders it may know of", "/home/you/work\n\n/home/you/notes")
 	uitest.Fill(t, w, "Certificates of your network (CA file)", "/etc/ca.pem")
-	uitest.Find(t, w, func(s *form.Select) bool { return s.Name == "Proxy" }).SetSelected(proxyThis)
+	uitest.Find(t, w, func(s *form.Select) bool { return uitest.English(s.Name) == "Proxy" }).SetSelected(proxyThis)
 	uitest.Fill(t, w, "Address of the proxy", "proxy:3128")
 	uitest.Tap(t, w, "Save")
 	uitest.Shows(t, w, "no address of a proxy")

@@ -118,14 +118,14 @@ func TestGallerySheets(t *testing.T) {
 		"edit-more": func(w fyne.Window, _ *uitest.Engine) {
 			uitest.Tap(t, w, "Edit git")
 			uitest.Tap(t, w, "More")
-			s := uitest.Find(t, w, func(s *form.Select) bool { return s.Name == "Proxy" })
+			s := uitest.Find(t, w, func(s *form.Select) bool { return uitest.English(s.Name) == "Proxy" })
 			s.SetSelected(proxyThis)
 			w.Canvas().Focus(s)
 		},
 		"add-oauth": func(w fyne.Window, _ *uitest.Engine) {
 			uitest.Tap(t, w, "Add server")
 			uitest.Tap(t, w, "Add by URL")
-			uitest.Find(t, w, func(s *form.Select) bool { return s.Name == "Sign-in" }).SetSelectedIndex(4)
+			uitest.Find(t, w, func(s *form.Select) bool { return uitest.English(s.Name) == "Sign-in" }).SetSelectedIndex(4)
 		},
 		"add-api": func(w fyne.Window, _ *uitest.Engine) {
 			uitest.Tap(t, w, "Add server")
@@ -209,3 +209,6 @@ func TestGallerySheets(t *testing.T) {
 	}
 	uitest.Pictures(t, pictures...)
 }
+
+// TestPseudo looks through the gallery in a language of longer words.
+func TestPseudo(t *testing.T) { uitest.Pseudo(t) }

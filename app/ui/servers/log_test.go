@@ -28,7 +28,7 @@ func TestLog(t *testing.T) {
 	_, w := open(t, e, theme.Dark)
 	uitest.Tap(t, w, "Show log files")
 	uitest.Shows(t, w, "Drawbridge: ready with 3 tools", "second ‹U+001B›[0m", "slow disk")
-	level := uitest.Find(t, w, func(s *form.Select) bool { return s.Name == "Levels" })
+	level := uitest.Find(t, w, func(s *form.Select) bool { return uitest.English(s.Name) == "Levels" })
 	level.SetSelected("Warnings and errors")
 	uitest.Shows(t, w, "slow disk", "no such file")
 	uitest.ShowsNot(t, w, "ready with", "second")
@@ -52,7 +52,7 @@ func TestMessages(t *testing.T) {
 	uitest.Tap(t, w, "Show log files")
 	uitest.Tap(t, w, "Messages")
 	uitest.Shows(t, w, "Switch on “Record messages”")
-	uitest.Find(t, w, func(s *form.Switch) bool { return s.Name == "Record messages" }).Tapped(nil)
+	uitest.Find(t, w, func(s *form.Switch) bool { return uitest.English(s.Name) == "Record messages" }).Tapped(nil)
 	did(t, e, "record files true")
 	uitest.Tap(t, w, "Close")
 

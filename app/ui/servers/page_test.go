@@ -152,7 +152,7 @@ func TestButtonsAskTheEngine(t *testing.T) {
 	p, w := open(t, e, theme.Dark)
 	uitest.Tap(t, w, "Start or stop files")
 	uitest.Tap(t, w, "Restart files")
-	test.Tap(uitest.Find(t, w, func(s *form.Switch) bool { return s.Name == "Use files" }))
+	test.Tap(uitest.Find(t, w, func(s *form.Switch) bool { return uitest.English(s.Name) == "Use files" }))
 	v.State = mcphost.Stopped
 	p.SetServers([]bridge.ServerView{v})
 	uitest.Tap(t, w, "Start or stop files")

@@ -30,7 +30,7 @@ func ruledServer() bridge.ServerView {
 
 func choice(t *testing.T, w fyne.Window, name string) *form.Select {
 	t.Helper()
-	return uitest.Find(t, w, func(s *form.Select) bool { return s.Name == name })
+	return uitest.Find(t, w, func(s *form.Select) bool { return uitest.English(s.Name) == name })
 }
 
 func TestTheRulesOfAServer(t *testing.T) {
@@ -42,7 +42,7 @@ func TestTheRulesOfAServer(t *testing.T) {
 	uitest.Tap(t, w, "Rules files")
 	choice(t, w, "Tools that only read").SetSelected(approvalAlways)
 	choice(t, w, "All others").SetSelected(approvalNever)
-	test.Tap(uitest.Find(t, w, func(s *form.Switch) bool { return s.Name == "Trust this server" }))
+	test.Tap(uitest.Find(t, w, func(s *form.Switch) bool { return uitest.English(s.Name) == "Trust this server" }))
 	uitest.Fill(t, w, "Access groups", "work, code?")
 	uitest.Fill(t, w, "Calls a minute", "lots")
 	uitest.Tap(t, w, "Save")
@@ -69,7 +69,7 @@ func TestTheRulesOfAServer(t *testing.T) {
 	}
 
 	uitest.Tap(t, w, "Parameters of write")
-	test.Tap(uitest.Find(t, w, func(s *form.Switch) bool { return s.Name == "All parameters may be given" }))
+	test.Tap(uitest.Find(t, w, func(s *form.Switch) bool { return uitest.English(s.Name) == "All parameters may be given" }))
 	test.Tap(uitest.Find(t, w, func(c *form.Check) bool { return c.Name == "limit" }))
 	uitest.Fill(t, w, "Value of path", "true")
 	uitest.Fill(t, w, "Value of limit", "10")

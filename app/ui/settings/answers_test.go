@@ -33,7 +33,7 @@ func TestAnswersAreChangedAndReset(t *testing.T) {
 	p := put(e, w, nil)
 	p.SetServers(views)
 	uitest.Shows(t, w, "Tools and approvals", "files", "web", "gone", "By its rules, tools that only read run unasked, all others never run.")
-	answer := uitest.Find(t, w, func(s *form.Select) bool { return s.Name == "Answer for read" })
+	answer := uitest.Find(t, w, func(s *form.Select) bool { return uitest.English(s.Name) == "Answer for read" })
 	if answer.Selected != answerAlways {
 		t.Errorf("the answer for read is %q", answer.Selected)
 	}

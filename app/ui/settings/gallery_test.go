@@ -99,3 +99,6 @@ func TestGallery(t *testing.T) {
 			uitest.Tap(t, w, "Save")
 		}))
 }
+
+// TestPseudo looks through the gallery in a language of longer words.
+func TestPseudo(t *testing.T) { uitest.Pseudo(t) }

@@ -22,7 +22,7 @@ import (
 // choice finds a choice by its name.
 func choice(t *testing.T, w fyne.Window, name string) *form.Select {
 	t.Helper()
-	return uitest.Find(t, w, func(s *form.Select) bool { return s.Name == name })
+	return uitest.Find(t, w, func(s *form.Select) bool { return uitest.English(s.Name) == name })
 }
 
 // entry returns the entry of that id as the engine keeps it.
@@ -315,7 +315,7 @@ func TestMore(t *testing.T) {
 	uitest.Find(t, w, func(*modelList) bool { return true }).Select(0)
 	uitest.Fill(t, w, "Limits: Context", "32,768")
 	uitest.Fill(t, w, "Limits: Output $", "0,5")
-	uitest.Find(t, w, func(s *form.Switch) bool { return s.Name == "The service keeps the answers" }).Tapped(nil)
+	uitest.Find(t, w, func(s *form.Switch) bool { return uitest.English(s.Name) == "The service keeps the answers" }).Tapped(nil)
 	uitest.Tap(t, w, "Save")
 	want := store.ProviderConfig{
 		ID: "ollama", Name: "Ollama", Kind: store.ProviderResponses, Preset: "ollama", BaseURL: "http://127.0.0.1:11434/v1", NoKey: true, KeepResponses: true,

@@ -91,7 +91,7 @@ func Texts(w fyne.Window) string {
 			b.WriteString(o.Text + "\n")
 		}
 	})
-	return b.String()
+	return English(b.String())
 }
 
 // CanvasText is a text as it is drawn.
@@ -124,7 +124,7 @@ func Button(t testing.TB, w fyne.Window, name string) *form.Action {
 	t.Helper()
 	var found *form.Action
 	walk(w, func(o fyne.CanvasObject) {
-		if a, ok := o.(*form.Action); ok && found == nil && (a.Name == name || a.Text == name) {
+		if a, ok := o.(*form.Action); ok && found == nil && (English(a.Name) == name || English(a.Text) == name) {
 			found = a
 		}
 	})
@@ -149,7 +149,7 @@ func Entry(t testing.TB, w fyne.Window, name string, n int) *form.Entry {
 	t.Helper()
 	var found *form.Entry
 	walk(w, func(o fyne.CanvasObject) {
-		if e, ok := o.(*form.Entry); ok && e.Name == name {
+		if e, ok := o.(*form.Entry); ok && English(e.Name) == name {
 			if n == 0 && found == nil {
 				found = e
 			}
