@@ -171,7 +171,7 @@ func samplePicture() []byte {
 func TestGallery(t *testing.T) {
 	var pictures []uitest.Picture
 	for name, s := range scenes() {
-		pictures = append(pictures, uitest.Picture{Name: name, Machine: s.machine, Size: fyne.NewSize(860, s.height), Narrow: fyne.NewSize(420, s.height+160), Build: func(w fyne.Window) {
+		pictures = append(pictures, uitest.Picture{Name: name, Loose: s.machine, Size: fyne.NewSize(860, s.height), Narrow: fyne.NewSize(420, s.height+160), Build: func(w fyne.Window) {
 			size := w.Canvas().Size()
 			v := New(Options{
 				Work: func(work, done func()) { work(); done() }, Save: func(string, []byte) {}, Foot: s.foot,

@@ -55,9 +55,10 @@ type Picture struct {
 	// Build fills a window, whose size is set. It shows what it would show on any
 	// machine at any time: no clock, no folder of the test, nothing by chance.
 	Build func(w fyne.Window)
-	// Machine says that it shows letters of the fonts of the machine, so that it is
-	// rendered for people alone, and compared with nothing.
-	Machine bool
+	// Loose says that it shows letters of the fonts of the machine, or something that
+	// goes on meanwhile, so that it is rendered for people alone, and compared with
+	// nothing.
+	Loose bool
 }
 
 // shot is one way to render a picture.
@@ -106,7 +107,7 @@ func Pictures(t *testing.T, pictures ...Picture) {
 	pictures = slices.SortedFunc(slices.Values(pictures), func(a, b Picture) int { return strings.Compare(a.Name, b.Name) })
 	known := map[string]bool{}
 	for _, p := range pictures {
-		if p.Machine {
+		if p.Loose {
 			continue
 		}
 		for _, s := range shots {
@@ -171,7 +172,7 @@ func take(t *testing.T, p Picture, s shot) {
 	got := flat(w.Canvas().Capture())
 	w.Canvas().Unfocus()
 	problems := tooLarge(w, size)
-	if !p.Machine {
+	if !p.Loose {
 		problems = append(problems, unbundled(w)...)
 	}
 	for _, words := range problems {
@@ -183,7 +184,7 @@ func take(t *testing.T, p Picture, s shot) {
 	if dir := os.Getenv(galleryVar); dir != "" {
 		write(t, filepath.Join(dir, room(t), name+".png"), got)
 	}
-	if p.Machine {
+	if p.Loose {
 		return
 	}
 	path := filepath.Join(goldens, t.Name(), name+".png")
