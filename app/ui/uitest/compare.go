@@ -14,11 +14,10 @@ import (
 
 // How different two pictures may be. Both are looked at as spots, the means of
 // two by two pixels, so that an edge that another machine draws a little darker
-// or lighter is no difference. The figures come from trials: the same pages
-// drawn with fused multiplication, as other processors do it, differ in no spot
-// by more than 2; what reduce does to a golden, by no more than 8; a row that
-// moved by one pixel, an icon of 15 by 15 that is lost, another letter in a word
-// and another shade of a ground are all found.
+// or lighter is no difference. The figures come from trials: what reduce does
+// to a golden changes no spot of a page by more than 8; and a row that moved by
+// one pixel, an icon of 16 by 16 that is lost, another letter in a word and
+// another shade of a ground are all found (see TestCompare).
 const (
 	// loudBy is how much one channel of a spot may differ, of 255, before it is
 	// loud, and loudMost how many spots may be.
