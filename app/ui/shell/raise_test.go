@@ -7,6 +7,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/theme"
 
 	uitheme "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
@@ -70,7 +71,9 @@ func TestRaiseElsewhereAndErrors(t *testing.T) {
 func TestGalleryRaised(t *testing.T) {
 	show := func(w fyne.Window, p place, raise bool) {
 		e := uitest.NewEngine()
-		if fyne.CurrentApp().Settings().Theme() == uitheme.New(uitheme.Dark) {
+		// The shell puts a theme of its own in the place of the picture's.
+		dark := uitheme.New(uitheme.Dark).Color(theme.ColorNameBackground, theme.VariantDark)
+		if theme.Color(theme.ColorNameBackground) == dark {
 			e.Keep.Window.Theme = string(uitheme.Dark)
 		} else {
 			e.Keep.Window.Theme = string(uitheme.Light)

@@ -294,9 +294,9 @@ func (w *welcome) readPasted(text string) ([]setup.Compared, error) {
 	for _, e := range found.Entries {
 		switch {
 		case e.State != setup.New:
-			return nil, fmt.Errorf("there is a server %q already; leave it out (%w)", e.Draft.Config.Name, store.ErrExists)
+			return nil, fmt.Errorf(say.T("there is a server %q already; leave it out (%w)"), e.Draft.Config.Name, store.ErrExists)
 		case len(e.Draft.Fields) > 0:
-			return nil, fmt.Errorf("the server %q asks for %s; skip this, and add it on the page of the servers (%w)", e.Draft.Config.Name, e.Draft.Fields[0].Title, store.ErrInvalid)
+			return nil, fmt.Errorf(say.T("the server %q asks for %s; skip this, and add it on the page of the servers (%w)"), e.Draft.Config.Name, e.Draft.Fields[0].Title, store.ErrInvalid)
 		}
 	}
 	return found.Entries, nil
