@@ -44,7 +44,8 @@ var ErrNothing = errors.New("there is nothing to continue; the last answer is wh
 
 // History keeps messages. Append is durable when it returns: it inserts the
 // messages, or replaces those whose id is there, all or none, and moves the
-// conversation's head to the last.
+// conversation's head to the last. Its methods may be called from any goroutine:
+// the results of calls are appended while the next request is made.
 type History interface {
 	Conversation(ctx context.Context, id string) (store.Conversation, error)
 	Chain(ctx context.Context, conversation string) ([]store.Message, error)
