@@ -101,7 +101,7 @@ func newCard(p *Page) *card {
 	c.sandbox = newSandboxRow(p)
 	mark := container.NewCenter(container.NewStack(form.Sized(20, 20, c.dot), c.spin))
 	head := container.NewBorder(nil, nil, mark, container.NewCenter(c.toggle),
-		container.NewBorder(nil, nil, container.NewCenter(c.icon), nil, container.New(headLine{}, c.name, c.words)))
+		container.NewBorder(nil, nil, c.icon, nil, container.New(headLine{}, c.name, c.words)))
 	c.frame = form.NewCard(container.New(layout.NewCustomPaddedVBoxLayout(2),
 		head, c.brief, c.rules, c.sandbox.box, c.notice, c.signIn.box, c.because, c.log, c.failure, c.buttons))
 	return c
