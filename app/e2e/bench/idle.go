@@ -100,7 +100,7 @@ func (b *bench) hideReference(ctx context.Context, d *desk.Desktop) (p *desk.Pro
 	}
 	defer func() { err = errors.Join(err, write.Close()) }()
 	cmd.Stdin = read
-	p, err = run(d, "hello", cmd)
+	p, err = run(d, hello, cmd)
 	if err = errors.Join(err, read.Close()); err != nil {
 		return p, err
 	}

@@ -1,8 +1,8 @@
 //go:build linux && e2e
 
-// Command bench prints a table of Drawbridge beside its references, and exits
-// with 1 when a line is over its limit; what over means is told by package
-// measure. It is what make bench runs, on Linux, built with the tag e2e.
+// Command bench prints a table of Drawbridge beside its references, each line as
+// soon as it is measured, and exits with 1 when one is over its limit or could not
+// be measured; what over means is told by package measure. It is what make bench runs, on Linux, built with the tag e2e.
 //
 // The window is measured beside the smallest window that Fyne makes
 // (app/e2e/testdata/hello), from outside and by the same means: the pixels of
@@ -65,9 +65,6 @@ func main() {
 	os.Exit(exit(b.run(ctx, *only)))
 }
 
-// errOver is returned when the table has a line that is over its limit.
-var errOver = errors.New("a benchmark is over its limit")
-
 func exit(err error) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -118,50 +115,46 @@ func (b *bench) peers(ctx context.Context, folder, fixtures, python, only string
 	return nil
 }
 
-// line is a benchmark and its name.
-type line struct {
-	name string
-	run  func(context.Context) (measure.Row, error)
-}
-
 // all are the benchmarks by name, in the order of the table.
-func (b *bench) all() []line {
-	list := []line{
-		{"call", b.toolCall},
-		{"gateway", func(ctx context.Context) (measure.Row, error) {
+func (b *bench) all() []measure.Line {
+	list := []measure.Line{
+		{Name: "call", Measure: b.toolCall},
+		{Name: "gateway", Measure: func(ctx context.Context) (measure.Row, error) {
 			return b.gatewayCall(ctx, "2025-11-25", "a call through the gateway")
 		}},
-		{"gateway-new", func(ctx context.Context) (measure.Row, error) {
+		{Name: "gateway-new", Measure: func(ctx context.Context) (measure.Row, error) {
 			return b.gatewayCall(ctx, "2026-07-28", "the same, 2026-07-28")
 		}},
-		{"gateway-16", func(ctx context.Context) (measure.Row, error) {
+		{Name: "gateway-16", Measure: func(ctx context.Context) (measure.Row, error) {
 			return b.gatewayMany(ctx, "2025-11-25", "16 callers of the gateway")
 		}},
-		{"gateway-16-new", func(ctx context.Context) (measure.Row, error) {
+		{Name: "gateway-16-new", Measure: func(ctx context.Context) (measure.Row, error) {
 			return b.gatewayMany(ctx, "2026-07-28", "the same, 2026-07-28")
 		}},
-		{"http-call", b.httpCall(httpServer, "a tool call over Streamable HTTP")},
-		{"http-call-stateless", b.httpCall(statelessServer, "the same without sessions, as of 2026-07-28")},
-		{"ten", b.tenServers},
-		{"convert-cold", b.convertCold},
-		{"convert-cached", b.convertCached},
-		{"find-tools", b.findTools},
-		{"search", b.search},
-		{"turn", b.turnWall},
-		{"turn-kept", b.turnKept},
-		{"turn-cpu", b.turnCPU},
-		{"start", b.coldStart},
-		{"memory", b.memory},
-		{"idle", b.idle},
-		{"stream", b.stream},
+		{Name: "http-call", Measure: b.httpCall(httpServer, "a tool call over Streamable HTTP")},
+		{Name: "http-call-stateless", Measure: b.httpCall(statelessServer, "the same without sessions, as of 2026-07-28")},
+		{Name: "ten", Measure: b.tenServers},
+		{Name: "convert-cold", Measure: b.convertCold},
+		{Name: "convert-cached", Measure: b.convertCached},
+		{Name: "find-tools", Measure: b.findTools},
+		{Name: "search", Measure: b.search},
+		{Name: "turn", Measure: b.turnWall},
+		{Name: "turn-kept", Measure: b.turnKept},
+		{Name: "turn-cpu", Measure: b.turnCPU},
+		{Name: "start", Measure: b.coldStart},
+		{Name: "memory", Measure: b.memory},
+		{Name: "idle", Measure: b.idle},
+		{Name: "stream", Measure: b.stream},
 	}
 	for _, name := range threadLines {
-		list = append(list, line{name, b.thread(name)})
+		list = append(list, measure.Line{Name: name, Measure: b.thread(name)})
 	}
 	return list
 }
 
-func (b *bench) run(ctx context.Context, only string) error {
+// run measures the lines, prints each as it comes, and goes on after one that
+// failed.
+func (b *bench) run(ctx context.Context, only string) (err error) {
 	for _, file := range []*string{&b.app, &b.hello, &b.transcript, &b.out} {
 		absolute, err := filepath.Abs(*file)
 		if err != nil {
@@ -172,36 +165,24 @@ func (b *bench) run(ctx context.Context, only string) error {
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return err
 	}
-	var table measure.Table
-	for _, benchmark := range b.all() {
-		if only != "" && !slices.Contains(strings.Split(only, ","), benchmark.name) {
+	var lines []measure.Line
+	for _, line := range b.all() {
+		if only != "" && !slices.Contains(strings.Split(only, ","), line.Name) {
 			continue
 		}
-		fmt.Fprintf(os.Stderr, "measuring %s …\n", benchmark.name)
-		row, err := benchmark.run(ctx)
-		if err != nil {
-			return fmt.Errorf("%s: %w", benchmark.name, err)
-		}
-		table = append(table, row)
+		lines = append(lines, measure.Line{Name: line.Name, Measure: func(ctx context.Context) (measure.Row, error) {
+			fmt.Fprintf(os.Stderr, "measuring %s …\n", line.Name)
+			return line.Measure(ctx)
+		}})
 	}
-	if len(table) == 0 {
+	if len(lines) == 0 {
 		return fmt.Errorf("there is no benchmark named %q", only)
 	}
 	file, err := os.Create(filepath.Join(b.out, "table.txt"))
 	if err != nil {
 		return err
 	}
-	if _, err := table.WriteTo(file); err != nil {
-		return errors.Join(err, file.Close())
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	if _, err := table.WriteTo(os.Stdout); err != nil {
-		return err
-	}
-	if table.Over() {
-		return errOver
-	}
-	return nil
+	defer func() { err = errors.Join(err, file.Close()) }()
+	var table measure.Table
+	return table.Run(ctx, io.MultiWriter(os.Stdout, file), lines)
 }

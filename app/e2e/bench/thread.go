@@ -3,8 +3,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/exec"
 
@@ -22,6 +24,9 @@ var threadLines = []string{
 func (b *bench) thread(name string) func(context.Context) (measure.Row, error) {
 	return func(ctx context.Context) (row measure.Row, err error) {
 		out, err := exec.CommandContext(ctx, b.transcript, name).Output()
+		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+			err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(exit.Stderr))
+		}
 		if err != nil {
 			return row, fmt.Errorf("measure the thread: %w", err)
 		}

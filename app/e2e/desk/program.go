@@ -23,17 +23,36 @@ import (
 type Program struct {
 	name  string
 	cmd   *exec.Cmd
+	obeys time.Duration // how long it has to obey TERM before it is killed
+	must  bool          // that it has to be killed is an error
 	ended chan struct{}
 	err   error // of Wait; read after ended
 }
 
-// stopLimit is how long a program has to obey TERM before it is killed.
-const stopLimit = time.Minute
+const (
+	// stopLimit is how long a program has to obey TERM before it is killed.
+	stopLimit = time.Minute
+	// foreignLimit is the same for a program that is not ours to mend.
+	foreignLimit = 10 * time.Second
+)
+
+// RunForeign is Run for a program that is not ours to mend, such as what ours is
+// measured beside: one that does not end at TERM is killed soon, which is no error.
+// Fyne, for one, hangs in rare cases when it quits.
+func (d *Desktop) RunForeign(name string, cmd *exec.Cmd) (*Program, error) {
+	return d.run(&Program{name: name, cmd: cmd, obeys: foreignLimit})
+}
 
 // Run starts a program on the desktop. Where the command has no output of its
 // own, it goes to NAME.log in the folder of logs, after what is there already.
 // A command without an environment gets Environ.
 func (d *Desktop) Run(name string, cmd *exec.Cmd) (*Program, error) {
+	return d.run(&Program{name: name, cmd: cmd, obeys: stopLimit, must: true})
+}
+
+// run starts a program, and remembers it for Close.
+func (d *Desktop) run(p *Program) (*Program, error) {
+	name, cmd := p.name, p.cmd
 	if cmd.Env == nil {
 		cmd.Env = d.Environ()
 	}
@@ -56,7 +75,7 @@ func (d *Desktop) Run(name string, cmd *exec.Cmd) (*Program, error) {
 	if err := start(cmd); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	p := &Program{name: name, cmd: cmd, ended: make(chan struct{})}
+	p.ended = make(chan struct{})
 	go func() {
 		p.err = cmd.Wait()
 		close(p.ended)
@@ -106,12 +125,13 @@ func (p *Program) Wait(ctx context.Context) error {
 
 // Stop asks the program to end, and kills it when it does not. It may be
 // called more than once. The error says that it had to be killed; what a
-// program of Go did instead of ending is then in its log.
+// program of Go did instead of ending is then in its log. There is none for what
+// RunForeign started.
 func (p *Program) Stop() error {
 	for _, attempt := range []struct {
 		signal syscall.Signal
 		limit  time.Duration
-	}{{syscall.SIGTERM, stopLimit}, {syscall.SIGQUIT, 10 * time.Second}} {
+	}{{syscall.SIGTERM, p.obeys}, {syscall.SIGQUIT, 10 * time.Second}} {
 		select {
 		case <-p.ended:
 			return nil
@@ -127,9 +147,15 @@ func (p *Program) Stop() error {
 			}
 		case <-time.After(attempt.limit):
 		}
+		if !p.must {
+			break // nobody reads what it did instead
+		}
 	}
 	p.Kill()
-	return fmt.Errorf("%s (process %d) did not end within %v of TERM, and was killed", p.name, p.PID(), stopLimit)
+	if !p.must {
+		return nil
+	}
+	return fmt.Errorf("%s (process %d) did not end within %v of TERM, and was killed", p.name, p.PID(), p.obeys)
 }
 
 // Kill ends the program as kill -9 does, and waits for that.

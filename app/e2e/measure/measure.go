@@ -8,12 +8,13 @@
 // of the reference, in an order that changes from round to round, so that a
 // machine that slows down slows all three:
 //
-//	latency, err := measure.Compare(ctx, 30, callThroughBridge, callWithSDK)
-//	…
-//	table := measure.Table{latency.Row("a tool call", 1.05)}
-//	table.WriteTo(os.Stdout)
-//	if table.Over() {
-//		os.Exit(1)
+//	call := func(ctx context.Context) (measure.Row, error) {
+//		latency, err := measure.Compare(ctx, 30, callThroughBridge, callWithSDK)
+//		return latency.Row("a tool call", 1.05), err
+//	}
+//	var table measure.Table
+//	if err := table.Run(ctx, os.Stdout, []measure.Line{{"call", call}}); err != nil {
+//		log.Fatal(err) // it names what is over its limit, and what failed
 //	}
 //
 // # When a latency is over its limit

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 	"time"
 )
 
@@ -109,20 +108,30 @@ func (t Table) Over() bool {
 // WriteTo prints the table in columns.
 func (t Table) WriteTo(w io.Writer) (int64, error) {
 	var text bytes.Buffer
-	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(columns, "what\tours\treference\tratio\tlimit\treference against itself\t\thow")
+	text.WriteString(heading())
 	for _, r := range t {
-		self := "–"
-		if r.Self != 0 {
-			self = fmt.Sprintf("%.3f (90%% below %.3f)", r.Self, r.Noise)
-		}
-		verdict := "ok"
-		if r.Over {
-			verdict = "OVER"
-		}
-		fmt.Fprintf(columns, "%s\t%s\t%s\t%.3f\t%.2f\t%s\t%s\t%s\n",
-			r.Name, r.Ours, r.Reference, r.Ratio, r.Limit, self, verdict, r.Detail)
+		text.WriteString(r.String())
 	}
-	columns.Flush()
 	return text.WriteTo(w)
+}
+
+// columns is a line of the table. The columns are as wide as the lines need that
+// there are, since a line is printed before the next one is known.
+const columns = "%-50s  %-10s  %-15s  %-6s  %-5s  %-25s  %-4s  %s\n"
+
+func heading() string {
+	return fmt.Sprintf(columns, "what", "ours", "reference", "ratio", "limit", "reference against itself", "", "how")
+}
+
+// String is the row as a line of the table, with its end.
+func (r Row) String() string {
+	self := "–"
+	if r.Self != 0 {
+		self = fmt.Sprintf("%.3f (90%% below %.3f)", r.Self, r.Noise)
+	}
+	verdict := "ok"
+	if r.Over {
+		verdict = "OVER"
+	}
+	return fmt.Sprintf(columns, r.Name, r.Ours, r.Reference, fmt.Sprintf("%.3f", r.Ratio), fmt.Sprintf("%.2f", r.Limit), self, verdict, r.Detail)
 }
