@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -188,19 +187,7 @@ func TestChangedDefinitionIsAsked(t *testing.T) {
 	for _, accept := range []bool{true, false} {
 		t.Run(fmt.Sprintf("accept %v", accept), func(t *testing.T) {
 			b := openBridgeAside(t)
-			file := filepath.Join(t.TempDir(), "tools")
-			write := func(text string) {
-				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			write("read Reads.")
-			c, err := b.AddServer(t.Context(), setup.Draft{Config: store.ServerConfig{
-				Name: "changing", Transport: store.TransportStdio, Command: program(t, "changing-mcp"), Args: []string{file},
-			}}, true)
-			if err != nil {
-				t.Fatal(err)
-			}
+			c, write := addChanging(t, b, "read Reads.")
 			settle(t, b, c.ID)
 			asked := 0
 			messages := rehearse(t, b, "changing__read", func(ctx context.Context, a chat.Approval) (tools.Answer, error) {

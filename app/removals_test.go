@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -13,56 +11,15 @@ import (
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
-	"github.com/drawbridge-app/drawbridge/store/db"
-	"github.com/drawbridge-app/drawbridge/store/secret"
-	"github.com/drawbridge-app/drawbridge/store/settings"
 )
-
-// removalBench is an engine with real stores in a home that outlives it.
-type removalBench struct {
-	*bridge.Bridge
-	end func()
-}
-
-func openRemovals(t *testing.T, dir string, secrets *secret.Store) removalBench {
-	t.Helper()
-	files, err := settings.Open(dir, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	history, err := db.Open(t.Context(), filepath.Join(dir, "drawbridge.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := bridge.New(t.Context(), bridge.Options{Home: dir, History: history, Ledger: history, Settings: files, Secrets: secrets, Audit: history, Keys: history})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := false
-	end := func() {
-		if ended {
-			return
-		}
-		ended = true
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := errors.Join(b.Close(ctx), history.Close()); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(end)
-	return removalBench{b, end}
-}
 
 // TestRemovalsAreTakenBack removes a server and a provider and takes them back with
 // their secrets, approvals and answers; and has those gone when that is not done,
 // also where the program ends in between.
 func TestRemovalsAreTakenBack(t *testing.T) {
 	t.Parallel()
-	dir, ctx := t.TempDir(), t.Context()
-	secrets := secret.Open(dir)
-	secrets.UseMemory()
-	b := openRemovals(t, dir, secrets)
+	ctx := t.Context()
+	b, restart := openEngineAside(t)
 	draft := setup.Draft{Config: store.ServerConfig{
 		ID: "echo", Name: "echo", Transport: store.TransportStdio, Command: program(t, "echo-mcp"), Env: map[string]store.Value{"TOKEN": "canary"},
 	}}
@@ -71,7 +28,7 @@ func TestRemovalsAreTakenBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := settle(t, b.Bridge, c.ID); v.State != mcphost.Ready {
+	if v := settle(t, b, c.ID); v.State != mcphost.Ready {
 		t.Fatalf("%s: %s", v.State, v.Error)
 	}
 	say := tools.Ref{Server: c.ID, Tool: "say"}
@@ -87,7 +44,7 @@ func TestRemovalsAreTakenBack(t *testing.T) {
 	if err := b.SetDefaultModel(store.ModelRef{Provider: "first", Model: "m"}); err != nil {
 		t.Fatal(err)
 	}
-	kept := func(b removalBench) (n int) {
+	kept := func(b *bridge.Bridge) (n int) {
 		t.Helper()
 		refs, err := b.Secrets(ctx)
 		if err != nil {
@@ -118,7 +75,7 @@ func TestRemovalsAreTakenBack(t *testing.T) {
 	if err := errors.Join(server.Back(ctx), provider.Back(ctx)); err != nil {
 		t.Fatal(err)
 	}
-	if v := settle(t, b.Bridge, c.ID); v.State != mcphost.Ready || len(v.Held) != 0 {
+	if v := settle(t, b, c.ID); v.State != mcphost.Ready || len(v.Held) != 0 {
 		t.Errorf("back it is %s: %s", v.State, v.Error)
 	}
 	answers, err := b.StandingAnswers(ctx)
@@ -151,8 +108,7 @@ func TestRemovalsAreTakenBack(t *testing.T) {
 	if _, err := b.TakeProvider(ctx, "second"); err != nil {
 		t.Fatal(err)
 	}
-	b.end()
-	b = openRemovals(t, dir, secrets)
+	b = restart()
 	if n := kept(b); n != 1 || len(b.Settings().Removing) != 0 {
 		t.Errorf("%d secrets are kept, %q is noted", n, b.Settings().Removing)
 	}
@@ -166,8 +122,7 @@ func TestRemovalsAreTakenBack(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	b.end()
-	b = openRemovals(t, dir, secrets)
+	b = restart()
 	until(t, time.Minute, "the removal is finished", func() bool { return len(b.Settings().Removing) == 0 })
 	refs, err := b.Secrets(ctx)
 	if err != nil || !slices.Equal(refs, []store.SecretRef{store.ProviderSecret("first", "key")}) {
@@ -181,10 +136,8 @@ func TestRemovalsAreTakenBack(t *testing.T) {
 // TestRevocationsAreTakenBack has the app with a key get in again.
 func TestRevocationsAreTakenBack(t *testing.T) {
 	t.Parallel()
-	dir, ctx := t.TempDir(), t.Context()
-	secrets := secret.Open(dir)
-	secrets.UseMemory()
-	b := openRemovals(t, dir, secrets)
+	ctx := t.Context()
+	b := openBridgeAside(t)
 	k, value, err := b.AddKey(ctx, "editor", "", store.Limits{})
 	if err != nil {
 		t.Fatal(err)
