@@ -20,7 +20,9 @@ func (c *cli) conversations() *cobra.Command {
 		c.conversationsHead(), c.conversationsFork(), c.conversationsExport())
 }
 
-// conversationJSON is a conversation as --json prints it.
+// conversationJSON is a conversation as --json prints it. The file of an export,
+// which looks alike, is a format that later versions have to read, and has a form of
+// its own in bridge/archive, so that neither changes with the other.
 type conversationJSON struct {
 	ID        string            `json:"id"`
 	Title     string            `json:"title"`

@@ -111,7 +111,8 @@ func (s *Settings) Watch(ctx context.Context) iter.Seq[struct{}] {
 // Problems returns nothing.
 func (s *Settings) Problems() []string { return nil }
 
-// Secrets keeps secrets.
+// Secrets keeps secrets. It is as small as the place in memory of store/secret,
+// which no room below the engine may know.
 type Secrets struct {
 	mu     sync.Mutex // protects values
 	values map[store.SecretRef]store.Secret

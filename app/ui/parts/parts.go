@@ -191,11 +191,11 @@ func Text(text string) fyne.CanvasObject {
 func State(s mcphost.State) string {
 	switch s {
 	case mcphost.Disabled:
-		return say.T("disabled")
+		return say.T("off")
 	case mcphost.Held:
 		return say.T("held")
 	case mcphost.Starting:
-		return say.T("starting")
+		return say.T("starting…")
 	case mcphost.Ready:
 		return say.T("ready")
 	case mcphost.Failed:

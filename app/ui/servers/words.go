@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/parts"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
@@ -16,15 +17,12 @@ import (
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
-// Words says in a few words how a server is.
+// Words says in a few words how a server is: with its tools and what it waits for,
+// where parts.State has a word.
 func Words(v bridge.ServerView) string {
 	switch v.State {
-	case mcphost.Disabled:
-		return say.T("off")
 	case mcphost.Held:
 		return say.T("waits for your review")
-	case mcphost.Starting:
-		return say.T("starting…")
 	case mcphost.Ready:
 		words := say.N(len(v.Passed), "ready, %d tool", "ready, %d tools", len(v.Passed))
 		if v.Took > 0 {
@@ -38,13 +36,10 @@ func Words(v bridge.ServerView) string {
 		if v.SignIn != nil && v.SignIn.Needed {
 			return say.T("asks you to sign in")
 		}
-		return say.T("failed")
-	case mcphost.Stopped:
-		return say.T("stopped")
 	case mcphost.Asleep:
 		return say.N(len(v.Passed), "starts when it is needed, %d tool", "starts when it is needed, %d tools", len(v.Passed)) + toReview(len(v.Held))
 	}
-	return string(v.State)
+	return parts.State(v.State)
 }
 
 // Attention reports whether a person should look at the server.
