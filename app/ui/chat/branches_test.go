@@ -285,13 +285,18 @@ func TestAsksWhetherToGoOn(t *testing.T) {
 	b.shows("-Should it go on?")
 }
 
-// TestEarlyDecision proves that an answer counts that comes between the event
-// and the question.
+// TestEarlyDecision proves that a run waits from the event on, and that an answer
+// counts that comes between the event and the question.
 func TestEarlyDecision(t *testing.T) {
-	r := newRun("c", newThread(nil), func() {})
-	r.goOn(true)
-	if on, err := r.Continue(t.Context(), chat.Pause{}); !on || err != nil {
-		t.Errorf("answered %v, %v", on, err)
+	for _, event := range []chat.Event{chat.StepLimit{Steps: 3}, chat.Repeating{}} {
+		r := newRun("c", newThread(nil), func() {})
+		if r.push(event); !r.waiting() {
+			t.Errorf("%T was announced, and nothing waits", event)
+		}
+		r.goOn(true)
+		if on, err := r.Continue(t.Context(), chat.Pause{}); !on || err != nil || r.waiting() {
+			t.Errorf("answered %v, %v; it waits: %v", on, err, r.waiting())
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package chat
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +100,7 @@ func TestGallery(t *testing.T) {
 		"asking": func(b *bench) {
 			b.say("What time is it in Berlin?")
 			b.sees("May the model run")
+			b.stand(1)
 		},
 		"error": func(b *bench) {
 			b.e.turns = []turn{broken("OpenAI refused the key (401): it is wrong, or was withdrawn. Put a new key in the settings, then try again")}
@@ -117,6 +117,7 @@ func TestGallery(t *testing.T) {
 			b.e.turns = []turn{waiting(12 * time.Second)}
 			b.say("Hello?")
 			b.sees("Trying again in 12 s")
+			b.stand(1)
 		},
 		"repeating": func(b *bench) {
 			b.e.turns = []turn{func(ctx context.Context, say func(chat.Event) bool, by chat.Approver) error {
@@ -128,6 +129,7 @@ func TestGallery(t *testing.T) {
 			}}
 			b.say("Read it")
 			b.sees("Should it go on?")
+			b.stand(1)
 		},
 		"about": func(b *bench) {
 			b.p.o.Engine.(*engine).Keep.Providers[0].Portkey = &store.Portkey{Provider: "@work"}
@@ -156,16 +158,26 @@ func TestGallery(t *testing.T) {
 			b.p.attach("notes", "note:///today", "Today")
 			b.settle()
 		},
-		"tools":   func(b *bench) { b.p.chooseTools(); b.settle() },
-		"models":  func(b *bench) { b.p.pickModel(); b.settle() },
-		"rename":  func(b *bench) { b.p.sidebar.beginRename(b.p.conversations[1]); b.settle() },
-		"sidebar": func(b *bench) { manyStates(b) },
+		"tools":  func(b *bench) { b.p.chooseTools(); b.settle() },
+		"models": func(b *bench) { b.p.pickModel(); b.settle() },
+		"rename": func(b *bench) { b.p.sidebar.beginRename(b.p.conversations[1]); b.settle() },
+		"sidebar": func(b *bench) {
+			manyStates(b)
+			b.stand(1)
+			for _, c := range b.p.conversations { // which are those of no turn
+				b.p.sidebar.setState(c.ID, map[string]runState{"The bridges of Lima": stateRunning, "Waits for the answer": stateFailed}[c.Title])
+				if c.Pinned {
+					b.p.sidebar.setState(c.ID, stateAsking)
+				}
+			}
+		},
 		"search": func(b *bench) {
 			manyStates(b)
 			b.e.newest = 200
 			b.w.Canvas().Focus(b.p.sidebar.search)
 			b.fill("the")
 			b.until("what was found", func() bool { return len(b.p.sidebar.hits.Items()) > 2 })
+			b.stand(1)
 		},
 		"search-nothing": func(b *bench) {
 			b.w.Canvas().Focus(b.p.sidebar.search)
@@ -189,6 +201,7 @@ func TestGallery(t *testing.T) {
 			b.e.turns = []turn{hold("It is a long story, of which this is the", make(chan struct{}), nil)}
 			b.say("Tell me about the bridges of Lima")
 			b.sees("of which this is the")
+			b.stand(1)
 		},
 		"managed": func(b *bench) {
 			b.e.SetViews(append(b.e.Views, docs())...)
@@ -196,6 +209,7 @@ func TestGallery(t *testing.T) {
 			b.e.turns = []turn{managedTurn(make(chan tools.Answer, 1))}
 			b.say("Which bridges are there, and can I order one?")
 			b.sees("May OpenAI run order of Docs?")
+			b.stand(1)
 		},
 		"prompts": func(b *bench) {
 			b.e.Views = append(b.e.Views, offering().Views[1])
@@ -232,11 +246,8 @@ func TestGallery(t *testing.T) {
 		"link": func(b *bench) { b.p.openLink("https://example.org/a/rather/long/path?with=a&query=string"); b.settle() },
 	}
 	var pictures []uitest.Picture
-	// In these something goes on while the picture is taken. The cards are compared
-	// in the pictures of the thread.
-	open := []string{"asking", "managed", "repeating", "retrying", "running", "search", "sidebar"}
 	for name, scene := range scenes {
-		pictures = append(pictures, uitest.Picture{Name: name, Loose: slices.Contains(open, name), Size: size, Narrow: uitest.LeastPage, Build: func(w fyne.Window) {
+		pictures = append(pictures, uitest.Picture{Name: name, Size: size, Narrow: uitest.LeastPage, Build: func(w fyne.Window) {
 			b := benchIn(t, furnished(call(nil)), w)
 			scene(b)
 			b.lay()

@@ -172,6 +172,23 @@ func (b *bench) settle() {
 	})
 }
 
+// stand runs the page until nothing runs but so many that wait, a turn for the
+// person or something removed for its end, and all that they have brought is
+// shown, without the wait for the next frame.
+func (b *bench) stand(still int) {
+	b.t.Helper()
+	quiet := func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.active == still && len(b.queue) == 0
+	}
+	b.until("the end of all other work", quiet)
+	for _, r := range b.p.runs {
+		b.p.apply(r)
+	}
+	b.until("the end of what the turns began", quiet)
+}
+
 // sees waits until the thread shows the texts.
 func (b *bench) sees(texts ...string) {
 	b.t.Helper()

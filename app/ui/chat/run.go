@@ -28,24 +28,33 @@ type run struct {
 	mu      sync.Mutex // protects what follows
 	events  []chat.Event
 	pending bool                         // an apply is on its way
-	asked   map[string]chan tools.Answer // by call id
-	early   map[string]tools.Answer      // given before Approve was called
+	asked   map[string]chan tools.Answer // by call id, from the event on that says so
 	// questions counts what servers ask.
 	questions int
-	limit     chan bool // of the question whether to go on
-	decided   *bool     // the answer to it that was given before Continue was called
+	limit     chan bool // of the question whether to go on, from its event on
 }
 
 func newRun(conversation string, t *thread, cancel context.CancelFunc) *run {
-	return &run{conversation: conversation, thread: t, cancel: cancel, over: make(chan struct{}), asked: map[string]chan tools.Answer{}, early: map[string]tools.Answer{}}
+	return &run{conversation: conversation, thread: t, cancel: cancel, over: make(chan struct{}), asked: map[string]chan tools.Answer{}}
 }
 
 // push adds an event and reports whether an apply has to be ordered. Text that
 // follows text of the same message is joined to it, so that a slow window makes
 // the list no longer.
+//
+// A run waits for the person from the event that says so: the window may show it
+// before Approve or Continue is called.
 func (r *run) push(e chat.Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	switch e := e.(type) {
+	case chat.CallAsked:
+		r.asked[e.Approval.Call.ID] = make(chan tools.Answer, 1)
+	case chat.CallDone:
+		delete(r.asked, e.Result.CallID) // where it ended before it was asked about
+	case chat.StepLimit, chat.Repeating:
+		r.limit = make(chan bool, 1)
+	}
 	if n := len(r.events); n > 0 {
 		if joined, ok := join(r.events[n-1], e); ok {
 			r.events[n-1] = joined
@@ -113,14 +122,12 @@ func (r *run) Approve(ctx context.Context, a chat.Approval) (tools.Answer, error
 
 // said waits for the answer to a question.
 func (r *run) said(ctx context.Context, a chat.Approval) (tools.Answer, error) {
-	answer := make(chan tools.Answer, 1)
 	r.mu.Lock()
-	if got, ok := r.early[a.Call.ID]; ok {
-		delete(r.early, a.Call.ID)
-		r.mu.Unlock()
-		return got, nil
+	answer := r.asked[a.Call.ID]
+	if answer == nil {
+		answer = make(chan tools.Answer, 1)
+		r.asked[a.Call.ID] = answer
 	}
-	r.asked[a.Call.ID] = answer
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
@@ -139,13 +146,8 @@ func (r *run) said(ctx context.Context, a chat.Approval) (tools.Answer, error) {
 func (r *run) answer(call string, a tools.Answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ch, ok := r.asked[call]
-	if !ok {
-		r.early[call] = a // the card is shown a moment before Approve is called
-		return
-	}
 	select {
-	case ch <- a:
+	case r.asked[call] <- a:
 	default:
 	}
 }
@@ -160,14 +162,11 @@ func (r *run) waiting() bool {
 // Continue waits until the person says whether the turn goes on. It is part of
 // chat.Approver.
 func (r *run) Continue(ctx context.Context, _ chat.Pause) (bool, error) {
-	answer := make(chan bool, 1)
 	r.mu.Lock()
-	if on := r.decided; on != nil {
-		r.decided = nil
-		r.mu.Unlock()
-		return *on, nil
+	if r.limit == nil {
+		r.limit = make(chan bool, 1)
 	}
-	r.limit = answer
+	answer := r.limit
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
@@ -186,10 +185,6 @@ func (r *run) Continue(ctx context.Context, _ chat.Pause) (bool, error) {
 func (r *run) goOn(on bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.limit == nil {
-		r.decided = &on // the card is shown a moment before Continue is called
-		return
-	}
 	select {
 	case r.limit <- on:
 	default:

@@ -79,13 +79,26 @@ func TestPumpFolds(t *testing.T) {
 	}
 }
 
-// TestEarlyAnswer proves that an answer counts that comes between the event and
-// the question.
+// TestEarlyAnswer proves that a run waits from the event on, and that an answer
+// counts that comes between the event and the question.
 func TestEarlyAnswer(t *testing.T) {
 	r := newRun("c", newThread(nil), func() {})
+	a := chat.Approval{Call: store.ToolCall{ID: "k"}}
+	r.push(chat.CallAsked{Approval: a})
+	if !r.waiting() {
+		t.Error("the question was announced, and nothing waits")
+	}
 	r.answer("k", tools.AnswerDeny)
-	got, err := r.Approve(t.Context(), chat.Approval{Call: store.ToolCall{ID: "k"}})
+	got, err := r.Approve(t.Context(), a)
 	if got != tools.AnswerDeny || err != nil {
 		t.Errorf("answered %q, %v", got, err)
+	}
+	if r.waiting() {
+		t.Error("it waits after the answer")
+	}
+	r.push(chat.CallAsked{Approval: a})
+	r.push(chat.CallDone{Result: store.ToolResult{CallID: "k"}})
+	if r.waiting() {
+		t.Error("it waits for a call that is over")
 	}
 }

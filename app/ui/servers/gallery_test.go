@@ -200,7 +200,7 @@ func TestGallerySheets(t *testing.T) {
 		pictures = append(pictures, uitest.Picture{Name: name, Size: size, Narrow: uitest.LeastWindow, Build: build})
 	}
 	for name, build := range sheets {
-		pictures = append(pictures, uitest.Picture{Name: name, Loose: name == "run", Size: size, Narrow: uitest.LeastWindow, Build: func(w fyne.Window) {
+		pictures = append(pictures, uitest.Picture{Name: name, Size: size, Narrow: uitest.LeastWindow, Build: func(w fyne.Window) {
 			e := galleryEngine()
 			e.Views = e.Views[1:3] // files and git
 			put(e, w)

@@ -149,7 +149,7 @@ func photo(t testing.TB) []byte {
 	img := image.NewRGBA(image.Rect(0, 0, 200, 120))
 	for x := range 200 {
 		for y := range 120 {
-			img.Set(x, y, color.RGBA{uint8(x), uint8(2 * y), 120, 255})
+			img.Set(x, y, color.RGBA{uint8(x / 50 * 50), uint8(y / 40 * 80), 120, 255}) // few colours, as a golden has
 		}
 	}
 	var b bytes.Buffer

@@ -37,6 +37,9 @@ const sampleCode = "In a shell, with a line that is longer than the window is wi
 const sampleTable = "| Server | Tools | Started | What it is for |\n|:--|--:|:-:|:--|\n| `files` | 14 | yes | Reads and writes in the folders that were granted, and nowhere else |\n| `git` | 9 | no | |\n| `weather` | 128 | yes | **Forecasts**, with `units` |\n\n" +
 	"| A | B | C | D | E | F | G | H | I | J |\n|-|-|-|-|-|-|-|-|-|-|\n| one of them | the second | a third | and a fourth | the fifth | six | seven | eight | nine | ten |\n"
 
+// lettersText has the scripts that are in the fonts that are built in.
+const lettersText = "- Greek: Γειά σου Κόσμε, **με έντονα**, *με πλάγια* και `κώδικας`\n- Cyrillic: Привет, мир, **жирный**, *курсив* и `код`; Ѓорѓи, Їжак\n- Latin: Ærøskøbing, Łódź, İstanbul, Þingvellir, ŉ, ǆ\n- Vietnamese: Tiếng Việt có thanh điệu\n- Signs: “…” ‹›«» – — • † ‰ € ₤ ½ ² →\n"
+
 // worldText has the scripts of the world.
 const worldText = "- Korean: 안녕하세요 세계\n- Devanagari: नमस्ते दुनिया, क्षत्रिय\n- Thai: สวัสดีชาวโลก น้ำ\n- Tamil: வணக்கம் உலகம், கொ\n- Arabic: مرحبا بالعالم، 2026 (نعم)\n- Hebrew: שלום, עולם (כן)\n- Chinese: 你好，世界\n- Japanese: こんにちは、世界 カタカナ\n- Bengali: ওহে বিশ্ব, ক্ষ\n- Georgian: გამარჯობა მსოფლიო\n- Armenian: Բարեւ աշխարհ\n- Ethiopic: ሰላም ለዓለም\n- Marks: e\u0301 n\u0303, Vietnamese: Xin chào thế giới\n- Emoji: 👨‍👩‍👧‍👦 🇩🇪 🇯🇵 👍🏽 👩🏾‍🚀 🧑‍🚀 ❤️ 1️⃣ 🏳️‍🌈 😀 🫠\n- **Bold: 안녕 नमस्ते สวัสดี שלום** and `code: 안녕 नमस्ते สวัสดี`\n\nשלום, עולם. זה משפט ארוך יותר שנכתב מימין לשמאל, עם מספר 123 ועם מילה English בתוכו, כדי לראות איך השורות נשברות.\n"
 
@@ -47,7 +50,9 @@ type scene struct {
 	open   []string // the items that were opened
 	then   func(w fyne.Window, v *View)
 	foot   func(id string) Foot
-	// machine says that it has letters that are in the fonts of the machine alone.
+	// machine says that it has letters that are in the fonts of the machine alone,
+	// so that it looks different on each. What it shows is held by the tests of the
+	// fonts and of the order of letters, which compare no pixels.
 	machine bool
 	edit    bool // the arguments are being changed
 }
@@ -132,6 +137,7 @@ func scenes() map[string]scene {
 		}},
 		"arguments": {height: 420, items: []Item{Call{ID: "1", Server: "mail", Tool: "read", State: CallAsking, Arguments: []byte(`{"folder":"Inbox","most":10}`),
 			Ask: &Ask{Reason: "This tool has not been used before.", Answer: answer, Edit: func(json.RawMessage, func(error)) {}}}}, edit: true},
+		"letters": {height: 320, items: []Item{User{ID: "u", Text: "Xin chào thế giới"}, Assistant{ID: "a", Text: lettersText}}},
 		"scripts": {height: 760, machine: true, items: []Item{User{ID: "u", Text: "مرحبا، كيف حالك؟"}, Assistant{ID: "a", Text: worldText}}},
 		"foot":    {height: 300, items: plain, foot: branches},
 		"find": {height: 320, items: plain, then: func(w fyne.Window, v *View) {
