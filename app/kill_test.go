@@ -283,13 +283,18 @@ func whole(chain []store.Message, i int) error {
 // killPlace is a place with the slow model and the slow server, and a folder
 // for the ids of that server's processes.
 func killPlace(t *testing.T, model *service) (p *place, pids string) {
+	return killPlaceWith(t, model, killCall)
+}
+
+// killPlaceWith is one whose server takes that long for a call.
+func killPlaceWith(t *testing.T, model *service, call time.Duration) (p *place, pids string) {
 	p = newPlace(t)
 	pids = filepath.Join(p.root, "pids")
 	if err := os.Mkdir(pids, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	p.must("", "providers", "set", "slow", "--type", "chat", "--model", "m", "--no-key", "--base-url", model.URL+"/v1")
-	p.must("", "servers", "add", "slow", "--env", "PIDS="+pids, "--env", "PAUSE="+killCall.String(), "--", "slow-mcp")
+	p.must("", "servers", "add", "slow", "--env", "PIDS="+pids, "--env", "PAUSE="+call.String(), "--", "slow-mcp")
 	return p, pids
 }
 

@@ -29,9 +29,10 @@ type entry struct {
 	ask     *chat.Approval // of a kindCall that waits for the person
 	managed *managed       // of a kindManaged or kindListing
 	// retry says that a kindError, or the remark that an answer was cut off,
-	// offers to try again, and again with what.
-	retry bool
-	again request
+	// offers to try again, and again with what. goesOn says that a turn is not
+	// begun anew there but continued.
+	retry, goesOn bool
+	again         request
 	// help is what helps after a kindError, and sure that nothing else does.
 	help []remedy
 	sure bool
@@ -118,6 +119,7 @@ type about struct {
 	at    time.Time
 	cut   bool // it is an answer that is not whole and calls nothing
 	calls bool
+	open  bool // the model speaks next: it is the person's, or calls something
 }
 
 func newThread(messages []store.Message) *thread {
@@ -165,7 +167,8 @@ func (t *thread) note(m store.Message) {
 	}
 	t.about[m.ID] = about{
 		role: m.Role, model: m.Model, usage: m.Usage, at: m.CreatedAt, calls: calls,
-		cut: m.Role == store.RoleAssistant && m.Status != store.StatusComplete && !calls,
+		cut:  m.Role == store.RoleAssistant && m.Status != store.StatusComplete && !calls,
+		open: m.Role == store.RoleUser || calls || len(m.Asked()) > 0,
 	}
 }
 
@@ -394,10 +397,11 @@ func (t *thread) done(reason chat.DoneReason) {
 		chat.ReasonLimit:   say.T("The turn ended at its step limit. Write a message to go on."),
 		chat.ReasonRepeats: say.T("The turn ended because the model made the same calls again and again. Write a message to go on."),
 	}[reason]
-	if text != "" {
-		t.put(&entry{id: t.fresh("done"), kind: kindNotice, text: text})
-	}
 	t.closeCalls()
+	if text != "" {
+		t.put(&entry{id: t.fresh("done"), kind: kindNotice, text: text, retry: true, goesOn: true})
+		return
+	}
 	t.offerRetry()
 }
 

@@ -100,3 +100,57 @@ func TestThreadWithSummary(t *testing.T) {
 	live.over()
 	equal("afterwards", live, kindUser, kindAnswer, kindNotice, kindNotice)
 }
+
+// A turn that ended before the model had answered can be continued, and the remark
+// about it goes with the next turn.
+func TestThreadOffersToGoOn(t *testing.T) {
+	said := func(id string, role store.Role, parts ...store.Part) store.Message {
+		return store.Message{ID: id, Role: role, Status: store.StatusComplete, Parts: parts}
+	}
+	text := store.Text{Text: "hello"}
+	call := said("b", store.RoleAssistant, store.ToolCall{ID: "c", Name: "fs__read"})
+	result := said("t", store.RoleTool, store.ToolResult{CallID: "c", IsError: true, Content: store.Parts{store.Text{Text: "cut off"}}})
+	answer := said("d", store.RoleAssistant, text)
+	cut := said("e", store.RoleAssistant, text)
+	cut.Status, cut.Error = store.StatusInterrupted, "You stopped this answer."
+	for name, c := range map[string]struct {
+		messages []store.Message
+		want     string
+	}{
+		"nothing":     {nil, ""},
+		"a question":  {[]store.Message{said("a", store.RoleUser, text)}, "Continue"},
+		"a call":      {[]store.Message{said("a", store.RoleUser, text), call}, "Continue"},
+		"a result":    {[]store.Message{said("a", store.RoleUser, text), call, result}, "Continue"},
+		"an answer":   {[]store.Message{said("a", store.RoleUser, text), call, result, answer}, ""},
+		"a cut one":   {[]store.Message{said("a", store.RoleUser, text), call, result, cut}, "Retry"},
+		"its summary": {[]store.Message{said("a", store.RoleUser, text), answer, said("s", store.RoleSummary, store.Summary{Text: "short", Until: "a"})}, ""},
+	} {
+		offers := func(th *thread) (labels []string) {
+			for _, e := range th.entries {
+				switch {
+				case e.retry && e.goesOn:
+					labels = append(labels, "Continue")
+				case e.retry:
+					labels = append(labels, "Retry")
+				}
+			}
+			return labels
+		}
+		th := newThread(c.messages)
+		if got := strings.Join(offers(th), ", "); got != c.want {
+			t.Errorf("after %s it offers %q, want %q", name, got, c.want)
+		}
+		th.begin(request{text: "go on"})
+		if got := offers(th); got != nil || th.byID[unfinished] != nil {
+			t.Errorf("after %s, in the next turn, it offers %q", name, got)
+		}
+	}
+	th := newThread(nil)
+	th.take(chat.Appended{Message: said("a", store.RoleUser, text)})
+	th.take(chat.Finished{Message: call})
+	th.take(chat.Appended{Message: result})
+	th.take(chat.TurnDone{Reason: chat.ReasonLimit})
+	if e := th.entries[len(th.entries)-1]; !e.retry || !e.goesOn || !strings.Contains(e.text, "step limit") || th.byID[unfinished] != nil {
+		t.Errorf("at the step limit the thread ends with %+v", e)
+	}
+}

@@ -6,16 +6,23 @@ import (
 	"strings"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
+// unfinished is the id of the remark that a turn ended before its last answer.
+const unfinished = "unfinished"
+
 // offerRetry has the remark below an answer that was cut off offer to try
-// again, if the answer is the last one.
+// again, if the answer is the last one. Where the model has not come to answer at
+// all, such as when the program ended while a call ran, a remark offers to go on.
 func (t *thread) offerRetry() {
 	if e := t.cutEnd(); e != nil {
 		e.retry = true
 		t.touch(e)
+	} else if n := len(t.order); n > 0 && t.about[t.order[n-1]].open {
+		t.put(&entry{id: unfinished, kind: kindNotice, text: say.T("The turn ended before the model had answered. What has run is not run again."), retry: true, goesOn: true})
 	}
 }
 
@@ -59,6 +66,8 @@ func (t *thread) fail(f failure) {
 func (t *thread) begin(q request) {
 	for _, e := range slices.Clone(t.entries) {
 		if e.kind == kindError || e.kind == kindLimit {
+			t.drop(e)
+		} else if e.id == unfinished {
 			t.drop(e)
 		} else if e.retry {
 			e.retry = false

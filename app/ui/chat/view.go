@@ -169,8 +169,11 @@ func (v *view) item(e *entry) transcript.Item {
 
 // again is the button that tries a turn again.
 func (v *view) again(e *entry, primary bool) transcript.Action {
-	q := e.again
-	return transcript.Action{Label: say.T("Retry"), Primary: primary, Do: func() { v.p.retry(q) }}
+	q, label := e.again, say.T("Retry")
+	if e.goesOn {
+		label = say.T("Continue")
+	}
+	return transcript.Action{Label: label, Primary: primary, Do: func() { v.p.retry(q) }}
 }
 
 // retryItem counts down to the next call of the model.
