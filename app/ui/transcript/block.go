@@ -74,13 +74,13 @@ type frame struct{ x, w float32 }
 
 // group is a ground behind neighbouring blocks.
 type group struct {
-	fill        fyne.ThemeColorName
+	fill        fyne.ThemeColorName // "" for none
 	stroke      fyne.ThemeColorName // "" for none
 	radius      float32
 	left, right float32   // free room beside it in the column
 	over        float32   // how far it reaches above its first block's content
 	known       colours   // of the piece of code that was coloured last
-	side        *sideways // of a piece of code whose lines one can move along
+	side        *sideways // of a piece of code, or of a table, that one can move along
 }
 
 // line is one line of text, placed in its block.
@@ -314,121 +314,4 @@ func (m *measurer) wrapCode(spans []span, width float32) [][]run {
 	}
 	w.lines = append(w.lines, w.cur)
 	return w.lines
-}
-
-// table is rows of cells; the first row is the head.
-type table struct {
-	rows  [][][]span
-	align []fyne.TextAlign
-}
-
-const cellPad float32 = 10
-
-// layout places the cells in columns: as wide as they want to be if there is
-// room, and narrowed in proportion if not.
-func (t *table) layout(b *block, m *measurer, y, inner float32) float32 {
-	columns := len(t.align)
-	want := make([]float32, columns)
-	sum := float32(0)
-	for _, row := range t.rows {
-		for c, spans := range row {
-			if c < columns {
-				want[c] = max(want[c], natural(m, spans))
-			}
-		}
-	}
-	room := max(inner-2*cellPad*float32(columns), 24*float32(columns))
-	for _, w := range want {
-		sum += w
-	}
-	widths := want
-	if sum > room {
-		widths = share(want, room)
-	}
-	total := float32(0)
-	for _, w := range widths {
-		total += w + 2*cellPad
-	}
-	top := y
-	for i, row := range t.rows {
-		if i > 0 {
-			b.shapes = append(b.shapes, shape{x: b.left, y: y, w: total, h: 1, ink: theme.ColorNameSeparator})
-		}
-		y += 5
-		height := float32(0)
-		x := b.left
-		for c := range columns {
-			if c < len(row) {
-				cy := y
-				o := orderOf(row[c])
-				for _, runs := range m.wrap(row[c], widths[c]+0.5) {
-					runs = m.visual(runs, o)
-					size := float32(14)
-					used := float32(0)
-					for k := range runs {
-						size = max(size, runs[k].span.face.size)
-						used = runs[k].x + runs[k].w
-					}
-					shift := float32(0)
-					switch t.align[c] {
-					case fyne.TextAlignTrailing:
-						shift = widths[c] - used
-					case fyne.TextAlignCenter:
-						shift = (widths[c] - used) / 2
-					}
-					for k := range runs {
-						runs[k].x += x + cellPad + max(shift, 0)
-					}
-					h := lineHeight(size, false)
-					b.lines = append(b.lines, line{y: cy, h: h, runs: runs, mixed: o != nil})
-					b.grounds(runs, cy, h)
-					cy += h
-				}
-				height = max(height, cy-y)
-			}
-			x += widths[c] + 2*cellPad
-		}
-		y += height + 5
-	}
-	edge := func(x, y, w, h float32) {
-		b.shapes = append(b.shapes, shape{x: x, y: y, w: w, h: h, ink: theme.ColorNameSeparator})
-	}
-	edge(b.left, top, total, 1)
-	edge(b.left, y, total, 1)
-	return y + 1
-}
-
-// natural is the width of spans on one line, as far as it matters.
-func natural(m *measurer, spans []span) float32 {
-	widest := float32(0)
-	for _, l := range m.wrap(spans, 4000) {
-		if n := len(l); n > 0 {
-			widest = max(widest, l[n-1].x+l[n-1].w)
-		}
-	}
-	return widest
-}
-
-// share divides the room: columns that want less than an even part get it, the
-// others share the rest in proportion.
-func share(want []float32, room float32) []float32 {
-	out := make([]float32, len(want))
-	rest, open := room, 0
-	even := room / float32(len(want))
-	sum := float32(0)
-	for i, w := range want {
-		if w <= even {
-			out[i] = w
-			rest -= w
-		} else {
-			open++
-			sum += w
-		}
-	}
-	for i, w := range want {
-		if w > even {
-			out[i] = max(rest*w/sum, 24)
-		}
-	}
-	return out
 }

@@ -236,7 +236,7 @@ func (b *builder) block(n ast.Node, p *place) {
 		b.add(p, &block{rule: true})
 	case *east.Table:
 		b.needMarker(p)
-		b.add(p, &block{cells: b.table(n)})
+		b.add(p, &block{cells: b.table(n), group: &group{left: p.left, side: &sideways{}}})
 	default:
 		if n.HasChildren() {
 			b.blocks(n, *p)

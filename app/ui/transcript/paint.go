@@ -204,7 +204,7 @@ func (r *viewRenderer) sync() {
 	over := make([]fyne.CanvasObject, 0, 64)
 	seen := map[*block]bool{}
 	grounds := map[*group]*canvas.Rectangle{}
-	var wide []*block // code that one can move along
+	var wide []*block // code and tables that one can move along
 	v.eachPlaced(func(p placed) { seen[p.block] = true })
 	// What is not in view any more goes first: most of its lines may be the same in
 	// what was made in its place.
@@ -287,7 +287,10 @@ func (r *viewRenderer) ground(b *block, top, left float32, begins bool) *canvas.
 		rect = canvas.NewRectangle(color.Transparent)
 		r.grounds[b.group] = rect
 	}
-	fill, stroke := r.color(b.group.fill), color.Color(color.Transparent)
+	fill, stroke := color.Color(color.Transparent), color.Color(color.Transparent)
+	if b.group.fill != "" {
+		fill = r.color(b.group.fill)
+	}
 	width := float32(0)
 	if b.group.stroke != "" {
 		stroke, width = r.color(b.group.stroke), 1
@@ -330,8 +333,16 @@ func (r *viewRenderer) place(b *block, top, left float32, under, over []fyne.Can
 			rect.FillColor, rect.CornerRadius, rect.StrokeWidth = c, sh.radius, 0
 			canvas.Refresh(rect)
 		}
-		rect.Resize(fyne.NewSize(sh.w, sh.h))
-		rect.Move(fyne.NewPos(left+sh.x, top+sh.y))
+		x0, x1 := sh.x, sh.x+sh.w
+		if side := b.alongside(); side != nil {
+			inLeft, inRight := b.edges()
+			x0, x1 = max(x0-side.x, inLeft), min(x1-side.x, inRight)
+			if x0 >= x1 {
+				continue
+			}
+		}
+		rect.Resize(fyne.NewSize(x1-x0, sh.h))
+		rect.Move(fyne.NewPos(left+x0, top+sh.y))
 		under = append(under, rect)
 	}
 	under = r.markBlock(b, top, left, under)

@@ -12,7 +12,8 @@ import (
 
 // sideways is how the long lines of a piece of code are shown: one moves along
 // them, or they are broken. It is one and the same for all blocks of the piece,
-// also after these were made anew.
+// also after these were made anew. A table that is wider than the thread is moved
+// along in the same way.
 type sideways struct {
 	wraps  bool
 	x      float32 // how far one has moved
@@ -33,9 +34,20 @@ func (s *sideways) move(to float32) bool {
 	return s.x != was
 }
 
+// fits takes the width of what is shown and the room for it, and reports whether
+// one can move along.
+func (s *sideways) fits(widest, room float32) bool {
+	s.widest, s.room = widest, room
+	s.x = min(s.x, s.most())
+	return s.most() > 0
+}
+
 // alongside returns how the block's lines are moved along, or nil where they are
-// broken.
+// broken, and for a table that there is room for.
 func (b *block) alongside() *sideways {
+	if b.cells != nil && b.group != nil && b.group.side != nil && b.group.side.most() > 0 {
+		return b.group.side
+	}
 	if b.pre && b.group != nil && b.group.side != nil && !b.group.side.wraps {
 		return b.group.side
 	}
@@ -53,10 +65,10 @@ func (b *block) moved() float32 {
 // edges are where in the column the block's lines are seen.
 func (b *block) edges() (left, right float32) { return b.left, b.width - b.right }
 
-// keepSide has a piece of code be moved and broken as it was before its blocks
-// were made anew.
+// keepSide has a piece of code or a table be moved and broken as it was before its
+// blocks were made anew.
 func (e *entry) keepSide(b *block) {
-	if !b.beginsCode || b.group == nil {
+	if !b.beginsCode && b.cells == nil || b.group == nil {
 		return
 	}
 	at := codePlace{b.from, b.ord}

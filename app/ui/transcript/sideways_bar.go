@@ -121,8 +121,8 @@ func (r *sideBarRenderer) Refresh()                     { r.Layout(r.b.Size()); 
 func (r *sideBarRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.thumb} }
 func (r *sideBarRenderer) Destroy()                     {}
 
-// sideBars places a bar below each piece of code in view that is wider than its
-// ground, or at the lower edge where the piece goes on below it.
+// sideBars places a bar below each table and piece of code in view that is wider
+// than its ground, or at the lower edge where the piece goes on below it.
 func (r *viewRenderer) sideBars(bodies []*block, left float32) {
 	kept := make(map[*group]*sideBar, len(bodies))
 	for _, b := range bodies {

@@ -20,9 +20,12 @@ import (
 func App(t testing.TB) fyne.App {
 	t.Helper()
 	a := test.NewTempApp(t)
-	test.NewCanvas().Capture()
+	refresh()
 	return a
 }
+
+// refresh has what is drawn from now on be kept for a minute.
+func refresh() { test.NewCanvas().Capture() }
 
 // Window returns a window of that size, of an app of its own with our theme.
 func Window(t testing.TB, choice theme.Choice, size fyne.Size) fyne.Window {
