@@ -81,7 +81,7 @@ func signIns() []bridge.ServerView {
 
 func TestGalleryPage(t *testing.T) {
 	uitest.Pictures(t,
-		uitest.Picture{Name: "page", Size: fyne.NewSize(1028, 1260), Narrow: fyne.NewSize(uitest.LeastPage.Width, 1520), Build: func(w fyne.Window) { put(galleryEngine(), w) }},
+		uitest.Picture{Name: "page", Size: fyne.NewSize(1028, 1300), Narrow: fyne.NewSize(uitest.LeastPage.Width, 1560), Build: func(w fyne.Window) { put(galleryEngine(), w) }},
 		uitest.Picture{Name: "signing-in", Size: fyne.NewSize(1028, 1720), Narrow: fyne.NewSize(uitest.LeastPage.Width, 2080), Build: func(w fyne.Window) {
 			e := uitest.NewEngine()
 			e.Views = signIns()

@@ -62,7 +62,7 @@ func TestGallery(t *testing.T) {
 		}}
 	}
 	page := picture("page", func(*uitest.Engine, fyne.Window) {})
-	page.Size, page.Narrow = fyne.NewSize(1028, 2900), fyne.NewSize(uitest.LeastPage.Width, 3300)
+	page.Size, page.Narrow = fyne.NewSize(1028, 3040), fyne.NewSize(uitest.LeastPage.Width, 3420)
 	add := func(w fyne.Window, service string) {
 		uitest.Tap(t, w, "Add provider")
 		uitest.Tap(t, w, "Set up "+service)

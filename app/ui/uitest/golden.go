@@ -228,7 +228,8 @@ func render(t *testing.T, p Picture, size fyne.Size) (w fyne.Window, got *image.
 		if strings.HasSuffix(fmt.Sprintf("%T", w.Canvas().Overlays().Top()), ".sheetOverlay") {
 			w.Content().Hide() // it has pictures of its own
 		}
-		got = flat(w.Canvas().Capture())
+		lay(w)
+		got = capture(w)
 		w.Canvas().Unfocus()
 		if time.Since(began) < kept {
 			break
