@@ -89,7 +89,7 @@ func TestImport(t *testing.T) {
 	s.picture("review-later")
 	s.click(driver.Text("Add and start").Kind("Action"))
 	s.gone(driver.Text("Review what will run"))
-	s.see(driver.Text("clock").Kind("Label"))
+	s.see(driver.Text("clock").Kind("Words"))
 	s.ready("clock")
 	s.ready("diary")
 	s.picture("both")

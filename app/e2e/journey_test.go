@@ -222,7 +222,7 @@ func (s *stage) addProvider(name, address, model string) {
 	s.picture("provider")
 	s.click(driver.Text("Save").Kind("Action"))
 	s.see(driver.Contains("It answers and offers 5 models"))
-	s.click(driver.Text(model).Kind("Label"))
+	s.click(driver.Text(model).Kind("Words"))
 	s.see(driver.Text("Model of " + name))
 	s.see(driver.Contains("key stored"))
 	// The first service with a key is that of new chats, and the rehearsal is not.

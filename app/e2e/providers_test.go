@@ -107,7 +107,7 @@ func TestGatewayByHand(t *testing.T) {
 	}
 
 	s.click(driver.Text("Edit Work"))
-	s.see(driver.Text("Edit Work").Kind("Label"))
+	s.see(driver.Text("Edit Work").Kind("Words"))
 	s.picture("edit")
 	s.must(s.app.Press(s.ctx, "Escape"))
 	s.gone(driver.Text("Portkey API key"))

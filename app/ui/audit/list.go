@@ -71,7 +71,7 @@ func (l *list) top() { l.list.ScrollToTop() }
 type item struct {
 	widget.BaseWidget
 	dot   *form.Dot
-	title *widget.Label
+	title *form.Words
 	when  *form.Note
 	words *form.Note
 	head  *fyne.Container // title and when
@@ -200,7 +200,7 @@ func at(now, t time.Time) string {
 	t, now = t.Local(), now.Local()
 	switch {
 	case t.YearDay() == now.YearDay() && t.Year() == now.Year():
-		return t.Format("15:04:05")
+		return say.Date(t, "15:04:05")
 	case t.Year() == now.Year():
 		return say.Date(t, "2 Jan 15:04")
 	}

@@ -55,7 +55,7 @@ type Page struct {
 	box     *fyne.Container
 	filters *filters
 	list    *list
-	fail    *widget.Label
+	fail    *form.Words
 	empty   *form.Note
 	clear   *form.Action
 	nothing *fyne.Container

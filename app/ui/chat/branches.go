@@ -70,7 +70,7 @@ func timeText(at, now time.Time) string {
 	at, now = at.Local(), now.Local()
 	switch {
 	case at.YearDay() == now.YearDay() && at.Year() == now.Year():
-		return at.Format("15:04")
+		return say.Date(at, "15:04")
 	case at.Year() == now.Year():
 		return say.Date(at, "2 Jan, 15:04")
 	}

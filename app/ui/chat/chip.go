@@ -9,6 +9,8 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/bidi"
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
 
@@ -172,7 +174,7 @@ func (r *chipRenderer) Layout(size fyne.Size) {
 	}
 	r.text.Text = ""
 	if r.c.text != "" {
-		r.text.Text = shorten(r.c.text, room+1, r.text.TextSize)
+		r.text.Text = bidi.Visual(form.Shorten(r.c.text, room+1, r.text.TextSize, r.text.TextStyle))
 	}
 	s := r.text.MinSize()
 	r.text.Move(fyne.NewPos(x, (size.Height-s.Height)/2))

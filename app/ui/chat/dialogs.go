@@ -38,7 +38,7 @@ func (p *Page) openLink(target string) {
 // be done about it.
 type notice struct {
 	box     *fyne.Container
-	text    *widget.Label
+	text    *form.Words
 	actions *fyne.Container
 }
 

@@ -9,6 +9,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/bidi"
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
@@ -200,7 +201,7 @@ func (rr *rowRenderer) Layout(size fyne.Size) {
 	}
 	w := size.Width - inset - right
 	if r.line.day == "" {
-		r.title.Text = shorten(titleOf(r.line.conv), w, r.title.TextSize)
+		r.title.Text = bidi.Visual(form.Shorten(titleOf(r.line.conv), w, r.title.TextSize, r.title.TextStyle))
 	}
 	h := r.title.MinSize().Height
 	y := (size.Height - h) / 2
@@ -209,24 +210,6 @@ func (rr *rowRenderer) Layout(size fyne.Size) {
 	}
 	r.title.Move(fyne.NewPos(inset, y))
 	r.title.Resize(fyne.NewSize(w, h))
-}
-
-// shorten cuts a text that is too wide, with an ellipsis.
-func shorten(text string, width, size float32) string {
-	if fyne.MeasureText(text, size, fyne.TextStyle{}).Width <= width {
-		return text
-	}
-	runes := []rune(text)
-	lo, hi := 0, len(runes)
-	for lo < hi {
-		mid := (lo + hi + 1) / 2
-		if fyne.MeasureText(string(runes[:mid])+"…", size, fyne.TextStyle{}).Width <= width {
-			lo = mid
-		} else {
-			hi = mid - 1
-		}
-	}
-	return string(runes[:lo]) + "…"
 }
 
 func (rr *rowRenderer) MinSize() fyne.Size { return fyne.NewSize(80, 34) }

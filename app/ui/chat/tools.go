@@ -29,8 +29,8 @@ type toolsSheet struct {
 	search  *form.Entry
 	list    *fyne.Container
 	count   *form.Note
-	advice  *form.Note    // what the tools come to for the model
-	fault   *widget.Label // why a turn would fail
+	advice  *form.Note  // what the tools come to for the model
+	fault   *form.Words // why a turn would fail
 	head    *fyne.Container
 	offer   chat.ToolOffer
 	known   bool // offer is
@@ -412,7 +412,7 @@ func (t *toolsSheet) toolRow(v bridge.ServerView, tool tools.Tool) fyne.CanvasOb
 	if r.text == "" {
 		r.text = firstLine(tool.Title)
 	}
-	name := widget.NewLabel(form.Visible(tool.Tool, false))
+	name := form.NewWords(form.Visible(tool.Tool, false))
 	name.Truncation = fyne.TextTruncateEllipsis
 	r.about = form.MutedLine(r.text, fyne.TextStyle{})
 	r.on = form.NewSwitch(say.F("Use %s %s", v.Server.Name, tool.Tool), func(on bool) {
@@ -443,7 +443,7 @@ func (r *toolRow) set(s store.Switches, refused bool) {
 }
 
 func (t *toolsSheet) heldRow(name string) fyne.CanvasObject {
-	label := widget.NewLabel(form.Visible(name, false))
+	label := form.NewWords(form.Visible(name, false))
 	label.Truncation = fyne.TextTruncateEllipsis
 	review := form.Quiet(say.T("Review what changed"), theme.Tinted(theme.IconHeld, fynetheme.ColorNameWarning), func() { t.sheet.Close(); t.p.o.OpenServers() })
 	review.Name = say.F("Review what changed in %s", name)

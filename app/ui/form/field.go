@@ -111,7 +111,7 @@ type Field struct {
 	Box   *fyne.Container
 	Entry *Entry
 	help  *Note
-	fail  *widget.Label
+	fail  *Words
 }
 
 // NewField returns a field of one line.
@@ -131,7 +131,7 @@ func NewFieldOf(e *Entry, help string) *Field {
 }
 
 // Caption is the label above a field.
-func Caption(text string) *widget.Label {
+func Caption(text string) *Words {
 	return Bold(text)
 }
 

@@ -13,7 +13,6 @@ package form
 
 import (
 	"image/color"
-	"math"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -65,84 +64,21 @@ func Relayout(o fyne.CanvasObject) {
 }
 
 // Label returns wrapped text.
-func Label(text string) *widget.Label {
-	l := widget.NewLabel(text)
+func Label(text string) *Words {
+	l := NewWords(text)
 	l.Wrapping = fyne.TextWrapWord
 	return l
 }
 
 // Bold returns text of the weight of a heading.
-func Bold(text string) *widget.Label {
-	l := widget.NewLabel(text)
+func Bold(text string) *Words {
+	l := NewWords(text)
 	l.TextStyle.Bold = true
 	return l
 }
 
-// Note is text that explains and steps back.
-type Note struct {
-	widget.RichText
-	Text    string
-	segment *widget.TextSegment
-}
-
-// Muted returns wrapped text that explains and steps back.
-func Muted(text string) *Note {
-	n := note(text)
-	n.Wrapping = fyne.TextWrapWord
-	return n
-}
-
-// MutedLine returns one line of such text, cut where there is no room for it.
-func MutedLine(text string, style fyne.TextStyle) *Note {
-	n := note(text)
-	n.segment.Style.TextStyle = style
-	n.Truncation = fyne.TextTruncateEllipsis
-	return n
-}
-
-// MutedWord returns a few words of such text that are never cut.
-func MutedWord(text string) *Note { return note(text) }
-
-func note(text string) *Note {
-	n := &Note{Text: text, segment: &widget.TextSegment{Text: text, Style: widget.RichTextStyleInline}}
-	n.segment.Style.ColorName = theme.ColorNamePlaceHolder
-	n.Segments = []widget.RichTextSegment{n.segment}
-	n.Scroll = fyne.ScrollNone
-	n.ExtendBaseWidget(n)
-	return n
-}
-
-// Wants is how much room all of the text has in one line.
-func (n *Note) Wants() float32 {
-	size := n.segment.Style.SizeName
-	if size == "" {
-		size = theme.SizeNameText
-	}
-	return float32(math.Ceil(float64(fyne.MeasureText(n.Text, n.Theme().Size(size), n.segment.Style.TextStyle).Width))) + 2*n.Theme().Size(theme.SizeNameInnerPadding)
-}
-
-// SetText changes the text.
-func (n *Note) SetText(text string) {
-	if n.Text != text {
-		n.Text, n.segment.Text = text, text
-		n.Refresh()
-	}
-}
-
-// SetStyle changes the style of the letters.
-func (n *Note) SetStyle(style fyne.TextStyle) {
-	n.segment.Style.TextStyle = style
-	n.Refresh()
-}
-
-// SetSize changes the size of the letters.
-func (n *Note) SetSize(size fyne.ThemeSizeName) {
-	n.segment.Style.SizeName = size
-	n.Refresh()
-}
-
 // Failure returns wrapped text that says what went wrong; hidden if empty.
-func Failure(text string) *widget.Label {
+func Failure(text string) *Words {
 	l := Label(text)
 	l.Importance = widget.DangerImportance
 	if text == "" {
@@ -152,7 +88,7 @@ func Failure(text string) *widget.Label {
 }
 
 // SetFailure shows the sentence, or hides the label if there is none.
-func SetFailure(l *widget.Label, text string) {
+func SetFailure(l *Words, text string) {
 	if l.Text != text {
 		l.SetText(text)
 	}
@@ -177,7 +113,7 @@ func Quiet(text string, icon fyne.Resource, tapped func()) *Action {
 
 // Heading is the title of a page, with what can be done there at its end.
 func Heading(title, subtitle string, actions ...fyne.CanvasObject) fyne.CanvasObject {
-	t := widget.NewLabel(title)
+	t := NewWords(title)
 	t.TextStyle.Bold = true
 	t.SizeName = theme.SizeNameHeadingText
 	end := container.NewVBox(layout.NewSpacer(), Row(actions...), layout.NewSpacer())

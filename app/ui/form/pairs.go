@@ -5,7 +5,6 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
@@ -30,7 +29,7 @@ type Pairs struct {
 	caption string
 	rows    []*pairRow
 	list    *fyne.Container
-	fail    *widget.Label
+	fail    *Words
 	likely  func(name, value string) bool
 	kept    string
 	plain   bool

@@ -64,7 +64,7 @@ type Picks struct {
 	all    *Switch
 	inside *fyne.Container
 	list   *fyne.Container
-	fail   *widget.Label
+	fail   *Words
 	none   string
 	names  []string
 	checks []*Check

@@ -17,8 +17,8 @@ import (
 // Escape cancels it.
 type Sheet struct {
 	canvas  fyne.Canvas
-	title   *widget.Label
-	fail    *widget.Label
+	title   *Words
+	fail    *Words
 	scroll  *container.Scroll
 	fill    fyne.CanvasObject // takes the place of scroll
 	buttons *fyne.Container

@@ -92,13 +92,13 @@ func Sentence(err error) string {
 type Busy struct {
 	Box  *fyne.Container
 	spin *widget.Activity
-	text *widget.Label
+	text *Words
 	stop *Action
 }
 
 // NewBusy returns one that is hidden.
 func NewBusy() *Busy {
-	b := &Busy{spin: widget.NewActivity(), text: widget.NewLabel("")}
+	b := &Busy{spin: widget.NewActivity(), text: NewWords("")}
 	b.stop = NewAction(say.T("Cancel"), widget.LowImportance, nil)
 	b.Box = container.NewHBox(b.spin, b.text, b.stop)
 	b.Box.Hide()

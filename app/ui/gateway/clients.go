@@ -71,7 +71,7 @@ func clientWords(c apps.Client) string {
 		words += " · " + say.F("MCP %s", form.Visible(c.Protocol, false))
 	}
 	if c.Session {
-		words += " · " + say.F("connected since %s", c.Since.Local().Format("15:04"))
+		words += " · " + say.F("connected since %s", say.Date(c.Since.Local(), "15:04"))
 	}
 	return "K" + words[1:]
 }

@@ -25,25 +25,25 @@ type door struct {
 	frame   *form.Card
 	page    *Page
 	dot     *form.Dot
-	words   *widget.Label
+	words   *form.Words
 	toggle  *form.Switch
 	where   *fyne.Container
 	address *address
 	models  *address
 	reach   *form.Note
 	open    *form.Card // says that other computers reach it
-	problem *widget.Label
+	problem *form.Words
 	turning bool
 }
 
 // address is a line with an address and a button that copies it.
 type address struct {
 	box  *fyne.Container
-	text *widget.Label
+	text *form.Words
 }
 
 func newAddress(p *Page, caption, copied string) *address {
-	a := &address{text: widget.NewLabel("")}
+	a := &address{text: form.NewWords("")}
 	a.text.TextStyle.Monospace = true
 	a.text.Selectable = true
 	a.text.Truncation = fyne.TextTruncateEllipsis

@@ -21,7 +21,7 @@ type keys struct {
 	held *rows
 	gone *rows
 	past *form.Fold
-	fail *widget.Label
+	fail *form.Words
 }
 
 func newKeys(p *Page) *keys {

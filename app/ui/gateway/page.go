@@ -65,7 +65,7 @@ type Page struct {
 	scroll  *container.Scroll
 	object  fyne.CanvasObject
 	undo    *form.Undo
-	fail    *widget.Label
+	fail    *form.Words
 	door    *door
 	keys    *keys
 	clients *clients
@@ -151,7 +151,7 @@ func section(title, help string, content fyne.CanvasObject, actions ...fyne.Canv
 // done with it.
 type row struct {
 	box   *fyne.Container
-	title *widget.Label
+	title *form.Words
 	state *form.Note
 	words *form.Note
 }

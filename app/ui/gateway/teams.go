@@ -20,7 +20,7 @@ type teams struct {
 	page          *Page
 	organisations *rows
 	teams         *rows
-	fail          *widget.Label
+	fail          *form.Words
 }
 
 func newTeams(p *Page) *teams {

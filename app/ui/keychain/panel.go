@@ -64,7 +64,7 @@ type Panel struct {
 	runner  form.Runner
 	changed func()
 	busy    *form.Busy
-	fail    *widget.Label
+	fail    *form.Words
 	body    *fyne.Container
 	pass    *form.Field
 	again   *form.Field

@@ -13,7 +13,6 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/parts"
@@ -196,7 +195,7 @@ func roleWords(r store.Role) string {
 func newRow() fyne.CanvasObject {
 	icon := canvas.NewImageFromResource(theme.Icon(theme.IconDocument))
 	icon.FillMode = canvas.ImageFillContain
-	title := widget.NewLabel("")
+	title := form.NewWords("")
 	title.Truncation = fyne.TextTruncateEllipsis
 	note := form.MutedWord("")
 	note.SetSize(fynetheme.SizeNameCaptionText)
@@ -221,7 +220,7 @@ func fillRow(r *fyne.Container, i *item) {
 				o.Resource = theme.Icon(name)
 			}
 			o.Refresh()
-		case *widget.Label:
+		case *form.Words:
 			title := form.Visible(i.title, false)
 			if i.prompt {
 				title = say.F("Prompt: %s", title)

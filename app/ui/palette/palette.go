@@ -14,7 +14,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keys"
@@ -228,7 +227,7 @@ func ShowShortcuts(w fyne.Window, exchanged bool, exchange func(bool), closed fu
 	field.OnChanged = func(string) { fill() }
 	fill()
 	sheet := form.NewSheet(w, say.T("Shortcuts"), nil)
-	turn := container.NewBorder(nil, nil, nil, container.NewCenter(swap), widget.NewLabel(swap.Name))
+	turn := container.NewBorder(nil, nil, nil, container.NewCenter(swap), form.NewWords(swap.Name))
 	sheet.SetFill(say.T("Shortcuts"), container.NewBorder(form.Pad(0, 4, field), turn, nil, nil, list))
 	sheet.SetSize(620, 640)
 	sheet.SetButtons(form.Button(say.T("Close"), sheet.Close))

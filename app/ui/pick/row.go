@@ -9,6 +9,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/bidi"
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
@@ -146,6 +147,9 @@ func spans(text string, marks [][2]int) []span {
 func (rr *rowRenderer) line(text string, marks [][2]int, x, y, width, size float32, ink color.Color, bold bool) float32 {
 	th, v := rr.r.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
 	end := x + width
+	if bidi.RightToLeft(text) {
+		marks = nil // its words are in another order
+	}
 	for _, s := range spans(text, marks) {
 		if x >= end {
 			break
@@ -159,35 +163,18 @@ func (rr *rowRenderer) line(text string, marks [][2]int, x, y, width, size float
 		if s.marked {
 			t.Color = th.Color(fynetheme.ColorNamePrimary, v)
 		}
-		t.Text = shorten(s.text, end-x, size, t.TextStyle)
+		shown := form.Shorten(s.text, end-x, size, t.TextStyle)
+		t.Text = bidi.Visual(shown)
 		m := t.MinSize()
 		t.Move(fyne.NewPos(x, y))
 		t.Resize(m)
 		t.Show()
 		x += fyne.MeasureText(t.Text, size, t.TextStyle).Width
-		if t.Text != s.text {
+		if shown != s.text {
 			break
 		}
 	}
 	return x
-}
-
-// shorten cuts a text that is too wide, with an ellipsis.
-func shorten(text string, width, size float32, style fyne.TextStyle) string {
-	if len(text) < 4000 && fyne.MeasureText(text, size, style).Width <= width {
-		return text
-	}
-	runes := []rune(text)
-	lo, hi := 0, min(len(runes), 1000)
-	for lo < hi {
-		mid := (lo + hi + 1) / 2
-		if fyne.MeasureText(string(runes[:mid])+"…", size, style).Width <= width {
-			lo = mid
-		} else {
-			hi = mid - 1
-		}
-	}
-	return string(runes[:lo]) + "…"
 }
 
 func (rr *rowRenderer) Layout(size fyne.Size) {
@@ -246,7 +233,7 @@ func (rr *rowRenderer) Layout(size fyne.Size) {
 	}
 	rr.trail.Text, rr.trail.TextSize, rr.trail.Color = form.Visible(i.Trail, false), small, muted
 	if i.Trail != "" {
-		rr.trail.Text = shorten(rr.trail.Text, (right-left)/2, small, fyne.TextStyle{})
+		rr.trail.Text = bidi.Visual(form.Shorten(rr.trail.Text, (right-left)/2, small, fyne.TextStyle{}))
 		m := rr.trail.MinSize()
 		right -= m.Width
 		rr.trail.Move(fyne.NewPos(right, (size.Height-m.Height)/2))

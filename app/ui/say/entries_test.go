@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
 )
@@ -103,7 +104,7 @@ func literal(e ast.Expr) (string, bool) {
 	return "", false
 }
 
-// said returns which function of say a call is of: "T", "F", "N", or none.
+// said returns which function of say a call is of: "T", "F", "N", "Date", or none.
 func said(pkg string, c *ast.CallExpr) string {
 	name := ""
 	switch f := c.Fun.(type) {
@@ -116,7 +117,7 @@ func said(pkg string, c *ast.CallExpr) string {
 			name = f.Sel.Name
 		}
 	}
-	if name == "T" || name == "F" || name == "N" {
+	if name == "T" || name == "F" || name == "N" || name == "Date" {
 		return name
 	}
 	return ""
@@ -139,8 +140,11 @@ func messages(t *testing.T) map[string]message {
 			}
 			at := fset.Position(c.Pos())
 			texts := c.Args[:1]
-			if fn == "N" {
+			switch fn {
+			case "N":
 				texts = c.Args[1:3]
+			case "Date":
+				texts = c.Args[1:2]
 			}
 			var is []string
 			for _, e := range texts {
@@ -169,6 +173,9 @@ func messages(t *testing.T) map[string]message {
 				}
 			}
 			key = say.Key(key)
+			if fn == "Date" {
+				key = "date: " + key
+			}
 			if was, ok := all[key]; ok && fmt.Sprint(was) != fmt.Sprint(m) {
 				t.Errorf("%v: %q is another message elsewhere: %v", at, key, was)
 			}
@@ -299,6 +306,9 @@ func TestForms(t *testing.T) {
 					t.Errorf("%s: %q lacks a form: %v", path, key, is)
 				}
 			}
+			if strings.HasPrefix(key, "date: ") && !sameDate(is.text, want.text) {
+				t.Errorf("%s: the layout %q does not say what %q says", path, is.text, want.text)
+			}
 			for _, text := range texts {
 				if !slices.Equal(verbs(text), verbs(source)) {
 					t.Errorf("%s: %q has the holes %q, not %q", path, text, verbs(text), verbs(source))
@@ -309,6 +319,23 @@ func TestForms(t *testing.T) {
 			if _, ok := english[key]; !ok {
 				t.Errorf("%s: nothing uses %q", path, key)
 			}
+		}
+	}
+}
+
+// sameDate reports whether two layouts say the same of a time.
+func sameDate(a, b string) bool {
+	at := time.Date(2027, time.November, 23, 16, 8, 9, 70e6, time.UTC)
+	x, err := time.Parse(a, at.Format(a))
+	y, err2 := time.Parse(b, at.Format(b))
+	return err == nil && err2 == nil && x.Equal(y)
+}
+
+// TestSameDate checks what layouts of translations are held against.
+func TestSameDate(t *testing.T) {
+	for other, same := range map[string]bool{"Jan 2, 3:04 PM": true, "02.01. 15:04": true, "2 Jan": false, "Jan 2, 3:04": false, "2 Jan 2006 15:04": false} {
+		if sameDate(other, "2 Jan 15:04") != same {
+			t.Errorf("%q: %v", other, !same)
 		}
 	}
 }

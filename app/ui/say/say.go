@@ -102,25 +102,39 @@ func N(n int, one, other string, args ...any) string {
 	return fmt.Sprintf(other, args...)
 }
 
-// Date writes a time by a layout of package time, whose months are words.
+// Date writes a time by a layout of package time. Other languages have a layout of
+// their own for it, in their order and with their clock: by the key "date: " and the
+// English one. Its months, and AM and PM, are words.
 func Date(t time.Time, layout string) string {
 	if !foreign {
 		return t.Format(layout)
 	}
+	return dated(t, lang.X(dateKey+layout, layout), months, shortMonths, halves)
+}
+
+// dateKey begins the keys of layouts, which else could be those of a month.
+const dateKey = "date: "
+
+// dated writes a time by a layout, with these words.
+func dated(t time.Time, layout string, months, short, halves func() []string) string {
 	var b strings.Builder
 	for layout != "" {
-		before, after, found := strings.Cut(layout, "Jan")
-		b.WriteString(t.Format(before))
-		layout = after
-		if !found {
-			break
+		at := len(layout)
+		word, of, n := "", months, 0
+		for _, w := range []struct {
+			word string
+			of   func() []string
+			n    int
+		}{{"January", months, int(t.Month() - 1)}, {"Jan", short, int(t.Month() - 1)}, {"PM", halves, t.Hour() / 12}} {
+			if i := strings.Index(layout, w.word); i >= 0 && i < at {
+				at, word, of, n = i, w.word, w.of, w.n
+			}
 		}
-		if rest, ok := strings.CutPrefix(after, "uary"); ok {
-			layout = rest
-			b.WriteString(months()[t.Month()-1])
-		} else {
-			b.WriteString(shortMonths()[t.Month()-1])
+		b.WriteString(t.Format(layout[:at]))
+		if word != "" {
+			b.WriteString(of()[n])
 		}
+		layout = layout[at+len(word):]
 	}
 	return b.String()
 }
@@ -133,6 +147,8 @@ func months() []string {
 func shortMonths() []string {
 	return []string{T("Jan"), T("Feb"), T("Mar"), T("Apr"), T("May"), T("Jun"), T("Jul"), T("Aug"), T("Sep"), T("Oct"), T("Nov"), T("Dec")}
 }
+
+func halves() []string { return []string{T("AM"), T("PM")} }
 
 // Key is the key of an English text in the translations: the text itself,
 // except for the few words that mean something in such a file.
@@ -152,6 +168,9 @@ func pseudo(english []byte) ([]byte, error) {
 		return nil, err
 	}
 	for key, v := range all {
+		if strings.HasPrefix(key, dateKey) {
+			continue
+		}
 		switch v := v.(type) {
 		case string:
 			all[key] = longer(v)

@@ -72,3 +72,28 @@ func TestPseudo(t *testing.T) {
 		}
 	}
 }
+
+// TestDated checks that a language has its own order, clock and words for a time.
+func TestDated(t *testing.T) {
+	long := func() []string {
+		return strings.Fields("eno owt eerht four five six seven eight nine ten Eleven twelve")
+	}
+	short := func() []string { return strings.Fields("1. 2. 3. 4. 5. 6. 7. 8. 9. 10. 11. 12.") }
+	halves := func() []string { return []string{"früh", "spät"} }
+	at := time.Date(2027, time.November, 3, 15, 4, 5, 0, time.UTC)
+	for layout, want := range map[string]string{
+		"2 Jan 15:04":          "3 11. 15:04",
+		"2006年Jan2日 15時04分":    "2027年11.3日 15時04分",
+		"January 2, 3:04 PM":   "Eleven 3, 3:04 spät",
+		"PM 3:04, Jan/January": "spät 3:04, 11./Eleven",
+		"15:04":                "15:04",
+		"":                     "",
+	} {
+		if got := dated(at, layout, long, short, halves); got != want {
+			t.Errorf("%q gave %q, not %q", layout, got, want)
+		}
+	}
+	if got := dated(at.Add(-4*time.Hour), "3 PM", long, short, halves); got != "11 früh" {
+		t.Errorf("in the morning it is %q", got)
+	}
+}

@@ -42,7 +42,7 @@ type apiEditor struct {
 	tags    []*form.Check
 	typed   *form.Field // the tags, where there are too many for boxes
 	paths   *form.Field
-	count   *widget.Label
+	count   *form.Words
 	list    *form.Code
 }
 

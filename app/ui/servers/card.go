@@ -35,15 +35,15 @@ type card struct {
 	moving  bool
 	icon    *canvas.Image // that the server gave of itself; hidden without one
 	given   []byte        // what icon shows
-	name    *widget.Label
+	name    *form.Words
 	words   *form.Note
 	brief   *form.Note
 	rules   *form.Note // those that hold; hidden if there are none
 	toggle  *form.Switch
 	notice  *fyne.Container
-	because *widget.Label
+	because *form.Words
 	log     *form.Note
-	failure *widget.Label
+	failure *form.Words
 	buttons *fyne.Container
 	power   *form.Action
 	restart *form.Action
@@ -112,7 +112,7 @@ func newCard(p *Page) *card {
 type headLine struct{}
 
 func (headLine) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	name, words := objects[0].(*widget.Label), objects[1].(*form.Note)
+	name, words := objects[0].(*form.Words), objects[1].(*form.Note)
 	wanted := fyne.MeasureText(name.Text, name.Theme().Size(name.SizeName), name.TextStyle).Width + 2*theme.InnerPadding()
 	w := min(words.Wants(), size.Width-min(wanted, size.Width/2))
 	h := words.MinSize().Height

@@ -80,11 +80,11 @@ func pretty(raw json.RawMessage) string {
 type definitionRow struct {
 	widget.BaseWidget
 	icon *canvas.Image
-	name *widget.Label
+	name *form.Words
 }
 
 func newDefinitionRow() *definitionRow {
-	r := &definitionRow{icon: canvas.NewImageFromImage(nil), name: widget.NewLabel("")}
+	r := &definitionRow{icon: canvas.NewImageFromImage(nil), name: form.NewWords("")}
 	r.icon.FillMode = canvas.ImageFillContain
 	r.icon.SetMinSize(fyne.NewSquareSize(theme.IconInlineSize()))
 	r.icon.Hide()

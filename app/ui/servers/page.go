@@ -88,7 +88,7 @@ type Page struct {
 	object fyne.CanvasObject
 	undo   *form.Undo
 	list   *fyne.Container
-	fail   *widget.Label
+	fail   *form.Words
 	offer  *fyne.Container
 	cards  map[string]*card
 	order  []string

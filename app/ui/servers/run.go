@@ -31,7 +31,7 @@ type running struct {
 	busy   *form.Busy
 	fields []*paramField
 	raw    *form.Entry
-	wrong  *widget.Label // about raw
+	wrong  *form.Words // about raw
 	result *parts.View
 	last   tools.Result
 	run    *form.Action

@@ -6,7 +6,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -91,7 +90,7 @@ func pathField(w fyne.Window, name, placeholder, help string, kind setup.Kind) (
 
 // beside puts a button at the end of a field, at the height of its entry.
 func beside(field fyne.CanvasObject, a *form.Action) *fyne.Container {
-	end := container.New(layout.NewCustomPaddedVBoxLayout(0), widget.NewLabel(""), a)
+	end := container.New(layout.NewCustomPaddedVBoxLayout(0), form.NewWords(""), a)
 	return container.NewBorder(nil, nil, nil, form.Pad(form.Gap/2, 0, end), field)
 }
 

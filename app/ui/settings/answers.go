@@ -10,7 +10,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -25,7 +24,7 @@ type answers struct {
 	Box   *fyne.Container
 	o     Options
 	list  *fyne.Container
-	fail  *widget.Label
+	fail  *form.Words
 	reset *form.Action
 	all   []store.ToolAnswer
 	views []bridge.ServerView
@@ -152,7 +151,7 @@ func (a *answers) row(t store.ToolAnswer) fyne.CanvasObject {
 	}
 	reset := form.Quiet(say.T("Reset"), theme.ViewRefreshIcon(), func() { a.forget(say.F("Reset the answer for %s", tool), []store.ToolAnswer{t}, nil) })
 	reset.Name = say.F("Ask again for %s", t.Tool)
-	name := widget.NewLabel(tool)
+	name := form.NewWords(tool)
 	name.Truncation = fyne.TextTruncateEllipsis
 	return line(name, form.Sized(170, 0, form.Framed(choice)), reset)
 }

@@ -11,7 +11,6 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -27,7 +26,7 @@ type limitRows struct {
 	Box  *fyne.Container
 	head *fyne.Container
 	list *fyne.Container
-	fail *widget.Label
+	fail *form.Words
 	rows []*limitRow
 }
 

@@ -5,7 +5,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -19,7 +18,7 @@ type look struct {
 	Box                  *fyne.Container
 	o                    Options
 	theme, text, density *choices
-	fail                 *widget.Label
+	fail                 *form.Words
 }
 
 // option is one of a few, with its words.

@@ -33,7 +33,7 @@ type modelSheet struct {
 	typed  *form.Action
 	busy   *form.Busy
 	said   *form.Note
-	fail   *widget.Label
+	fail   *form.Words
 	help   *fyne.Container // what can be done about a failure
 	empty  *form.Note
 	head   *fyne.Container
@@ -188,7 +188,7 @@ func newModelList(m *modelSheet) *modelList {
 	l.Length = func() int { return len(m.shown) }
 	l.HideSeparators = true
 	l.CreateItem = func() fyne.CanvasObject {
-		name := widget.NewLabel("")
+		name := form.NewWords("")
 		name.Truncation = fyne.TextTruncateEllipsis
 		return container.New(modelColumns{}, name, form.MutedLine("", fyne.TextStyle{}), form.MutedLine("", fyne.TextStyle{}))
 	}
@@ -198,7 +198,7 @@ func newModelList(m *modelSheet) *modelList {
 			return
 		}
 		info := m.shown[i]
-		if name, ok := row.Objects[0].(*widget.Label); ok {
+		if name, ok := row.Objects[0].(*form.Words); ok {
 			name.TextStyle.Bold = info.ID == m.now
 			name.SetText(form.Visible(info.ID, false))
 		}

@@ -21,13 +21,13 @@ type providerRow struct {
 	Box    *fyne.Container
 	p      *providers
 	cfg    store.ProviderConfig
-	name   *widget.Label
+	name   *form.Words
 	what   *form.Note
 	costs  *form.Note
-	mark   *widget.Label
+	mark   *form.Words
 	model  *form.Action
 	said   *form.Note
-	fail   *widget.Label
+	fail   *form.Words
 	busy   *form.Busy
 	use    *form.Action
 	quiet  []*form.Action // with their names after the entry's
@@ -38,7 +38,7 @@ type providerRow struct {
 const modelLetters = 34
 
 func newProviderRow(p *providers, cfg store.ProviderConfig) *providerRow {
-	r := &providerRow{p: p, name: form.Bold(""), what: caption(""), costs: caption(""), mark: widget.NewLabel(""), said: form.Muted(""), fail: form.Failure(""), busy: form.NewBusy()}
+	r := &providerRow{p: p, name: form.Bold(""), what: caption(""), costs: caption(""), mark: form.NewWords(""), said: form.Muted(""), fail: form.Failure(""), busy: form.NewBusy()}
 	r.name.Truncation = fyne.TextTruncateEllipsis
 	r.mark.Importance = widget.SuccessImportance
 	r.said.Hide()

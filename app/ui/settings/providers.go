@@ -25,7 +25,7 @@ type providers struct {
 	changed func()                   // the keychain may have changed
 	local   []store.ProviderConfig
 	looking context.CancelFunc
-	failed  *widget.Label // of what has no row
+	failed  *form.Words // of what has no row
 }
 
 func newProviders(o Options, changed func()) *providers {

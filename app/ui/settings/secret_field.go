@@ -5,7 +5,6 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -53,7 +52,7 @@ func (s *secretField) mark(kept, gone bool) {
 // besideEntry brings a button to the height of the entry of a field that stands
 // beside it.
 func besideEntry(a *form.Action) *fyne.Container {
-	return container.New(layout.NewCustomPaddedVBoxLayout(0), widget.NewLabel(""), a)
+	return container.New(layout.NewCustomPaddedVBoxLayout(0), form.NewWords(""), a)
 }
 
 // stays reports whether the value that is kept is to stay.

@@ -5,7 +5,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -17,7 +16,7 @@ type start struct {
 	Box    *fyne.Container
 	o      Options
 	login  *form.Check
-	fail   *widget.Label
+	fail   *form.Words
 	filled bool
 }
 

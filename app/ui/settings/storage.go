@@ -8,7 +8,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -30,7 +29,7 @@ type storage struct {
 	o                     Options
 	sizes, backups, notes *fyne.Container
 	busy                  *form.Busy
-	fail                  *widget.Label
+	fail                  *form.Words
 	export, take, clear   *form.Action
 }
 

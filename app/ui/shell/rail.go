@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/bidi"
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 )
 
@@ -217,7 +218,7 @@ func (r *railItemRenderer) paint() {
 	r.text.Color = th.Color(theme.ColorNamePlaceHolder, v)
 	r.text.TextSize = th.Size(theme.SizeNameCaptionText)
 	r.text.TextStyle.Bold = r.item.chosen
-	r.text.Text = r.item.caption
+	r.text.Text = bidi.Visual(r.item.caption)
 	switch {
 	case r.item.alarm:
 		r.back.FillColor = th.Color(theme.ColorNameError, v)

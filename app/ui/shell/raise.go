@@ -42,8 +42,8 @@ type raise struct {
 	shell *Shell
 	item  *railItem
 	bar   *fyne.Container
-	words *widget.Label
-	fail  *widget.Label
+	words *form.Words
+	fail  *form.Words
 	lower *form.Action
 	is    bool
 	// stopped is how many calls it stopped; below 0 if that is not known.

@@ -92,6 +92,91 @@ func TestOrderSelects(t *testing.T) {
 	}
 }
 
+// TestListsFromTheRight has the items of a list that begin at the right have their
+// bullets, numbers and boxes there, with the indent of their depth.
+func TestListsFromTheRight(t *testing.T) {
+	const text = "- אחד\n- one\n  - שתיים (2) ועוד\n\n1. שלוש\n2. ארבע\n\n- [x] חמש\n\nפסקה"
+	v, _ := show(t, 500, 600, Options{})
+	v.SetItems([]Item{Assistant{ID: "a", Text: text}})
+	v.sync()
+	type item struct {
+		mark string
+		at   float32 // of the mark, from the right edge
+		text float32 // of the end of the text, from there
+	}
+	var got []item
+	for _, b := range v.flat() {
+		for _, l := range b.lines {
+			if len(l.runs) == 0 {
+				continue
+			}
+			one := item{at: -1}
+			for _, r := range l.runs {
+				if b.isMarker(r.span) {
+					one.mark += r.text()
+					one.at = b.width - r.x - r.w
+				} else {
+					one.text = b.width - r.x - r.w
+				}
+			}
+			if b.taskBox {
+				one.mark, one.at = "box", b.width-b.iconX-iconSize
+			}
+			got = append(got, one)
+		}
+	}
+	marks := []string{"•", "•", "–", ".1", ".2", "box", ""}
+	if len(got) != len(marks) {
+		t.Fatalf("%d items: %v", len(got), got)
+	}
+	depth := []float32{1, 0, 2, 1, 1, 1, 0}
+	for i, one := range got {
+		if one.mark != marks[i] {
+			t.Errorf("item %d has the mark %q", i, one.mark)
+		}
+		switch i {
+		case 1: // from left to right
+			if one.at < 400 || one.text > one.at {
+				t.Errorf("the item from left to right has its mark at %v, its text at %v", one.at, one.text)
+			}
+		case 6:
+			if one.text > 1 {
+				t.Errorf("the paragraph ends %v before the edge", one.text)
+			}
+		default:
+			if want := depth[i] * indentList; one.text < want-1 || one.text > want+1 || one.at < want-indentList-1 || one.at > one.text {
+				t.Errorf("item %d ends %v before the edge, its mark %v, want %v", i, one.text, one.at, want)
+			}
+		}
+	}
+	if got := v.DumpText(); !strings.HasPrefix(got, "•אחד\n•one\n–שתיים (2) ועוד\n1.שלוש\n2.ארבע\n") {
+		t.Errorf("the dump says %q", got)
+	}
+	v.SelectAll()
+	if got := v.SelectedText(true); !strings.Contains(got, "1. שלוש\n2. ארבע") || !strings.Contains(got, "- אחד") {
+		t.Errorf("copied as %q", got)
+	}
+	// A tap at the mark is a tap at the beginning of the text.
+	for _, b := range v.flat() {
+		if len(b.marker) > 0 && strings.HasPrefix(b.spans[0].text, "ארבע") {
+			if off := v.offsetIn(b, b.width-4, b.lines[0].y+4); off != 0 {
+				t.Errorf("beside the mark is byte %d", off)
+			}
+		}
+	}
+}
+
+// TestSpacesAtTheEnd has the space that a line ends with stand at its end.
+func TestSpacesAtTheEnd(t *testing.T) {
+	v, _ := show(t, 260, 400, Options{})
+	v.SetItems([]Item{Assistant{ID: "a", Text: "זה hello world again and again and once more"}})
+	v.sync()
+	l := v.flat()[0].lines[0]
+	if last := l.runs[0]; strings.TrimSpace(last.text()) != "" || !strings.HasPrefix(strings.TrimSpace(l.runs[1].text()), "hello") {
+		t.Errorf("at the left stands %q, then %q", last.text(), l.runs[1].text())
+	}
+}
+
 // TestLetters has no line, and no step of a selection, part what is one letter.
 func TestLetters(t *testing.T) {
 	family, flag, thumb := "👨‍👩‍👧‍👦", "🇩🇪", "👍🏽"

@@ -1,6 +1,8 @@
 package transcript
 
 import (
+	"strings"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
 
@@ -12,14 +14,16 @@ import (
 type block struct {
 	gap    float32 // free room above
 	left   float32 // indent
+	indent float32 // of left, what lists have; a text that begins at the right has it there
 	right  float32 // free room at the right
 	below  float32 // free room below
 	group  *group  // the ground that it shares with its neighbours, or nil
 	bars   []quoteBar
 	spans  []span
-	marker []span // stands left of the first line: a bullet, a number
+	marker []span // stands before the first line: a bullet, a number
 	icon   fyne.Resource
-	iconBy float32 // how far left of the text it stands
+	iconBy float32 // how far before the text it begins
+	iconX  float32
 	cells  *table
 	rule   bool
 	// For copying as Markdown: the level of a heading, the language of code, and
@@ -114,6 +118,7 @@ func (b *block) layout(m *measurer, width float32) {
 	b.lines, b.shapes = b.lines[:0], b.shapes[:0]
 	y := b.gap
 	inner := max(width-b.left-b.right, 24)
+	b.iconX = b.left - b.iconBy
 	b.box = frame{0, width}
 	if g := b.group; g != nil {
 		b.box = frame{g.left, width - g.left - g.right}
@@ -188,13 +193,19 @@ func (b *block) text(m *measurer, y, inner float32) float32 {
 		left = b.width - b.right - widest
 		b.box = frame{left - b.right, widest + 2*b.right}
 	}
+	// A text from right to left begins at the right, with what stands before it. Trees
+	// have marks, too, and stay as they are.
+	turned := o != nil && o.rtl && !b.pre && (len(b.marker) == 0 || b.indent > 0)
+	right := b.width - b.right - b.indent
+	if turned && b.taskBox {
+		b.iconX = right + b.iconBy - iconSize
+	}
 	first := y
 	for _, runs := range lines {
 		runs = m.visual(runs, o)
 		left := left
-		if o != nil && o.rtl && !b.pre && len(b.marker) == 0 && len(runs) > 0 {
-			// Its lines begin at the right.
-			left = max(b.width-b.right-end(runs), left)
+		if turned && len(runs) > 0 {
+			left = max(right-end(runs), left-b.indent)
 		}
 		size := b.size()
 		for i := range runs {
@@ -207,20 +218,49 @@ func (b *block) text(m *measurer, y, inner float32) float32 {
 		y += h
 	}
 	if len(b.marker) > 0 && len(b.lines) > 0 {
-		mark := m.wrap(b.marker, 1e6)[0]
-		w := float32(0)
-		for i := range mark {
-			w += mark[i].w
-		}
-		for i := range mark {
-			mark[i].x += left - w - 8
-		}
-		b.lines[0].runs = append(mark, b.lines[0].runs...)
+		b.mark(m, left, right, turned)
 	}
 	if b.icon != nil {
-		y = max(y, first+18)
+		y = max(y, first+iconSize)
 	}
 	return y
+}
+
+// iconSize is the side of the box of a task.
+const iconSize float32 = 18
+
+// mark puts the marker before the first line: left of it, or, where the text begins
+// at the right, right of it.
+func (b *block) mark(m *measurer, left, right float32, turned bool) {
+	const gap = 8
+	for i := range b.marker {
+		b.marker[i].at = -len(b.marker[i].text) // one reads it before the text
+	}
+	mark := m.wrap(b.marker, 1e6)[0]
+	first := &b.lines[0].runs
+	if !turned {
+		left -= end(mark) + gap
+		for i := range mark {
+			mark[i].x += left
+		}
+		*first = append(mark, *first...)
+		return
+	}
+	// What ends a number stands left of it.
+	if r := mark[0]; isDigit(r.text()) {
+		number := r
+		number.to = number.from + strings.IndexFunc(r.text(), func(c rune) bool { return c < '0' || c > '9' })
+		if number.to > number.from {
+			number.w = m.xOf(r, number.to) - m.xOf(r, number.from)
+			r.from, r.w = number.to, r.w-number.w
+			number.x = r.w
+			mark = append([]run{r, number}, mark[1:]...)
+		}
+	}
+	for i := range mark {
+		mark[i].x += right + gap
+	}
+	*first = append(*first, mark...)
 }
 
 // grounds puts a ground behind code within text.

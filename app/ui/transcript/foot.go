@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
@@ -233,7 +234,7 @@ func (r *footRenderer) Layout(size fyne.Size) {
 	}
 	r.info.Text = ""
 	if f.now.Info != "" {
-		r.info.Text = ellipsis(f.now.Info, max(room, 0), r.info.TextSize, r.info.TextStyle)
+		r.info.Text = form.Shorten(f.now.Info, max(room, 0), r.info.TextSize, r.info.TextStyle)
 	}
 	if f.right {
 		x = room - r.info.MinSize().Width

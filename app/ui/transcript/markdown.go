@@ -131,6 +131,7 @@ type builder struct {
 // place is where blocks go.
 type place struct {
 	left    float32
+	indent  float32 // of left, what lists have
 	bars    []quoteBar
 	gap     float32
 	marker  []span        // for the first of them
@@ -140,6 +141,7 @@ type place struct {
 
 func (b *builder) add(p *place, bl *block) *block {
 	bl.left += p.left
+	bl.indent = p.indent
 	bl.bars = p.bars
 	p.bars = goingOn(p.bars)
 	if bl.gap == 0 {
@@ -278,7 +280,7 @@ func (b *builder) list(n *ast.List, p *place) {
 			mark = "–" // unlike hollow bullets, the built-in fonts have it
 		}
 		st := b.style()
-		inner := place{left: p.left + indent, bars: p.bars, gap: p.gap, marker: []span{st.span(mark)}}
+		inner := place{left: p.left + indent, indent: p.indent + indent, bars: p.bars, gap: p.gap, marker: []span{st.span(mark)}}
 		if task := taskBox(item); task != nil {
 			inner.marker = nil
 			inner.box = look.Tinted("box", look.ColorMuted)

@@ -383,9 +383,9 @@ func (r *viewRenderer) place(b *block, top, left float32, under, over []fyne.Can
 		if s.icon == nil {
 			s.icon = canvas.NewImageFromResource(b.icon)
 			s.icon.FillMode = canvas.ImageFillContain
-			s.icon.Resize(fyne.NewSquareSize(18))
+			s.icon.Resize(fyne.NewSquareSize(iconSize))
 		}
-		s.icon.Move(fyne.NewPos(left+b.left-b.iconBy, top+b.gap+2))
+		s.icon.Move(fyne.NewPos(left+b.iconX, top+b.gap+2))
 		over = append(over, s.icon)
 	}
 	if b.fixed == nil && b.make != nil {

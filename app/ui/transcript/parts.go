@@ -9,6 +9,8 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/bidi"
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 )
@@ -258,13 +260,13 @@ func (r *headRenderer) Layout(size fyne.Size) {
 		r.chevron.Move(fyne.NewPos(right-14, middle(14)))
 		right -= 14 + 8
 	}
-	fit := func(t *canvas.Text, text string, room float32) float32 {
-		t.Text = ellipsis(text, room, t.TextSize, t.TextStyle)
+	fit := func(t *canvas.Text, text, sign string, room float32) float32 {
+		t.Text = bidi.Visual(form.Shorten(text, room, t.TextSize, t.TextStyle)) + sign
 		s := t.MinSize()
 		t.Resize(s)
 		return s.Width
 	}
-	w := fit(r.end, r.h.state.end, (right-x)/2)
+	w := fit(r.end, r.h.state.end, "", (right-x)/2)
 	r.end.Move(fyne.NewPos(right-w, middle(r.end.MinSize().Height)))
 	right -= w + 16
 	w = 0
@@ -272,41 +274,16 @@ func (r *headRenderer) Layout(size fyne.Size) {
 	if server := r.h.state.server; server != "" {
 		const sign = "  ›  "
 		room := (right-x)*0.45 - fyne.MeasureText(sign, r.server.TextSize, r.server.TextStyle).Width
-		w = fit(r.server, ellipsis(server, room, r.server.TextSize, r.server.TextStyle)+sign, right)
+		w = fit(r.server, server, sign, room)
 	}
 	r.server.Move(fyne.NewPos(x, middle(r.server.MinSize().Height)))
 	x += w
-	w = fit(r.title, r.h.state.title, right-x)
+	w = fit(r.title, r.h.state.title, "", right-x)
 	r.title.Move(fyne.NewPos(x, middle(r.title.MinSize().Height)))
 	if r.h.state.quiet {
 		r.chevron.Resize(fyne.NewSquareSize(13))
 		r.chevron.Move(fyne.NewPos(x+w+6, middle(13)+1))
 	}
-}
-
-// ellipsis cuts a text to a width, with a sign that it was cut.
-func ellipsis(text string, room, size float32, style fyne.TextStyle) string {
-	const most = 400 // characters that are measured
-	runes := []rune(text)
-	whole := len(runes) <= most
-	if !whole {
-		runes = runes[:most]
-	}
-	fits := func(n int) bool {
-		return fyne.MeasureText(string(runes[:n])+"…", size, style).Width <= room
-	}
-	if whole && fyne.MeasureText(text, size, style).Width <= room {
-		return text
-	}
-	low, high := 0, len(runes)
-	for low < high {
-		if mid := (low + high + 1) / 2; fits(mid) {
-			low = mid
-		} else {
-			high = mid - 1
-		}
-	}
-	return string(runes[:low]) + "…"
 }
 
 func (r *headRenderer) MinSize() fyne.Size { return fyne.NewSize(120, headHeight) }
@@ -389,7 +366,7 @@ func (r *stripRenderer) Layout(size fyne.Size) {
 		r.icon.Move(fyne.NewPos(left, (size.Height-16)/2))
 		left += 22
 	}
-	r.text.Text = ellipsis(r.s.text, size.Width-float32(len(r.s.buttons))*26-6-left, r.text.TextSize, r.text.TextStyle)
+	r.text.Text = bidi.Visual(form.Shorten(r.s.text, size.Width-float32(len(r.s.buttons))*26-6-left, r.text.TextSize, r.text.TextStyle))
 	h := r.text.MinSize().Height
 	r.text.Move(fyne.NewPos(left, (size.Height-h)/2))
 	r.text.Resize(r.text.MinSize())

@@ -114,6 +114,9 @@ func look(t *testing.T, name string, w fyne.Window, own ownTexts) (ours int) {
 		case *widget.Label:
 			check("text", o.Text)
 			return
+		case *form.Words:
+			check("text", o.Text)
+			return
 		case *form.Note:
 			check("text", o.Text)
 			return

@@ -80,6 +80,8 @@ func Texts(w fyne.Window) string {
 		switch o := o.(type) {
 		case *widget.Label:
 			b.WriteString(o.Text + "\n")
+		case *form.Words:
+			b.WriteString(o.Text + "\n")
 		case *form.Note:
 			b.WriteString(o.Text + "\n")
 		case *form.Action:
