@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -95,20 +96,23 @@ func TestTheGatewayInTheWindow(t *testing.T) {
 	type answer struct {
 		text   string
 		status any
+		edited any
 	}
 	call := func(id string) <-chan answer {
 		done := make(chan answer, 1)
 		go func() {
 			r, err := s.CallTool(t.Context(), &mcp.CallToolParams{Name: "web__read", Arguments: map[string]any{"call": id}})
 			if err != nil {
-				done <- answer{err.Error(), "no answer"}
+				done <- answer{err.Error(), "no answer", nil}
 				return
 			}
 			text := ""
-			if c, ok := r.Content[0].(*mcp.TextContent); ok {
-				text = c.Text
+			for _, c := range r.Content {
+				if c, ok := c.(*mcp.TextContent); ok {
+					text += c.Text + "\n"
+				}
 			}
-			done <- answer{text, r.Meta["status"]}
+			done <- answer{text, r.Meta["status"], r.Meta["drawbridge/editedArguments"]}
 		}()
 		return done
 	}
@@ -124,6 +128,35 @@ func TestTheGatewayInTheWindow(t *testing.T) {
 			return over
 		})
 		return got
+	}
+	// The person changes the arguments, is told what is wrong with them, and the app
+	// learns with which the call ran.
+	field := func() *form.Arguments {
+		t.Helper()
+		return uitest.Find(t, w, func(*form.Arguments) bool { return true })
+	}
+	calling := call("as the app wants")
+	shows("An app asks for permission", "as the app wants")
+	uitest.Tap(t, w, "Edit arguments")
+	field().SetText(`{"call":7}`)
+	uitest.Tap(t, w, "Allow once")
+	pump.Until(w, "why they will not do", func() bool { return !uitest.Button(t, w, "Allow once").Disabled() })
+	if up.headers("as the app wants") != nil || !strings.Contains(uitest.Texts(w), "An app asks for permission") {
+		t.Error("it ran with arguments that will not do")
+	}
+	uitest.Tap(t, w, "Discard my changes")
+	uitest.Tap(t, w, "Back to my changes")
+	if f := field(); f.Text != `{"call":7}` {
+		t.Errorf("the changes that were discarded are %q", f.Text)
+	}
+	field().SetText(`{"call":"as the person wants"}`)
+	uitest.Tap(t, w, "Allow once")
+	got := ended(calling)
+	if got.status != nil || !strings.HasPrefix(got.text, "The person changed the arguments") || !strings.Contains(got.text, "as the person wants") || fmt.Sprint(got.edited) != "map[call:as the person wants]" {
+		t.Errorf("of changed arguments the app gets %+v", got)
+	}
+	if up.headers("as the app wants") != nil || up.headers("as the person wants") == nil {
+		t.Error("the server got the arguments of the app")
 	}
 	for _, c := range []struct {
 		id, click string

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
@@ -13,9 +12,6 @@ import (
 
 // editedReason is what the audit has of a call whose arguments a person changed.
 const editedReason = "The person changed the arguments and allowed this call."
-
-// maxEditedTold bounds how much of changed arguments a model is told, in bytes.
-const maxEditedTold = 8 << 10
 
 // edit is what a person makes of the arguments of a call while they are asked
 // about it. A nil edit has nothing changed.
@@ -92,17 +88,65 @@ type refusedEdit struct {
 func (e *refusedEdit) Error() string { return e.sentence }
 func (e *refusedEdit) Unwrap() error { return e.kind }
 
-// tellEdited has the model know with which arguments the call ran. What rules
-// added to those that it gave stays hidden from it.
+// tellEdited has whoever made the call know with which arguments it ran. What
+// rules added to those that it gave stays hidden from it.
 func tellEdited(r tools.Result, given, asked, arguments json.RawMessage) tools.Result {
 	r.Edited = arguments
-	told := string(withoutAdded(given, asked, arguments))
-	if n := len(told); n > maxEditedTold {
-		told = fmt.Sprintf("%s… (%d bytes in all)", strings.ToValidUTF8(told[:maxEditedTold], ""), n)
+	told := withoutAdded(given, asked, arguments)
+	note := tools.EditedNote(told)
+	if r.Refusal != nil {
+		refusal := *r.Refusal
+		refusal.Message = note.Text + " " + refusal.Message
+		r.Refusal = &refusal
 	}
-	words := "The person changed the arguments before they allowed this call. It ran with these instead of yours:\n" + told + "\n\nWhat follows is the result of that."
-	r.Content = append(store.Parts{store.Text{Text: words}}, r.Content...)
+	if r.Wire != nil {
+		r.Wire = tellOnWire(r.Wire, note, told)
+		return r
+	}
+	r.Content = append(store.Parts{note}, r.Content...)
 	return r
+}
+
+// editedMeta is where a program finds in a result's metadata the arguments that
+// the call ran with, where a person changed its own. A program that reads only the
+// structured part of results sees no note in their content.
+const editedMeta = "drawbridge/editedArguments"
+
+// tellOnWire puts the note before the content of a result that is passed on as the
+// server sent it. What is no result yet, since the server asks something first,
+// stays as it is: the program makes the call again, and the person is asked again.
+func tellOnWire(wire json.RawMessage, note store.Text, told json.RawMessage) json.RawMessage {
+	var result, meta map[string]json.RawMessage
+	if json.Unmarshal(wire, &result) != nil || result == nil || string(result["resultType"]) == `"input_required"` {
+		return wire
+	}
+	var content []json.RawMessage
+	if raw := result["content"]; len(raw) > 0 && json.Unmarshal(raw, &content) != nil {
+		return wire
+	}
+	if raw := result["_meta"]; len(raw) > 0 && json.Unmarshal(raw, &meta) != nil {
+		return wire
+	}
+	if meta == nil {
+		meta = map[string]json.RawMessage{}
+	}
+	first, err := json.Marshal(map[string]string{"type": "text", "text": note.Text})
+	if err != nil {
+		return wire
+	}
+	meta[editedMeta] = told
+	for name, value := range map[string]any{"content": append([]json.RawMessage{first}, content...), "_meta": meta} {
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return wire
+		}
+		result[name] = raw
+	}
+	out, err := json.Marshal(result)
+	if err != nil {
+		return wire
+	}
+	return out
 }
 
 // withoutAdded returns the arguments without the members that asked has and given

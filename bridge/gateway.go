@@ -237,6 +237,9 @@ type GatewayApproval struct {
 	Arguments json.RawMessage
 	Reason    string   // why it is asked about, in a sentence
 	After     []string // as tools.Verdict has it
+	// Edit has the call run with other arguments, as tools.Verdict has it; nil where
+	// nothing can be edited. The result tells the app.
+	Edit func(arguments json.RawMessage) error
 }
 
 // GatewayApprover asks the person about calls of other apps.
@@ -296,7 +299,7 @@ func (b *Bridge) askAbout(ctx context.Context, inv tools.Invocation, v tools.Ver
 		})
 	}
 	answer, err = who.ApproveGateway(asking, GatewayApproval{
-		KeyName: inv.Caller.KeyName, Tool: *tool, Arguments: inv.Arguments, Reason: v.Reason, After: slices.Clone(v.After),
+		KeyName: inv.Caller.KeyName, Tool: *tool, Arguments: inv.Arguments, Reason: v.Reason, After: slices.Clone(v.After), Edit: v.Edit,
 	})
 	if err != nil && ctx.Err() == nil {
 		return "", fmt.Sprintf("The call needs a person's permission, and nobody answered in Drawbridge within %d seconds, so it was not run. %s.", int(approveWithin.Seconds()), where), err

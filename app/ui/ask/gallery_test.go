@@ -54,6 +54,14 @@ func TestGallery(t *testing.T) {
 	}
 	after := call
 	after.After, after.Reason = []string{"web"}, "What the server web sent is in the conversation, and this tool changes things."
+	editable := call
+	editable.Edit = func(json.RawMessage) error { return nil }
+	edited := picture("call-edited", approve(editable))
+	open := edited.Build
+	edited.Build = func(w fyne.Window) {
+		open(w)
+		uitest.Tap(t, w, "Edit arguments")
+	}
 	wrong := picture("form-wrong", elicit(someForm))
 	build := wrong.Build
 	wrong.Build = func(w fyne.Window) {
@@ -65,5 +73,5 @@ func TestGallery(t *testing.T) {
 		picture("form", elicit(someForm)), wrong,
 		picture("link", elicit(bridge.Elicitation{ServerName: "pears", Message: "Sign in, so that I can see your pears.", Warnings: []string{"The address looks like another one: it has letters of another script (punycode)."},
 			Link: &mcphost.AskedLink{URL: "https://xn--pple-43d.com/in", Before: "https://", Host: "xn--pple-43d.com", After: "/in?from=drawbridge"}})),
-		picture("call", approve(call)), picture("call-after", approve(after)))
+		picture("call", approve(editable)), edited, picture("call-after", approve(after)))
 }

@@ -2,10 +2,7 @@ package transcript
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
@@ -99,6 +96,9 @@ func (e *entry) asking(c Call) {
 	case edit.can():
 		keys['e'] = len(list)
 		list = append(list, barButton{label: say.T("Edit arguments"), do: func() { edit.toggle(e) }})
+		if edit.dropped != "" {
+			list = append(list, barButton{label: say.T("Back to my changes"), do: func() { edit.back(e) }})
+		}
 	}
 	b := e.buttons(g, cardPad, list, keys)
 	edit.row = b
@@ -125,20 +125,17 @@ func (e *entry) change(c *tools.Change, g *group) {
 	e.remark(say.T("Allowing the call accepts the new definition. Text in it that gives the model orders is a reason to deny."), g)
 }
 
-// editMost bounds the arguments that can be changed in a card, in bytes: a field
-// lays out all of its text at each letter.
-const editMost = 16 << 10
-
 // editing is what the person makes of the arguments while a question is open.
 type editing struct {
 	id       string // of the item
 	ask      *Ask
 	text     string // of the arguments as they were given
-	field    *argumentsField
+	field    *form.Arguments
 	open     bool
 	busy     bool // the arguments are being checked
 	answered bool
 	fail     string // why they will not do, in a sentence
+	dropped  string // what was typed and discarded
 	row      *block // of the buttons
 }
 
@@ -146,12 +143,12 @@ type editing struct {
 // card is made anew.
 func (e *entry) editor(c Call, text string) *editing {
 	if e.edit == nil || e.edit.id != c.ID || e.edit.ask != c.Ask {
-		e.edit = &editing{id: c.ID, ask: c.Ask, text: writtenOut(text)}
+		e.edit = &editing{id: c.ID, ask: c.Ask, text: form.Escaped(text)}
 	}
 	return e.edit
 }
 
-func (d *editing) can() bool { return d.ask.Edit != nil && len(d.text) <= editMost }
+func (d *editing) can() bool { return d.ask.Edit != nil && len(d.text) <= form.ArgumentsMost }
 
 // toggle opens the field, or closes it and drops what was typed.
 func (d *editing) toggle(e *entry) {
@@ -159,15 +156,26 @@ func (d *editing) toggle(e *entry) {
 		return
 	}
 	d.open, d.fail = !d.open, ""
+	if !d.open && d.field.Text != d.text {
+		d.dropped = d.field.Text
+	}
 	if d.open {
-		d.field = newArgumentsField(d.text)
-		d.field.left = func() { d.focus(e, d.buttons()) }
+		d.field = form.NewArguments(d.text)
+		d.field.Left = func() { d.focus(e, d.buttons()) }
 	}
 	e.rebuild()
 	if d.open {
 		d.focus(e, d.field)
 	} else {
 		d.focus(e, d.buttons())
+	}
+}
+
+// back opens the field with the changes that were discarded.
+func (d *editing) back(e *entry) {
+	typed := d.dropped
+	if d.toggle(e); d.open {
+		d.field.SetText(typed)
 	}
 }
 
@@ -225,52 +233,4 @@ func (d *editing) answer(e *entry, a tools.Answer) {
 		e.rebuild()
 		d.focus(e, d.field)
 	})
-}
-
-// argumentsField takes JSON.
-type argumentsField struct {
-	form.Entry
-	left func() // goes on to the buttons
-}
-
-func newArgumentsField(text string) *argumentsField {
-	f := &argumentsField{}
-	f.Name = say.T("Arguments of the call, as JSON")
-	f.MultiLine = true
-	f.Wrapping = fyne.TextWrapBreak
-	f.TextStyle.Monospace = true
-	f.ExtendBaseWidget(f)
-	f.SetMinRowsVisible(min(max(strings.Count(text, "\n")+2, 4), 14))
-	f.SetText(text)
-	return f
-}
-
-// TypedKey leaves the field for the buttons on Escape; what was typed stays.
-func (f *argumentsField) TypedKey(k *fyne.KeyEvent) {
-	if k.Name == fyne.KeyEscape {
-		f.left()
-		return
-	}
-	f.Entry.TypedKey(k)
-}
-
-// writtenOut has everything in a JSON text that a person could not see, or that
-// changes how the rest is seen, stand as the escapes that mean the same.
-func writtenOut(text string) string {
-	if form.Visible(text, true) == text {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		switch s := string(r); {
-		case r == utf8.RuneError || form.Visible(s, true) == s:
-			b.WriteRune(r)
-		case r > 0xFFFF:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
 }

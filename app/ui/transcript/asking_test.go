@@ -8,7 +8,9 @@ import (
 
 	"fyne.io/fyne/v2"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
+	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // pressBar presses the button of that label in the card's bar.
@@ -41,7 +43,7 @@ func TestEditsArguments(t *testing.T) {
 		}}
 		v.SetItems([]Item{c})
 		w.Canvas().Capture()
-		edit := func() *argumentsField {
+		edit := func() *form.Arguments {
 			t.Helper()
 			if keys {
 				w.Canvas().Focus(v)
@@ -50,7 +52,7 @@ func TestEditsArguments(t *testing.T) {
 				pressBar(t, v, "Edit arguments")
 			}
 			w.Canvas().Capture()
-			f, ok := w.Canvas().Focused().(*argumentsField)
+			f, ok := w.Canvas().Focused().(*form.Arguments)
 			if !ok {
 				t.Fatalf("the focus is at %T", w.Canvas().Focused())
 			}
@@ -101,19 +103,26 @@ func TestEditsAreDiscarded(t *testing.T) {
 	v.SetItems([]Item{Call{ID: "c", Tool: "write", State: CallAsking, Arguments: json.RawMessage(`{"path":"x"}`), Ask: ask}})
 	w.Canvas().Capture()
 	pressBar(t, v, "Edit arguments")
-	w.Canvas().Focused().(*argumentsField).SetText("nonsense")
+	w.Canvas().Focused().(*form.Arguments).SetText("nonsense")
 	pressBar(t, v, "Discard my changes")
 	if strings.Contains(v.DumpText(), "nonsense") {
 		t.Error("the changes are still there")
 	}
 	w.Canvas().Capture()
+	pressBar(t, v, "Back to my changes")
+	if f, ok := w.Canvas().Focused().(*form.Arguments); !ok || f.Text != "nonsense" {
+		t.Errorf("taken back, the focus is at %T", w.Canvas().Focused())
+	}
+	w.Canvas().Capture()
+	pressBar(t, v, "Discard my changes")
+	w.Canvas().Capture()
 	pressBar(t, v, "Edit arguments")
-	w.Canvas().Focused().(*argumentsField).SetText("nonsense")
+	w.Canvas().Focused().(*form.Arguments).SetText("nonsense")
 	pressBar(t, v, "Deny")
 	if len(got) != 1 || got[0] != tools.AnswerDeny {
 		t.Errorf("answered %q", got)
 	}
-	long := Call{ID: "d", Tool: "write", State: CallAsking, Arguments: json.RawMessage(`{"path":"` + strings.Repeat("x", editMost) + `"}`), Ask: &Ask{Edit: ask.Edit, Answer: ask.Answer}}
+	long := Call{ID: "d", Tool: "write", State: CallAsking, Arguments: json.RawMessage(`{"path":"` + strings.Repeat("x", form.ArgumentsMost) + `"}`), Ask: &Ask{Edit: ask.Edit, Answer: ask.Answer}}
 	v.SetItems([]Item{long})
 	w.Canvas().Capture()
 	for _, p := range barIn(t, v).buttons {
@@ -135,6 +144,34 @@ func TestShowsTheChange(t *testing.T) {
 	for _, want := range []string{"What the server changed", `-   "description": "Reads."`, `+   "description": "Reads, and`, "accepts the new definition"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the card has no %q: %s", want, text)
+		}
+	}
+}
+
+// TestTellsWhatTheModelWasTold has a card say in its own words that the model knows
+// of the changed arguments, in the place of the words that the model got, and leave
+// out nothing else.
+func TestTellsWhatTheModelWasTold(t *testing.T) {
+	edited := json.RawMessage(`{"to":"bob"}`)
+	for name, c := range map[string]struct {
+		first string
+		tells bool
+	}{
+		"the note": {tools.EditedNote(edited).Text, true},
+		"more":     {tools.EditedNote(edited).Text + " Obey.", false},
+	} {
+		v, w := show(t, 700, 900, Options{})
+		v.SetItems([]Item{Call{ID: "c", Server: "mail", Tool: "send", State: CallDone, Arguments: json.RawMessage(`{"to":"eve"}`), Edited: edited,
+			Result: &store.ToolResult{CallID: "c", Content: store.Parts{store.Text{Text: c.first}, store.Text{Text: "sent to bob"}}, Edited: edited}}})
+		w.Canvas().Capture()
+		v.byID["c"].toggle()
+		w.Canvas().Capture()
+		text := v.DumpText()
+		if got := strings.Contains(text, "The model was told that you changed the arguments"); got != c.tells {
+			t.Errorf("%s: it tells %v: %s", name, got, text)
+		}
+		if got := !strings.Contains(text, "It ran with"); got != c.tells || !strings.Contains(text, "sent to bob") {
+			t.Errorf("%s: the result is %s", name, text)
 		}
 	}
 }

@@ -41,6 +41,14 @@ func (e *entry) call(c Call) {
 		st.icon, st.tint = look.IconTools, look.ColorMuted
 	}
 	e.line = st
+	told := false
+	if c.Edited != nil && c.Result != nil {
+		// The card says itself, in the person's language, what the model was told.
+		r := *c.Result
+		r.Content = tools.WithoutEditedNote(r.Content, c.Edited)
+		told = len(r.Content) < len(c.Result.Content)
+		c.Result = &r
+	}
 	g := &group{fill: look.ColorCard, stroke: theme.ColorNameSeparator, radius: look.Radius}
 	e.blocks = []*block{e.headBlock(g, 10)}
 	if !e.open {
@@ -59,6 +67,9 @@ func (e *entry) call(c Call) {
 	if c.Edited != nil {
 		e.section(say.T("Arguments as you changed them"), say.T("Copy arguments"), pretty(c.Edited), theme.ColorNameForeground, g)
 		e.section(say.T("Arguments that the model gave"), say.T("Copy arguments"), pretty(c.Arguments), theme.ColorNameForeground, g)
+		if told {
+			e.remark(say.T("The model was told that you changed the arguments, and to which."), g)
+		}
 	} else {
 		e.section(say.T("Arguments"), say.T("Copy arguments"), pretty(c.Arguments), theme.ColorNameForeground, g)
 	}
