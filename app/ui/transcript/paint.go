@@ -133,9 +133,18 @@ func (r *viewRenderer) Layout(size fyne.Size) {
 	r.sync()
 }
 
-func (r *viewRenderer) MinSize() fyne.Size           { return fyne.NewSize(280, 120) }
-func (r *viewRenderer) Objects() []fyne.CanvasObject { return r.objects }
-func (r *viewRenderer) Destroy()                     { r.v.r = nil }
+func (r *viewRenderer) MinSize() fyne.Size { return fyne.NewSize(280, 120) }
+func (r *viewRenderer) Destroy()           { r.v.r = nil }
+
+// Objects is what is in view. Fyne forgets how something is drawn that was out of
+// sight for a minute, asks anew when it is back, and does not lay that out unless
+// something is in it already.
+func (r *viewRenderer) Objects() []fyne.CanvasObject {
+	if size := r.v.Size(); r.size.IsZero() && !size.IsZero() {
+		r.Layout(size)
+	}
+	return r.objects
+}
 
 // Refresh paints all anew if the theme has changed. Fyne refreshes whatever
 // stands in a container that is refreshed, and then there is nothing to do.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 
@@ -476,6 +477,27 @@ func TestCopies(t *testing.T) {
 	tapLabelled(t, v, "Copy message")
 	if copied != "Text:\n\n```go\nx := 1\n\ny := 2\n```\n" {
 		t.Errorf("message: %q", copied)
+	}
+}
+
+// TestBackAfterAMinute has Fyne forget how the thread is drawn, as it does with
+// what was out of sight for a minute, and come back to it.
+func TestBackAfterAMinute(t *testing.T) {
+	v, _ := show(t, 700, 600, Options{})
+	v.SetItems([]Item{User{ID: "u", Text: "Is anybody there?"}})
+	v.r.Destroy()
+	v.Upsert(Assistant{ID: "a", Text: "I am still here."})
+	r := v.CreateRenderer()
+	var drawn strings.Builder
+	for _, o := range r.Objects() {
+		if text, ok := o.(*canvas.Text); ok {
+			drawn.WriteString(text.Text)
+		}
+	}
+	for _, want := range []string{"Is anybody there?", "I am still here."} {
+		if !strings.Contains(drawn.String(), want) {
+			t.Errorf("there is no %q in %q", want, drawn.String())
+		}
 	}
 }
 
