@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
@@ -253,5 +254,24 @@ func TestDialogs(t *testing.T) {
 			continue
 		}
 		w.Canvas().Overlays().Remove(top)
+	}
+}
+
+// TestWants gives lines the room that they want, and looks whether all is there.
+func TestWants(t *testing.T) {
+	uitest.App(t).Settings().SetTheme(theme.New(theme.Light))
+	for n := range 300 {
+		text := fmt.Sprintf("Command · ready, %d tools, %.1f s%s", n, float64(n)/10, strings.Repeat("i", n%7))
+		l := form.MutedLine(text, fyne.TextStyle{})
+		l.Resize(fyne.NewSize(l.Wants(), l.MinSize().Height))
+		var drawn strings.Builder
+		for _, o := range test.WidgetRenderer(l).Objects() {
+			if line, ok := o.(*canvas.Text); ok {
+				drawn.WriteString(line.Text)
+			}
+		}
+		if drawn.String() != text {
+			t.Fatalf("%q is drawn as %q", text, drawn.String())
+		}
 	}
 }

@@ -89,8 +89,13 @@ func (n *Note) textSize() float32 {
 
 // Wants is how much room all of the text has in one line.
 func (n *Note) Wants() float32 {
-	return float32(math.Ceil(float64(fyne.MeasureText(n.Text, n.textSize(), n.segment.Style.TextStyle).Width))) + 2*n.Theme().Size(theme.SizeNameInnerPadding)
+	width := fyne.MeasureText(n.Text, n.textSize(), n.segment.Style.TextStyle).Width
+	return float32(math.Ceil(float64(width+spare))) + 2*n.Theme().Size(theme.SizeNameInnerPadding)
 }
+
+// spare is how much wider Fyne takes a text to be, at most, when it looks whether it
+// has to be shortened, than when it measures it.
+const spare = 0.25
 
 // SetText changes the text.
 func (n *Note) SetText(text string) {

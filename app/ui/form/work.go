@@ -70,13 +70,7 @@ func Sentence(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return say.T("It was cancelled.")
 	}
-	s := strings.TrimSpace(err.Error())
-	for _, mark := range []error{
-		store.ErrNotFound, store.ErrExists, store.ErrInvalid, store.ErrHeld, store.ErrDenied,
-		store.ErrNoKeychain, store.ErrLocked, store.ErrNewer, store.ErrDamaged, store.ErrClosed,
-	} {
-		s = strings.ReplaceAll(s, " ("+mark.Error()+")", "")
-	}
+	s := Unmarked(err.Error())
 	if s == "" {
 		return ""
 	}
@@ -86,6 +80,18 @@ func Sentence(err error) string {
 		s += "."
 	}
 	return Visible(s, true)
+}
+
+// Unmarked is what an error says without the words by which programs know its
+// kind, such as "(not found)".
+func Unmarked(s string) string {
+	for _, mark := range []error{
+		store.ErrNotFound, store.ErrExists, store.ErrInvalid, store.ErrHeld, store.ErrDenied,
+		store.ErrNoKeychain, store.ErrLocked, store.ErrNewer, store.ErrDamaged, store.ErrClosed,
+	} {
+		s = strings.ReplaceAll(s, " ("+mark.Error()+")", "")
+	}
+	return strings.TrimSpace(s)
 }
 
 // Busy says that work runs, and can stop it. It moves only while it is shown.

@@ -315,5 +315,5 @@ func sentence(s string) string {
 	if s == "" {
 		return say.T("It failed, and did not say why. The log may.")
 	}
-	return form.Visible(s, true)
+	return form.Visible(form.Unmarked(s), true)
 }

@@ -57,7 +57,7 @@ func did(t *testing.T, e *uitest.Engine, want ...string) {
 func TestCardsSayHowServersAre(t *testing.T) {
 	e := uitest.NewEngine()
 	failed := uitest.Stdio("files", mcphost.Failed, "npx", "-y", "server")
-	failed.Error = "The program npx was not found. Install Node.js."
+	failed.Error = "The program npx was not found. Install Node.js. (" + store.ErrNotFound.Error() + ")"
 	failed.Log = []string{"1", "2", "3", "4", "npm error \x1b[31mred\u202e"}
 	p, w := open(t, e, theme.Dark)
 	p.SetServers([]bridge.ServerView{uitest.Workbench(), failed, uitest.Stdio("git", mcphost.Held, "uvx", "mcp-server-git")})
@@ -66,7 +66,7 @@ func TestCardsSayHowServersAre(t *testing.T) {
 		"Command · failed", "npx -y server", "The program npx was not found. Install Node.js.",
 		"npm error ‹U+001B›[31mred‹U+202E›",
 		"Command · waits for your review", "This command has not run yet.")
-	uitest.ShowsNot(t, w, "Add your own server")
+	uitest.ShowsNot(t, w, "Add your own server", store.ErrNotFound.Error()+")")
 
 	p.SetServers([]bridge.ServerView{uitest.Workbench()})
 	uitest.Shows(t, w, "Add your own server")
