@@ -245,9 +245,30 @@ func TestGallery(t *testing.T) {
 		},
 		"link": func(b *bench) { b.p.openLink("https://example.org/a/rather/long/path?with=a&query=string"); b.settle() },
 	}
+	// Words from right to left, in letters of the machine, stand in their order among
+	// others; tests that compare no pixels hold that.
+	machine := map[string]bool{"right-to-left": true, "right-to-left-tools": true}
+	mixed := func(b *bench) {
+		b.e.mu.Lock()
+		for i, title := range []string{"שלום, עולם (כן)", "מה יש בקובץ report.txt?", "The word שלום and what it means", "كتاب عن Go 1.26 وأشياء أخرى لا تتسع هنا أبدا"} {
+			b.e.conv[i].Title = title
+		}
+		b.e.mu.Unlock()
+		files := uitest.Stdio("קבצים files", mcphost.Ready, "npx")
+		files.Passed = append(files.Passed, uitest.Tool("קבצים files", "read", "קורא את הקובץ report.txt ומחזיר את 12 השורות הראשונות שלו, או אומר במשפט אחד (באנגלית) למה זה לא אפשרי. כך גם בתיקיות אחרות."))
+		b.e.Views = append(b.e.Views[:1:1], files)
+		b.p.SetServers(b.e.Views)
+		b.p.reloadConversations()
+		b.settle()
+		b.e.turns = []turn{answer("הקובץ report.txt גדול (12 שורות):\n\n- הראשונה: `title`\n- השנייה, ובה:\n  1. אחד\n  2. שתיים (two)\n- [x] נקרא\n\nAnd in English:\n\n- one\n- two")}
+		b.say("מה יש בקובץ report.txt?")
+		b.settle()
+	}
+	scenes["right-to-left"] = mixed
+	scenes["right-to-left-tools"] = func(b *bench) { mixed(b); b.p.chooseTools(); b.settle() }
 	var pictures []uitest.Picture
 	for name, scene := range scenes {
-		pictures = append(pictures, uitest.Picture{Name: name, Size: size, Narrow: uitest.LeastPage, Build: func(w fyne.Window) {
+		pictures = append(pictures, uitest.Picture{Name: name, Loose: machine[name], Size: size, Narrow: uitest.LeastPage, Build: func(w fyne.Window) {
 			b := benchIn(t, furnished(call(nil)), w)
 			scene(b)
 			b.lay()

@@ -1,6 +1,7 @@
 package uitest
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -42,6 +43,7 @@ func Seen(text string) string {
 type SeenText struct {
 	Text        string
 	Left, Right float32 // of its letters, in the window
+	Top         float32
 }
 
 // SeenTexts returns the texts of what lies on top of the window that are not empty,
@@ -53,14 +55,40 @@ func SeenTexts(w fyne.Window) (out []SeenText) {
 			return
 		}
 		wide := t.MinSize().Width
-		left := fyne.CurrentApp().Driver().AbsolutePositionForObject(t).X
+		at := fyne.CurrentApp().Driver().AbsolutePositionForObject(t)
+		left := at.X
 		switch t.Alignment {
 		case fyne.TextAlignTrailing:
 			left += t.Size().Width - wide
 		case fyne.TextAlignCenter:
 			left += (t.Size().Width - wide) / 2
 		}
-		out = append(out, SeenText{Seen(t.Text), left, left + wide})
+		out = append(out, SeenText{Seen(t.Text), left, left + wide, at.Y})
 	})
 	return out
+}
+
+// SeenLines returns what is seen on top of the window line by line, each from left to
+// right, with a bar between texts that stand apart.
+func SeenLines(w fyne.Window) (lines []string) {
+	all := SeenTexts(w)
+	slices.SortStableFunc(all, func(a, b SeenText) int { return cmp.Compare(a.Top, b.Top) })
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[n].Top-all[0].Top < 8 { // fonts differ in how high they are
+			n++
+		}
+		line := all[:n]
+		all = all[n:]
+		slices.SortStableFunc(line, func(a, b SeenText) int { return cmp.Compare(a.Left, b.Left) })
+		var b strings.Builder
+		for i, t := range line {
+			if i > 0 && t.Left > line[i-1].Right+2 {
+				b.WriteByte('|')
+			}
+			b.WriteString(t.Text)
+		}
+		lines = append(lines, b.String())
+	}
+	return lines
 }
