@@ -17,8 +17,9 @@ func (b *Bridge) WatchServerLog(ctx context.Context, id string) iter.Seq[struct{
 }
 
 // ClearServerLog forgets the lines and messages of a server that are kept in
-// memory. Its log file stays.
-func (b *Bridge) ClearServerLog(id string) { b.host.ClearLog(id) }
+// memory; its file stays. The function that it returns takes that back, once, and
+// may be called from any goroutine.
+func (b *Bridge) ClearServerLog(id string) (back func()) { return b.host.ClearLog(id) }
 
 // RecordServerMessages switches on or off that the messages of JSON-RPC to and
 // from a server are kept, in memory and without secrets.

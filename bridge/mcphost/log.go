@@ -79,6 +79,12 @@ func (l *serverLog) put(from LogSource, level, line string) {
 func (l *serverLog) append(line LogLine) {
 	l.ring = append(l.ring, line)
 	l.bytes += len(line.Text) + 1
+	l.bound()
+	l.write(line.Text)
+}
+
+// bound forgets the oldest lines where there are too many. The lock is held.
+func (l *serverLog) bound() {
 	// Dropping many at once keeps a flood cheap.
 	if drop := 0; l.bytes > logRing+logRing/4 {
 		for l.bytes > logRing && drop < len(l.ring)-1 {
@@ -89,7 +95,6 @@ func (l *serverLog) append(line LogLine) {
 		clear(l.ring[n:])
 		l.ring = l.ring[:n]
 	}
-	l.write(line.Text)
 }
 
 // write puts the line into the file, unless this second has had its share.

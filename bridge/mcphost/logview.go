@@ -3,7 +3,9 @@ package mcphost
 import (
 	"context"
 	"iter"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -81,14 +83,29 @@ func (m *Manager) LogLines(id string) []LogLine {
 }
 
 // ClearLog forgets the lines and messages that are kept in memory. The file
-// stays.
-func (m *Manager) ClearLog(id string) {
-	if l := m.logOf(id); l != nil {
-		l.mu.Lock()
-		l.ring, l.bytes = nil, 0
-		l.mu.Unlock()
-		l.record.clear()
-		l.say()
+// stays. The function that it returns takes that back, once: they stand before
+// those that have come since. Any goroutine may call it.
+func (m *Manager) ClearLog(id string) (back func()) {
+	l := m.logOf(id)
+	if l == nil {
+		return func() {}
+	}
+	l.mu.Lock()
+	lines, bytes := l.ring, l.bytes
+	l.ring, l.bytes = nil, 0
+	l.mu.Unlock()
+	messages := l.record.clear()
+	l.say()
+	var once sync.Once
+	return func() {
+		once.Do(func() {
+			l.mu.Lock()
+			l.ring, l.bytes = slices.Concat(lines, l.ring), bytes+l.bytes
+			l.bound()
+			l.mu.Unlock()
+			l.record.before(messages)
+			l.say()
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package mcphost
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,6 +46,11 @@ func (r *recorder) add(m Message) {
 	defer r.mu.Unlock()
 	r.list = append(r.list, m)
 	r.bytes += len(m.Text)
+	r.bound()
+}
+
+// bound forgets the oldest where there are too many. The lock is held.
+func (r *recorder) bound() {
 	drop := 0
 	for ; drop < len(r.list)-1 && (len(r.list)-drop > recordMax || r.bytes > recordBytesMax); drop++ {
 		r.bytes -= len(r.list[drop].Text)
@@ -62,10 +68,24 @@ func (r *recorder) messages() []Message {
 	return append([]Message(nil), r.list...)
 }
 
-func (r *recorder) clear() {
+// clear forgets all messages, and returns them.
+func (r *recorder) clear() []Message {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	list := r.list
 	r.list, r.bytes = nil, 0
+	return list
+}
+
+// before keeps messages again that were cleared.
+func (r *recorder) before(list []Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = slices.Concat(list, r.list)
+	for _, m := range list {
+		r.bytes += len(m.Text)
+	}
+	r.bound()
 }
 
 // tap sees the messages of a connection, while somebody wants them. A nil one

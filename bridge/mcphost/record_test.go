@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,9 +65,14 @@ func TestRecordMessages(t *testing.T) {
 			if sent != 1 || got != 1 {
 				t.Errorf("%d calls and %d answers in %+v", sent, got, list)
 			}
-			m.ClearLog("h")
+			back := m.ClearLog("h")
 			if list, _ := m.Messages("h"); len(list) > 0 {
 				t.Errorf("after clearing: %+v", list)
+			}
+			back()
+			back() // once
+			if again, _ := m.Messages("h"); !slices.Equal(again, list) {
+				t.Errorf("taken back: %+v, want %+v", again, list)
 			}
 		})
 	}
@@ -171,10 +177,18 @@ func TestLogLinesSayWhoWroteThem(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	}
-	m.ClearLog("s")
+	was := m.LogLines("s")
+	back := m.ClearLog("s")
 	if got := m.LogLines("s"); len(got) > 0 {
 		t.Errorf("after clearing: %+v", got)
 	}
+	a.say("something new")
+	find("something new")
+	back()
+	if got := m.LogLines("s"); len(got) <= len(was) || !slices.Equal(got[:len(was)], was) || !strings.Contains(got[len(got)-1].Text, "something new") {
+		t.Errorf("taken back: %+v, want %+v and what is new", got, was)
+	}
+	m.ClearLog("nobody")()
 	stop()
 	<-watching
 	for range m.WatchLog(testContext(t), "nobody") {

@@ -222,6 +222,14 @@ func visible(o fyne.CanvasObject, on bool) {
 	}
 }
 
+// auditRoom is how many megabytes a setting stands for.
+func auditRoom(mb int) int {
+	if mb == 0 {
+		return 64
+	}
+	return mb
+}
+
 // keep shows what is kept of a call.
 func (p *Page) keep() {
 	now := p.o.Engine.Settings()
@@ -245,18 +253,26 @@ func (p *Page) keep() {
 				return
 			}
 		}
-		p.o.Runner.Run(func(context.Context) error {
-			return p.o.Engine.UpdateSettings(func(s *store.Settings) error {
-				s.AuditArguments, s.AuditMB = values.Checked, mb
-				return nil
+		set := func() {
+			p.o.Runner.Run(func(context.Context) error {
+				return p.o.Engine.UpdateSettings(func(s *store.Settings) error {
+					s.AuditArguments, s.AuditMB = values.Checked, mb
+					return nil
+				})
+			}, func(err error) {
+				if err != nil {
+					sheet.Fail(form.Sentence(err))
+					return
+				}
+				sheet.Close()
 			})
-		}, func(err error) {
-			if err != nil {
-				sheet.Fail(form.Sentence(err))
-				return
-			}
-			sheet.Close()
-		})
+		}
+		if auditRoom(mb) < auditRoom(now.AuditMB) {
+			form.Confirm(p.o.Window, say.T("Keep less of the audit?"),
+				say.T("The oldest records are deleted where there are more than that. This cannot be undone; export them before, if you want to keep them."), say.T("Keep less"), set)
+			return
+		}
+		set()
 	}
 	size.Entry.OnSubmitted = func(string) { save.OnTapped() }
 	sheet.SetButtons(form.NewAction(say.T("Cancel"), widget.MediumImportance, sheet.Close), save)

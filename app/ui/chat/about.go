@@ -38,6 +38,7 @@ type aboutSheet struct {
 	name     *form.Entry
 	keep     *form.Action
 	remove   *form.Action
+	undo     *form.Undo
 	metadata *form.Pairs // nil where the provider is no gateway
 }
 
@@ -51,6 +52,8 @@ func (p *Page) openAbout() {
 	a.name = form.NewEntry(say.T("Name of the preset"), say.T("Name to keep it by"))
 	a.keep = form.Quiet(say.T("Keep as preset"), nil, a.keepPreset)
 	a.remove = form.Quiet(say.T("Remove preset"), nil, a.removePreset)
+	a.undo = form.NewUndo(p.o.Runner)
+	a.undo.Wait = p.undoTime
 	a.system.OnChanged = func(string) { a.update() }
 	a.name.OnChanged = func(string) { a.update() }
 	rows := []fyne.CanvasObject{
@@ -58,6 +61,7 @@ func (p *Page) openAbout() {
 		a.system,
 		form.Muted(say.T("The model reads it before everything else, from the next message on.")),
 		container.NewBorder(nil, nil, nil, container.NewHBox(a.keep, a.remove), a.name),
+		a.undo.Box,
 	}
 	if entry, ok := p.provider(); ok && entry.Portkey != nil {
 		rows = append(rows, a.gateway(entry)...)
@@ -70,7 +74,10 @@ func (p *Page) openAbout() {
 	a.sheet.SetButtons(
 		form.NewAction(say.T("Cancel"), widget.MediumImportance, a.sheet.Close),
 		form.NewAction(say.T("Save"), widget.HighImportance, a.save))
-	a.sheet.OnClose(p.focusInput)
+	a.sheet.OnClose(func() {
+		a.undo.HandTo(p.takeBack)
+		p.focusInput()
+	})
 	a.sheet.SetFocus(a.system)
 	a.update()
 	a.sheet.Show()
@@ -135,20 +142,78 @@ func (a *aboutSheet) choose() {
 
 func (a *aboutSheet) keepPreset() {
 	p := store.PromptPreset{Name: strings.TrimSpace(a.name.Text), System: a.system.Text}
-	a.run(func(context.Context) error { return a.p.o.Engine.SetPreset(p) })
+	_, was := a.preset(p.Name)
+	a.run(func(context.Context) error { return a.p.o.Engine.SetPreset(p) }, func() {
+		if was.Name != "" && was != p {
+			a.offer(form.Undoable{Words: say.F("Replaced the preset “%s”", form.Visible(p.Name, false)), Change: true}, func(all []store.PromptPreset, at int) []store.PromptPreset {
+				if at < 0 {
+					return append(all, was)
+				}
+				all[at] = was
+				return all
+			}, p.Name)
+		}
+	})
 }
 
 func (a *aboutSheet) removePreset() {
-	name := strings.TrimSpace(a.name.Text)
-	a.run(func(context.Context) error { return a.p.o.Engine.RemovePreset(name) })
+	at, was := a.preset(strings.TrimSpace(a.name.Text))
+	if at < 0 {
+		return
+	}
+	a.run(func(context.Context) error { return a.p.o.Engine.RemovePreset(was.Name) }, func() {
+		a.offer(form.Undoable{Words: say.F("Removed the preset “%s”", form.Visible(was.Name, false))}, func(all []store.PromptPreset, now int) []store.PromptPreset {
+			if now >= 0 {
+				return all // one of that name was kept since
+			}
+			return slices.Insert(all, min(at, len(all)), was)
+		}, was.Name)
+	})
 }
 
-// run does something elsewhere and says in the sheet what went wrong.
-func (a *aboutSheet) run(what func(context.Context) error) {
+// preset returns the preset of that name, and where it stands; -1 for none.
+func (a *aboutSheet) preset(name string) (int, store.PromptPreset) {
+	all := a.p.o.Engine.Presets()
+	i := slices.IndexFunc(all, func(p store.PromptPreset) bool { return p.Name == name })
+	if i < 0 {
+		return i, store.PromptPreset{}
+	}
+	return i, all[i]
+}
+
+// offer offers to take back what was done with a preset; back is told where the
+// one of that name stands then, -1 for nowhere.
+func (a *aboutSheet) offer(o form.Undoable, back func(all []store.PromptPreset, at int) []store.PromptPreset, name string) {
+	o.Back = func(context.Context) error {
+		return a.p.o.Engine.UpdateSettings(func(s *store.Settings) error {
+			all := slices.Clone(s.Presets)
+			s.Presets = back(all, slices.IndexFunc(all, func(p store.PromptPreset) bool { return p.Name == name }))
+			return nil
+		})
+	}
+	o.Done = func(_ bool, err error) {
+		switch {
+		case a.sheet.IsOpen():
+			a.sheet.Fail(form.Sentence(err))
+			a.update()
+		case err != nil:
+			a.p.sayFailure(err)
+		}
+	}
+	a.undo.Offer(o)
+	a.undo.Focus()
+}
+
+// run does something elsewhere and says in the sheet what went wrong. done is
+// called where nothing did, and the sheet is open still.
+func (a *aboutSheet) run(what func(context.Context) error, done func()) {
 	a.p.o.Runner.Run(what, func(err error) {
 		if a.sheet.IsOpen() {
 			a.sheet.Fail(form.Sentence(err))
 			a.update()
+			if err == nil {
+				done()
+			}
 		}
 	})
 }

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,6 +71,38 @@ func TestSystemPrompt(t *testing.T) {
 	if got := uitest.Entry(t, b.w, "System prompt", 0).Text; got != "Answer in rhymes." {
 		t.Errorf("the preset gave %q", got)
 	}
+	kept := func(want ...store.PromptPreset) {
+		t.Helper()
+		b.settle()
+		if got := b.e.Presets(); !slices.Equal(got, want) {
+			t.Errorf("the presets are %+v, want %+v", got, want)
+		}
+	}
+	poet, other := store.PromptPreset{Name: "Poet", System: "Answer in rhymes."}, store.PromptPreset{Name: "Other", System: "Be brief."}
+	if err := b.e.SetPreset(other); err != nil {
+		t.Fatal(err)
+	}
+	uitest.Fill(t, b.w, "System prompt", "Answer in prose.")
+	uitest.Tap(t, b.w, "Keep as preset")
+	kept(store.PromptPreset{Name: "Poet", System: "Answer in prose."}, other)
+	uitest.Shows(t, b.w, "Replaced the preset “Poet”")
+	b.tapText("Undo the change")
+	kept(poet, other)
+	uitest.Tap(t, b.w, "Remove preset")
+	kept(other)
+	b.tapText("Undo the deletion")
+	kept(poet, other) // where it stood
+	uitest.Tap(t, b.w, "Remove preset")
+	kept(other)
+	uitest.Tap(t, b.w, "Cancel")
+	uitest.Shows(t, b.w, "Removed the preset “Poet”") // also when the sheet is closed
+	b.tapText("Undo the deletion")
+	kept(poet, other)
+	b.p.openAbout()
+	if err := b.e.RemovePreset("Other"); err != nil {
+		t.Fatal(err)
+	}
+	uitest.Fill(t, b.w, "Name of the preset", "Poet")
 	uitest.Tap(t, b.w, "Remove preset")
 	b.settle()
 	if len(b.e.Presets()) != 0 || !uitest.Button(t, b.w, "Remove preset").Disabled() {

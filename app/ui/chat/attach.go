@@ -171,8 +171,18 @@ func firstOf(list ...string) string {
 
 // detach removes an attachment of the conversation in view.
 func (p *Page) detach(at int) {
-	p.attached[p.current] = slices.Delete(p.attached[p.current], at, at+1)
+	id, list := p.current, slices.Clone(p.attached[p.current])
+	gone := list[at]
+	p.attached[id] = slices.Delete(list, at, at+1)
 	p.showAttached()
+	p.offerUndo(form.Undoable{Words: say.F("Removed “%s” from the message", form.Visible(shortenRunes(gone.title, 60), false)), Done: func(back bool, _ error) {
+		// What could not be read meanwhile was said, and does not come back.
+		if now := p.attached[id]; back && len(now) < maxFiles && (gone.reading || len(gone.parts) > 0) {
+			p.attached[id] = slices.Insert(slices.Clone(now), min(at, len(now)), gone)
+			p.showAttached()
+		}
+		p.focusInput()
+	}})
 	p.focusInput()
 }
 

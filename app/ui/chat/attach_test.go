@@ -231,9 +231,22 @@ func TestPresets(t *testing.T) {
 	uitest.Fill(t, b.w, "Name", "climate")
 	uitest.Tap(t, b.w, "Save")
 	b.settle()
-	if got := b.e.Settings().Messages; len(got) != 1 || got[0].Name != "climate" {
-		t.Fatalf("presets: %+v", got)
+	preset := func(name string) {
+		t.Helper()
+		if got := b.e.Settings().Messages; len(got) != 1 || got[0] != (store.MessagePreset{Name: name, Text: "Weather in {{city}} on {{day}}?"}) {
+			t.Fatalf("presets: %+v", got)
+		}
 	}
+	preset("climate")
+	uitest.Shows(t, b.w, "Changed the preset “climate”")
+	b.tapText("Undo the change")
+	b.settle()
+	preset("weather")
+	b.p.propose('/', "")
+	b.top("change weather", fyne.KeyReturn)
+	uitest.Fill(t, b.w, "Name", "climate")
+	uitest.Tap(t, b.w, "Save")
+	b.settle()
 	b.p.propose('/', "")
 	b.top("change climate", fyne.KeyReturn)
 	uitest.Tap(t, b.w, "Remove")
@@ -241,9 +254,8 @@ func TestPresets(t *testing.T) {
 	if got := b.e.Settings().Messages; len(got) != 0 {
 		t.Errorf("presets: %+v", got)
 	}
-	uitest.Tap(t, b.w, "Save") // takes it back
+	uitest.Shows(t, b.w, "Removed the preset “climate”")
+	b.tapText("Undo the deletion")
 	b.settle()
-	if got := b.e.Settings().Messages; len(got) != 1 || got[0].Text != "Weather in {{city}} on {{day}}?" {
-		t.Errorf("presets: %+v", got)
-	}
+	preset("climate")
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/transcript"
@@ -116,16 +117,15 @@ func (p *Page) fork(message string) {
 // editing is a message that is written anew in the composer.
 type editing struct {
 	message string // empty for none
+	was     string // how it is
 	before  string // what stood in the composer
 }
 
 // edit brings a message of the person into the composer. What is sent then takes
 // its place, on a branch of its own.
 func (p *Page) edit(message, text string) {
-	if p.editing.message == "" {
-		p.editing.before = p.composer.input.Text
-	}
-	p.editing.message = message
+	p.leaveEdit()
+	p.editing = editing{message: message, was: text, before: p.composer.input.Text}
 	p.composer.setEditing(true)
 	p.showAttached()
 	p.composer.input.SetText(text)
@@ -133,7 +133,24 @@ func (p *Page) edit(message, text string) {
 	p.focusInput()
 }
 
-// endEdit leaves the message as it is.
+// leaveEdit leaves the message as it is, and offers what was written in its place.
+func (p *Page) leaveEdit() {
+	e, id, text := p.editing, p.current, p.composer.input.Text
+	if p.endEdit(); e.message == "" || text == e.was {
+		return
+	}
+	p.offerUndo(form.Undoable{Words: say.T("The message stays as it was, without your changes"), Change: true, Done: func(back bool, _ error) {
+		if back {
+			p.openThen(id, func(*thread) {
+				p.edit(e.message, e.was)
+				p.composer.input.SetText(text)
+				p.composer.input.toEnd()
+			})
+		}
+	}})
+}
+
+// endEdit is over with the writing of a message anew.
 func (p *Page) endEdit() {
 	if p.editing.message == "" {
 		return

@@ -106,6 +106,7 @@ type Page struct {
 	composer *composer
 	view     *view
 	fail     *notice
+	takeBack *form.Undo  // of what was removed from what is being written
 	tools    *toolsSheet // while it is open
 
 	conversations []store.Conversation
@@ -158,13 +159,15 @@ func New(o Options) *Page {
 	})
 	p.head = newHead(p.openAbout)
 	p.composer = newComposer(composerActions{
-		send: p.send, stop: p.stop, leave: p.endEdit, models: p.pickModel, tools: p.chooseTools,
+		send: p.send, stop: p.stop, leave: p.leaveEdit, models: p.pickModel, tools: p.chooseTools,
 		attach: p.openAttach, detach: p.detach, typed: p.typed, changed: p.changed, pasted: p.pasted, recall: p.recallMessage,
 		breaks: func() bool { return o.Engine.Settings().Window.EnterBreaks },
 	})
 	p.view = newView(p)
 	p.fail = newNotice()
-	foot := container.New(layout.NewCustomPaddedLayout(0, 14, 16, 16), container.NewVBox(p.fail.box, p.composer.box))
+	p.takeBack = form.NewUndo(o.Runner)
+	p.takeBack.Centre(threadWidth)
+	foot := container.New(layout.NewCustomPaddedLayout(0, 14, 16, 16), container.NewVBox(p.fail.box, p.takeBack.Box, p.composer.box))
 	// Tab goes through them in this order, and Shift+Tab from the composer to a
 	// question in the thread.
 	thread := container.New(layout.NewBorderLayout(p.head.box, foot, nil, nil), p.head.box, p.view.object, foot)
@@ -268,8 +271,11 @@ func (p *Page) leave() {
 }
 
 func (p *Page) keepDraft() {
-	p.endEdit()
+	p.leaveEdit()
 	p.drafts[p.current] = p.composer.input.Text
+	if p.recalled.at > 0 {
+		p.drafts[p.current] = p.recalled.typed // what was only looked up is no draft
+	}
 	p.recalled = recall{}
 }
 
@@ -337,6 +343,7 @@ func (p *Page) send() {
 	if p.current != "" && p.threads[p.current] == nil {
 		return // it is still being read
 	}
+	p.takeBack.Finish()
 	files, ok := p.takeAttached()
 	if !ok {
 		return

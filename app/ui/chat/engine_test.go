@@ -261,7 +261,14 @@ func (e *engine) SetMetadata(_ context.Context, id string, metadata map[string]s
 func (e *engine) Presets() []store.PromptPreset { return e.Settings().Presets }
 
 func (e *engine) SetPreset(p store.PromptPreset) error {
-	return e.UpdateSettings(func(s *store.Settings) error { s.Presets = append(s.Presets, p); return nil })
+	return e.UpdateSettings(func(s *store.Settings) error {
+		if i := slices.IndexFunc(s.Presets, func(o store.PromptPreset) bool { return o.Name == p.Name }); i >= 0 {
+			s.Presets[i] = p
+		} else {
+			s.Presets = append(s.Presets, p)
+		}
+		return nil
+	})
 }
 
 func (e *engine) RemovePreset(name string) error {

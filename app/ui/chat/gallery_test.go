@@ -184,6 +184,18 @@ func TestGallery(t *testing.T) {
 			b.fill("nothing of this kind")
 			b.settle()
 		},
+		"unfinished": func(b *bench) {
+			openOld(b)
+			b.e.mu.Lock()
+			b.e.said["old"] = b.e.said["old"][:3]
+			b.e.mu.Unlock()
+			b.p.NewChat()
+			b.p.open("old")
+			b.settle()
+			b.p.attached["old"] = []*attachment{{title: "boats.txt", parts: store.Parts{store.File{Name: "boats.txt"}}}, {title: "Image", parts: store.Parts{store.File{Name: "x"}}}}
+			b.p.detach(0)
+			b.settle()
+		},
 		"archive": func(b *bench) {
 			b.p.archive(b.p.conversations[0], true)
 			b.settle()

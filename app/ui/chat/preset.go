@@ -143,39 +143,84 @@ func (p *Page) editPreset(m store.MessagePreset) {
 	}
 	was := m.Name
 	buttons := []fyne.CanvasObject{form.Button(say.T("Cancel"), sheet.Close)}
-	var remove *form.Action
-	remove = form.Quiet(say.T("Remove"), nil, func() {
-		keep(func(all []store.MessagePreset) ([]store.MessagePreset, error) {
-			return slices.DeleteFunc(all, func(o store.MessagePreset) bool { return o.Name == was }), nil
-		}, func() {
-			was = ""
-			remove.Hide()
-			sheet.Fail(say.T("It is removed. Save keeps it again."))
+	if was != "" {
+		remove := form.Quiet(say.T("Remove"), nil, func() {
+			at := -1
+			keep(func(all []store.MessagePreset) ([]store.MessagePreset, error) {
+				if at = indexOfPreset(all, was); at < 0 {
+					return all, nil // it is gone already
+				}
+				m = all[at]
+				return slices.Delete(all, at, at+1), nil
+			}, func() {
+				sheet.Close()
+				if at >= 0 {
+					p.offerPreset(form.Undoable{Words: say.F("Removed the preset “%s”", form.Visible(was, false))}, func(all []store.MessagePreset) ([]store.MessagePreset, error) {
+						if indexOfPreset(all, was) >= 0 {
+							return nil, errPresetName()
+						}
+						return slices.Insert(all, min(at, len(all)), m), nil
+					})
+				}
+			})
 		})
-	})
-	if m.Name != "" {
 		buttons = append([]fyne.CanvasObject{remove}, buttons...)
 	}
 	buttons = append(buttons, form.NewAction(say.T("Save"), widget.HighImportance, func() {
 		now := store.MessagePreset{Name: strings.TrimSpace(name.Text()), Text: text.Text}
+		changed := false
 		keep(func(all []store.MessagePreset) ([]store.MessagePreset, error) {
 			if err := now.Validate(); err != nil {
 				return nil, err
 			}
-			for _, o := range all {
-				if o.Name == now.Name && o.Name != was {
-					return nil, fmt.Errorf(say.T("there is a preset of that name; take another name, or change that one (%w)"), store.ErrExists)
-				}
+			if now.Name != was && indexOfPreset(all, now.Name) >= 0 {
+				return nil, errPresetName()
 			}
-			if i := slices.IndexFunc(all, func(o store.MessagePreset) bool { return o.Name == was }); i >= 0 && was != "" {
-				all[i] = now
+			if i := indexOfPreset(all, was); i >= 0 && was != "" {
+				changed = all[i] != now
+				m, all[i] = all[i], now
 				return all, nil
 			}
 			return append(all, now), nil
-		}, sheet.Close)
+		}, func() {
+			sheet.Close()
+			if changed {
+				p.offerPreset(form.Undoable{Words: say.F("Changed the preset “%s”", form.Visible(now.Name, false)), Change: true}, func(all []store.MessagePreset) ([]store.MessagePreset, error) {
+					if i := indexOfPreset(all, now.Name); i >= 0 {
+						all[i] = m
+						return all, nil
+					}
+					return append(all, m), nil
+				})
+			}
+		})
 	}))
 	sheet.SetButtons(buttons...)
 	sheet.OnClose(p.focusInput)
 	sheet.SetFocus(name.Entry)
 	sheet.Show()
+}
+
+func indexOfPreset(all []store.MessagePreset, name string) int {
+	return slices.IndexFunc(all, func(o store.MessagePreset) bool { return o.Name == name })
+}
+
+func errPresetName() error {
+	return fmt.Errorf(say.T("there is a preset of that name; take another name, or change that one (%w)"), store.ErrExists)
+}
+
+// offerPreset offers to take back what was done with a preset of messages.
+func (p *Page) offerPreset(o form.Undoable, back func([]store.MessagePreset) ([]store.MessagePreset, error)) {
+	o.Back = func(context.Context) error {
+		return p.o.Engine.UpdateSettings(func(s *store.Settings) (err error) {
+			s.Messages, err = back(slices.Clone(s.Messages))
+			return err
+		})
+	}
+	o.Done = func(_ bool, err error) {
+		if err != nil {
+			p.sayFailure(err)
+		}
+	}
+	p.offerUndo(o)
 }

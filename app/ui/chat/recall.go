@@ -10,11 +10,14 @@ type recall struct {
 	typed string // what stood there before
 }
 
-// left forgets where it was once something else stands in the composer.
-func (r *recall) left(text string) {
+// left forgets where it was once something else stands in the composer, and
+// returns what had been typed there before.
+func (r *recall) left(text string) (typed string) {
 	if r.at > 0 && text != r.shown {
+		typed = r.typed
 		*r = recall{}
 	}
+	return typed
 }
 
 // recallMessage puts an older or a newer message of the person into the composer,

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/store"
 )
 
@@ -105,11 +106,37 @@ func (p *Page) pin(c store.Conversation, on bool) {
 	p.work(func(ctx context.Context) error { return p.o.Engine.PinConversation(ctx, c.ID, on) }, p.reloadConversations)
 }
 
-// archive puts a conversation aside, or brings it back.
+// archive puts a conversation aside, which can be taken back for a while, or brings
+// it back.
 func (p *Page) archive(c store.Conversation, on bool) {
-	p.amend(c.ID, func(c *store.Conversation) { c.Archived, c.Pinned = on, c.Pinned && !on })
-	p.listConversations()
-	p.work(func(ctx context.Context) error { return p.o.Engine.ArchiveConversation(ctx, c.ID, on) }, p.reloadConversations)
+	set := func(on bool) {
+		p.amend(c.ID, func(now *store.Conversation) { now.Archived, now.Pinned = on, c.Pinned && !on })
+		p.listConversations()
+	}
+	set(on)
+	p.work(func(ctx context.Context) error { return p.o.Engine.ArchiveConversation(ctx, c.ID, on) }, func() {
+		p.reloadConversations()
+		if !on {
+			return
+		}
+		p.sidebar.undo.Wait = p.undoTime
+		p.sidebar.undo.Offer(form.Undoable{
+			Words: say.F("Archived “%s”", shortenRunes(titleOf(c), 60)), Change: true,
+			Back: func(ctx context.Context) error {
+				err := p.o.Engine.ArchiveConversation(ctx, c.ID, false)
+				if err == nil && c.Pinned {
+					err = p.o.Engine.PinConversation(ctx, c.ID, true)
+				}
+				return err
+			},
+			Done: func(back bool, err error) {
+				p.sayFailure(err)
+				if back {
+					p.reloadConversations()
+				}
+			},
+		})
+	})
 }
 
 // rename gives a conversation a title.

@@ -32,6 +32,7 @@ type toolsSheet struct {
 	advice  *form.Note  // what the tools come to for the model
 	fault   *form.Words // why a turn would fail
 	head    *fyne.Container
+	undo    *form.Undo
 	offer   chat.ToolOffer
 	known   bool // offer is
 	views   []bridge.ServerView
@@ -58,14 +59,20 @@ func (p *Page) chooseTools() {
 		form.Quiet(say.T("All"), nil, func() { t.all(true) }),
 		form.Quiet(say.T("None"), nil, func() { t.all(false) })), t.count)
 	t.advice.Hide()
-	t.head = container.New(layout.NewCustomPaddedVBoxLayout(0), t.search, head, t.advice, t.fault)
+	t.undo = form.NewUndo(p.o.Runner)
+	t.undo.Wait = p.undoTime
+	t.head = container.New(layout.NewCustomPaddedVBoxLayout(0), t.search, head, t.undo.Box, t.advice, t.fault)
 	content := container.NewBorder(t.head, nil, nil, nil,
 		container.NewVScroll(container.New(layout.NewCustomPaddedLayout(4, 8, 0, 12), t.list)))
 	t.sheet = form.NewSheet(p.o.Window, say.T("Tools in this conversation"), content)
 	t.sheet.SetFill(say.T("Tools in this conversation"), content)
 	t.sheet.SetSize(620, 640)
 	t.sheet.SetButtons(form.NewAction(say.T("Done"), widget.HighImportance, t.sheet.Close))
-	t.sheet.OnClose(func() { p.tools = nil; p.focusInput() })
+	t.sheet.OnClose(func() {
+		p.tools = nil
+		t.undo.HandTo(p.takeBack)
+		p.focusInput()
+	})
 	t.sheet.SetFocus(t.search)
 	if len(t.views) <= 3 {
 		for _, v := range t.views {
@@ -142,7 +149,28 @@ func (t *toolsSheet) setServers(views []bridge.ServerView) {
 	t.loadHanded()
 }
 
-func (t *toolsSheet) all(on bool) { t.turn(store.Switches{Off: !on}) }
+// all switches all tools on, or off. What the person had chosen one by one before
+// can be taken back for a while.
+func (t *toolsSheet) all(on bool) {
+	p, id, was := t.p, t.p.current, t.p.switches()
+	t.turn(store.Switches{Off: !on})
+	if len(was.Servers)+len(was.Tools) == 0 {
+		return
+	}
+	t.undo.Offer(form.Undoable{Words: say.T("What you had chosen tool by tool gave way"), Change: true, Done: func(back bool, _ error) {
+		switch {
+		case !back:
+		case p.current == id:
+			p.setSwitches(was)
+			if t.sheet.IsOpen() {
+				t.states()
+			}
+		case id != "":
+			p.amend(id, func(c *store.Conversation) { c.Switches = was })
+			p.work(func(ctx context.Context) error { return p.o.Engine.SetSwitches(ctx, id, was) }, nil)
+		}
+	}})
+}
 
 // turn changes the switches of the conversation.
 func (t *toolsSheet) turn(s store.Switches) {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
@@ -67,4 +68,26 @@ func (p *Page) remove(ctx context.Context, id string, r *run) error {
 		}
 	}
 	return p.o.Engine.DeleteConversation(ctx, id)
+}
+
+// offerUndo offers above the composer to take something back.
+func (p *Page) offerUndo(o form.Undoable) {
+	p.takeBack.Wait = p.undoTime
+	p.takeBack.Offer(o)
+}
+
+// offerDraft offers what was typed in the conversation in view and gave way to
+// something else. Taken back, it stands below what stands in the composer then.
+func (p *Page) offerDraft(typed string) {
+	id := p.current
+	p.offerUndo(form.Undoable{Words: say.F("“%s” gave way to another text", form.Visible(shortenRunes(strings.Join(strings.Fields(typed), " "), 60), false)), Change: true, Done: func(back bool, _ error) {
+		switch {
+		case !back:
+		case id == p.current && p.editing.message == "":
+			p.write(typed)
+		default:
+			p.drafts[id] = strings.TrimSpace(p.drafts[id] + "\n\n" + typed)
+			p.unsent.note(id, p.drafts[id])
+		}
+	}})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -136,8 +137,13 @@ func (p *Page) changed(text string) {
 	if p.editing.message != "" {
 		return // it is no draft
 	}
+	if typed := p.recalled.left(text); strings.TrimSpace(typed) != "" {
+		p.offerDraft(typed)
+	}
+	if p.recalled.at > 0 {
+		text = p.recalled.typed // what is only looked up is no draft
+	}
 	p.unsent.note(p.current, text)
-	p.recalled.left(text)
 }
 
 // hadFiles takes what was attached when the program last ran.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -310,8 +311,12 @@ func (v *view) welcome() fyne.CanvasObject {
 	if v.rehearsing() {
 		for _, example := range []string{"workbench__time zone=Europe/Berlin", "workbench__list_folders", say.T("What can you do?")} {
 			b := form.NewAction(example, widget.MediumImportance, func() {
+				before := v.p.composer.input.Text
 				v.p.composer.input.SetText(example)
 				v.p.focusInput()
+				if strings.TrimSpace(before) != "" && before != example {
+					v.p.offerDraft(before)
+				}
 			})
 			rows = append(rows, container.NewCenter(b))
 		}

@@ -24,19 +24,26 @@ type Undo struct {
 	// Wait is how long something can be taken back.
 	Wait time.Duration
 
-	runner Runner
-	text   *Note
-	undo   *Action
-	now    *undoing
+	runner  Runner
+	text    *Note
+	undo    *Action
+	dismiss *Action
+	now     *undoing
 }
 
 // undoing is what can be taken back: decide is told whether it is to be, once.
-type undoing struct{ decide func(back bool) }
+type undoing struct {
+	decide func(back bool)
+	of     Undoable
+	bar    *Undo // that shows it
+}
 
-// Undoable is something that was removed.
+// Undoable is something that was removed, or changed.
 type Undoable struct {
 	// Words say what, in a sentence or less.
 	Words string
+	// Change says that something was changed or replaced, and not removed.
+	Change bool
 	// Back takes it back, and End makes it final: when it can be taken back no
 	// longer, or when the next thing is removed. One of them runs, once, not on the
 	// goroutine of the window. Both may be nil.
@@ -53,12 +60,18 @@ func NewUndo(r Runner) *Undo {
 	u := &Undo{Wait: UndoTime, runner: r, text: MutedLine("", fyne.TextStyle{})}
 	u.text.SetSize(theme.SizeNameCaptionText)
 	u.undo = Quiet(say.T("Undo"), uitheme.Icon(uitheme.IconUndo), u.Back)
-	u.undo.Name = say.T("Undo the deletion")
-	dismiss := Quiet("", uitheme.Icon(uitheme.IconClose), u.Finish)
-	dismiss.Name = say.T("Delete it now")
-	u.Box = container.NewBorder(nil, nil, nil, container.New(layout.NewCustomPaddedHBoxLayout(0), u.undo, container.NewCenter(dismiss)), u.text)
+	u.dismiss = Quiet("", uitheme.Icon(uitheme.IconClose), u.Finish)
+	u.Box = container.NewBorder(nil, nil, nil, container.New(layout.NewCustomPaddedHBoxLayout(0), u.undo, container.NewCenter(u.dismiss)), u.text)
 	u.Box.Hide()
 	return u
+}
+
+// Centre keeps the bar to a width, in the middle of where its Box is put.
+func (u *Undo) Centre(width float32) {
+	bar := u.Box
+	bar.Show()
+	u.Box = container.New(Centered(width), bar)
+	u.Box.Hide()
 }
 
 // Offer shows what was removed.
@@ -66,7 +79,7 @@ func (u *Undo) Offer(o Undoable) {
 	u.Finish()
 	var m *undoing
 	done := func(back bool, err error) {
-		u.forget(m)
+		m.bar.forget(m)
 		if o.Done != nil {
 			o.Done(back, err)
 		}
@@ -78,15 +91,34 @@ func (u *Undo) Offer(o Undoable) {
 			u.runner.Run(func(ctx context.Context) error { return o.run(ctx, back) }, func(err error) { done(back, err) })
 		}}
 		u.runner.after(u.Wait, func() {
-			if u.now == m {
-				u.Finish()
+			if m.bar.now == m {
+				m.bar.Finish()
 			}
 		})
 	}
-	u.now = m
-	u.text.SetText(o.Words)
+	m.of = o
+	u.show(m)
+}
+
+func (u *Undo) show(m *undoing) {
+	u.now, m.bar = m, u
+	u.undo.Name, u.dismiss.Name = say.T("Undo the deletion"), say.T("Delete it now")
+	if m.of.Change {
+		u.undo.Name, u.dismiss.Name = say.T("Undo the change"), say.T("Close the offer to undo")
+	}
+	u.text.SetText(m.of.Words)
 	u.Box.Show()
 	Relayout(u.Box)
+}
+
+// HandTo has another bar show what this one does, for the rest of its time: the
+// sheet that this one is on closes.
+func (u *Undo) HandTo(other *Undo) {
+	if m := u.now; m != nil {
+		u.forget(m)
+		other.Finish()
+		other.show(m)
+	}
 }
 
 func (o Undoable) run(ctx context.Context, back bool) error {

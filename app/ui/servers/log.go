@@ -35,6 +35,7 @@ type logSheet struct {
 	messages *messageView
 	copied   *form.Action
 	clear    *form.Action
+	undo     *form.Undo
 }
 
 // The choices of what is shown, by the least level.
@@ -71,25 +72,49 @@ func (p *Page) showLog(v bridge.ServerView) {
 	l.copied = form.Button(say.T("Copy"), l.copy)
 	l.messages = newMessageView(func(on bool) { p.o.Engine.RecordServerMessages(l.id, on) }, l.enable)
 	l.messages.filter = func() string { return l.filter.Text }
-	l.clear = form.Button(say.T("Clear"), func() {
-		p.o.Engine.ClearServerLog(l.id)
-		l.lines, l.messages.all = nil, nil
-		l.show()
-		l.messages.show()
-	})
+	l.clear = form.Button(say.T("Clear"), l.empties)
+	l.undo = form.NewUndo(p.o.Runner)
 	body := container.NewStack(l.log, l.messages.box)
 	l.tabs = form.NewTabs(l.choose, say.T("Log"), say.T("Messages"))
 	end := container.NewHBox(l.follow, form.Sized(200, 0, l.framed), form.Sized(200, 0, l.filter), l.messages.record)
 	head := container.NewBorder(nil, nil, l.tabs.Box, end)
 	l.sheet = form.NewSheet(p.o.Window, "", nil)
 	l.sheet.SetSize(1040, 700)
-	l.sheet.SetFill(say.F("%s: log", form.Visible(v.Server.Name, false)), container.NewBorder(form.Pad(0, form.Gap/2, head), nil, nil, nil, body))
+	l.sheet.SetFill(say.F("%s: log", form.Visible(v.Server.Name, false)), container.NewBorder(form.Pad(0, form.Gap/2, head), l.undo.Box, nil, nil, body))
 	done := form.NewAction(say.T("Close"), widget.HighImportance, l.sheet.Close)
 	l.sheet.SetButtons(l.clear, l.copied, done)
 	l.sheet.SetFocus(done)
 	l.choose(0)
 	l.sheet.Show()
 	l.watch()
+}
+
+// empties forgets what was written, which can be taken back for a while.
+func (l *logSheet) empties() {
+	back := l.page.o.Engine.ClearServerLog(l.id)
+	l.lines, l.messages.all = nil, nil
+	l.show()
+	l.messages.show()
+	l.enable()
+	l.undo.Offer(form.Undoable{
+		Words: say.T("The log and the messages are cleared; the log's file stays"),
+		Back:  func(context.Context) error { back(); return nil },
+		Done: func(back bool, _ error) {
+			if back && l.sheet.IsOpen() {
+				l.read()
+			}
+		},
+	})
+	l.undo.Focus()
+}
+
+// read shows what there is now.
+func (l *logSheet) read() {
+	e := l.page.o.Engine
+	l.lines = e.ServerLogLines(l.id)
+	l.show()
+	l.messages.set(e.ServerMessages(l.id))
+	l.enable()
 }
 
 // choose shows the log or the messages.
@@ -127,7 +152,7 @@ func (l *logSheet) enable() {
 // watch shows what comes, until the sheet is closed.
 func (l *logSheet) watch() {
 	e := l.page.o.Engine
-	l.sheet.OnClose(l.page.o.Runner.Follow(func(ctx context.Context, show func(func()) bool) {
+	end := l.page.o.Runner.Follow(func(ctx context.Context, show func(func()) bool) {
 		for range e.WatchServerLog(ctx, l.id) {
 			lines := e.ServerLogLines(l.id)
 			messages, on := e.ServerMessages(l.id)
@@ -140,7 +165,11 @@ func (l *logSheet) watch() {
 				return
 			}
 		}
-	}))
+	})
+	l.sheet.OnClose(func() {
+		end()
+		l.undo.HandTo(l.page.undo)
+	})
 }
 
 // shown returns the lines that pass the filters.

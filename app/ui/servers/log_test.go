@@ -43,6 +43,19 @@ func TestLog(t *testing.T) {
 	uitest.Tap(t, w, "Clear")
 	uitest.Shows(t, w, "Nothing has been written yet.")
 	did(t, e, "clear the log of files")
+	uitest.Fill(t, w, "Filter", "")
+	uitest.Tap(t, w, "Undo the deletion")
+	uitest.Shows(t, w, "slow disk", "no such file")
+	did(t, e, "clear the log of files", "bring the log of files back")
+	if uitest.Button(t, w, "Clear").Disabled() {
+		t.Error("what is back cannot be cleared")
+	}
+	// It can be taken back also when the sheet is closed.
+	uitest.Tap(t, w, "Clear")
+	uitest.Tap(t, w, "Close")
+	uitest.Shows(t, w, "The log and the messages are cleared")
+	uitest.Tap(t, w, "Undo the deletion")
+	did(t, e, "clear the log of files", "bring the log of files back", "clear the log of files", "bring the log of files back")
 }
 
 func TestMessages(t *testing.T) {

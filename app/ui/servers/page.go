@@ -57,7 +57,7 @@ type Engine interface {
 	CallTool(ctx context.Context, inv tools.Invocation, ask chat.Ask, progress func(tools.Progress)) tools.Result
 	ServerLogLines(id string) []mcphost.LogLine
 	WatchServerLog(ctx context.Context, id string) iter.Seq[struct{}]
-	ClearServerLog(id string)
+	ClearServerLog(id string) (back func())
 	RecordServerMessages(id string, on bool)
 	ServerMessages(id string) (list []mcphost.Message, recording bool)
 	offers.Engine

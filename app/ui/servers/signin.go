@@ -49,14 +49,32 @@ func newSignInRow(c *card) *signInRow {
 	r.cancel = form.NewAction(say.T("Cancel"), widget.MediumImportance, func() { engine.CancelSignIn(c.id()) })
 	leave := func(forget bool) func() {
 		return func() {
-			id := c.id()
-			run(func(ctx context.Context) error { return engine.SignOut(ctx, id, forget) })
+			id, by := c.id(), c.view.SignIn
+			end := func() { run(func(ctx context.Context) error { return engine.SignOut(ctx, id, forget) }) }
+			if by != nil && by.ByProgram {
+				end() // nothing is lost: it signs in again by itself
+				return
+			}
+			c.page.askSignOut(c.view.Server.Name, forget, end)
 		}
 	}
 	r.out = form.Quiet(say.T("Sign out"), theme.LogoutIcon(), leave(false))
 	r.forget = form.Quiet(say.T("Forget"), theme.ContentClearIcon(), leave(true))
 	r.box.Hide()
 	return r
+}
+
+// askSignOut asks before a sign-in ends, since nothing brings a token back that the
+// service has revoked.
+func (p *Page) askSignOut(server string, forget bool, end func()) {
+	name := form.Visible(server, false)
+	title, yes := say.F("Sign out of %s?", name), say.T("Sign out")
+	text := say.T("This cannot be undone: the service is asked to revoke the tokens, and they are deleted here. To use the server again, sign in once more with your browser.")
+	if forget {
+		title, yes = say.F("Forget the sign-in to %s?", name), say.T("Forget")
+		text = say.T("This cannot be undone: the service is asked to revoke the tokens, and they are deleted here, with what Drawbridge is registered as there. To use the server again, sign in once more with your browser.")
+	}
+	form.Confirm(p.o.Window, title, text, yes, end)
 }
 
 // quietly leaves out what the row shows anyway: why a sign-in failed.

@@ -52,8 +52,18 @@ func TestSignInRow(t *testing.T) {
 	})
 	uitest.Shows(t, w, "Signed in as ada@example.com‹U+202E› at https://login.example.com · renews itself")
 	uitest.ShowsNot(t, w, "asks who you are")
+	before := len(e.Did())
 	uitest.Tap(t, w, "Sign out of work")
+	uitest.Shows(t, w, "Sign out of work?", "This cannot be undone")
+	uitest.Tap(t, w, "Cancel")
+	if got := e.Did()[before:]; len(got) != 0 {
+		t.Errorf("before the person agreed: %q", got)
+	}
+	uitest.Tap(t, w, "Sign out of work")
+	uitest.Tap(t, w, "Sign out")
 	uitest.Tap(t, w, "Forget the sign-in to work")
+	uitest.Shows(t, w, "Forget the sign-in to work?", "This cannot be undone")
+	uitest.Tap(t, w, "Forget")
 	if got := e.Did(); got[len(got)-2] != "sign out of work forget=false" || got[len(got)-1] != "sign out of work forget=true" {
 		t.Errorf("%q", got)
 	}

@@ -450,12 +450,19 @@ func (e *Engine) WatchServerLog(context.Context, string) iter.Seq[struct{}] {
 }
 
 // ClearServerLog empties Logs and Sent.
-func (e *Engine) ClearServerLog(id string) {
+func (e *Engine) ClearServerLog(id string) (back func()) {
 	_ = e.did("clear the log of %s", id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	lines, sent := e.Logs[id], e.Sent
 	delete(e.Logs, id)
 	e.Sent = nil
+	return func() {
+		_ = e.did("bring the log of %s back", id)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.Logs[id], e.Sent = append(lines, e.Logs[id]...), append(sent, e.Sent...)
+	}
 }
 
 // RecordServerMessages changes Recording.
