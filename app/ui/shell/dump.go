@@ -16,6 +16,8 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/tree"
 )
 
 // dumpLimit bounds how long one dump may take, from the connection to its last
@@ -180,18 +182,8 @@ func (d *dumper) walk(o fyne.CanvasObject, offset fyne.Position, clip rect, path
 	whole := rect{pos.X, pos.Y, pos.X + size.Width, pos.Y + size.Height}
 	seen := whole.cut(clip)
 
-	var children []fyne.CanvasObject
-	clips := false
-	switch co := o.(type) {
-	case *fyne.Container:
-		children = co.Objects
-	case fyne.Widget:
-		if r, ok := cachedRenderer(co); ok {
-			children = r.Objects()
-			_, clips = r.(interface{ IsClip() })
-		}
-	}
-	if _, ok := o.(fyne.Scrollable); ok || clips {
+	children, clips := tree.Children(o)
+	if clips {
 		clip = clip.cut(whole)
 	}
 	if d.add(o, whole, seen, path) {

@@ -26,6 +26,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/audit"
+	"github.com/drawbridge-app/drawbridge/app/ui/damage"
 	"github.com/drawbridge-app/drawbridge/app/ui/fonts"
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/gateway"
@@ -371,7 +372,7 @@ func (s *Shell) build(remembered store.WindowSettings) {
 		[]*railItem{s.raise.item, s.places[placeSettings].item})
 	s.body = container.NewStack()
 	s.current = -1
-	s.window.SetContent(container.New(&frame{railWidth, func(size fyne.Size) { s.size = size }}, s.rail, s.raise.bar, s.body))
+	s.window.SetContent(damage.New(s.window, container.New(&frame{railWidth, func(size fyne.Size) { s.size = size }}, s.rail, s.raise.bar, s.body)))
 	s.window.Resize(startSize(remembered))
 	s.open(placeChat)
 	s.window.SetCloseIntercept(s.closing)
