@@ -243,6 +243,7 @@ type source struct {
 	line               int  // bytes since the last line break
 	ended              bool // the body ended cleanly
 	tail               string
+	pace               pace
 }
 
 // Read implements io.Reader.
@@ -255,7 +256,9 @@ func (s *source) Read(p []byte) (int, error) {
 		}
 		return n, nil
 	}
+	s.pace.before()
 	n, err := s.r.Read(p)
+	s.pace.after(n, len(p))
 	if n > 0 {
 		s.alive()
 	}
