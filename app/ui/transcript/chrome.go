@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"image/color"
+	"math"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -94,6 +95,10 @@ func (b *scrollBar) CreateRenderer() fyne.WidgetRenderer {
 	return &scrollBarRenderer{b: b, bar: canvas.NewRectangle(color.Transparent)}
 }
 
+// snap has the thumb stay where it is until it has moved by a whole unit: it would
+// be painted anew with each word of an answer otherwise.
+func snap(v float32) float32 { return float32(math.Round(float64(v))) }
+
 type scrollBarRenderer struct {
 	b   *scrollBar
 	bar *canvas.Rectangle
@@ -103,6 +108,7 @@ func (r *scrollBarRenderer) Layout(fyne.Size) { r.place() }
 
 func (r *scrollBarRenderer) place() {
 	y, h := r.b.thumb()
+	y, h = snap(y), snap(h)
 	w := float32(4)
 	if r.b.wide || r.b.grip >= 0 {
 		w = 8

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"image/color"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -112,7 +113,7 @@ func (v *View) CreateRenderer() fyne.WidgetRenderer {
 
 type viewRenderer struct {
 	v    *View
-	mark *canvas.Rectangle // refreshed to have the canvas painted again
+	mark *canvas.Rectangle // refreshed where there are other objects than before
 	ring *canvas.Rectangle // shows the focus
 
 	on      map[*block]bool // blocks on the canvas
@@ -213,7 +214,8 @@ func (r *viewRenderer) sync() {
 	over := make([]fyne.CanvasObject, 0, 64)
 	seen := map[*block]bool{}
 	grounds := map[*group]*canvas.Rectangle{}
-	var wide []*block // code and tables that one can move along
+	ends := map[*group]fyne.Position{} // how wide a ground is, and where it ends
+	var wide []*block                  // code and tables that one can move along
 	v.eachPlaced(func(p placed) { seen[p.block] = true })
 	// What is not in view any more goes first: most of its lines may be the same in
 	// what was made in its place.
@@ -233,19 +235,26 @@ func (r *viewRenderer) sync() {
 			}
 			bottom := p.top + b.height
 			if p.goesOn {
-				bottom = max(bottom, size.Height+beyond)
+				bottom = size.Height + beyond
 			}
-			rect.Resize(fyne.NewSize(rect.Size().Width, max(min(bottom, size.Height+beyond)-rect.Position().Y, 1)))
+			ends[g] = fyne.NewPos(b.box.w, min(bottom, size.Height+beyond))
 		}
 		under, over = r.place(b, p.top, left, under, over)
 		if side := b.alongside(); side != nil && side.most() > 0 {
 			wide = append(wide, b)
 		}
 	})
+	for g, rect := range grounds {
+		rect.Resize(fyne.NewSize(ends[g].X, max(ends[g].Y-rect.Position().Y, 1)))
+	}
 	r.grounds = grounds
+	before := r.objects
 	r.objects = append(append(append(r.objects[:0:0], r.mark), under...), over...)
 	r.sideBars(wide, left)
 	r.chrome(size)
+	if !slices.Equal(r.objects, before) {
+		canvas.Refresh(r.mark) // what only moved has said so
+	}
 	v.tellLacking()
 	v.highlight()
 }
@@ -279,7 +288,6 @@ func (r *viewRenderer) chrome(size fyne.Size) {
 		r.ring.Resize(size)
 		r.objects = append(r.objects, r.ring)
 	}
-	canvas.Refresh(r.mark)
 }
 
 func (v *View) placeTip() {
@@ -313,7 +321,6 @@ func (r *viewRenderer) ground(b *block, top, left float32, begins bool) *canvas.
 		y = max(top+b.gap-b.group.over, -beyond)
 	}
 	rect.Move(fyne.NewPos(left+b.box.x, y))
-	rect.Resize(fyne.NewSize(b.box.w, 1))
 	return rect
 }
 
