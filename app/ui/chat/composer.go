@@ -390,9 +390,7 @@ func (i *input) TypedShortcut(s fyne.Shortcut) {
 	if paste, ok := s.(*fyne.ShortcutPaste); ok && i.onPaste != nil && i.onPaste(paste.Clipboard.Content()) {
 		return
 	}
-	if !form.PassShortcut(i, s) {
-		i.Entry.TypedShortcut(s)
-	}
+	i.Entry.TypedShortcut(s)
 }
 
 // atEnd reports whether the cursor stands behind the text.

@@ -14,6 +14,13 @@ type Entry struct {
 	widget.Entry
 	// Name tells people who cannot see the field what it is.
 	Name string
+	self fyne.Widget // what the window knows: the entry, or a widget made from it
+}
+
+// ExtendBaseWidget is called by a widget that is made from an entry, with itself.
+func (e *Entry) ExtendBaseWidget(self fyne.Widget) {
+	e.self = self
+	e.Entry.ExtendBaseWidget(self)
 }
 
 // NewEntry returns a single line.
@@ -62,20 +69,20 @@ func (e *Entry) AccessibilityRole() fyne.AccessibleRole { return fyne.Accessible
 // FocusGained brings the entry into view.
 func (e *Entry) FocusGained() {
 	e.Entry.FocusGained()
-	Reveal(e)
+	Reveal(e.self)
 }
 
 // TypedKey passes Escape on, and Return in a single line where the sheet goes on by
 // it, and leaves the rest to the entry.
 func (e *Entry) TypedKey(key *fyne.KeyEvent) {
 	if key.Name == fyne.KeyEscape {
-		if s := sheetOn(e); s != nil {
+		if s := sheetOn(e.self); s != nil {
 			s.cancel()
 		}
 		return
 	}
 	if key.Name == fyne.KeyReturn || key.Name == fyne.KeyEnter {
-		if s := sheetOn(e); s != nil && s.submit != nil && !e.MultiLine && e.OnSubmitted == nil && !s.submit.Disabled() {
+		if s := sheetOn(e.self); s != nil && s.submit != nil && !e.MultiLine && e.OnSubmitted == nil && !s.submit.Disabled() {
 			s.submit.OnTapped()
 			return
 		}
@@ -83,26 +90,15 @@ func (e *Entry) TypedKey(key *fyne.KeyEvent) {
 	e.Entry.TypedKey(key)
 }
 
-// TypedShortcut passes what the entry does not know on to the window.
+// TypedShortcut passes shortcuts of a letter or a sign on to the window.
 func (e *Entry) TypedShortcut(s fyne.Shortcut) {
-	if !PassShortcut(e, s) {
-		e.Entry.TypedShortcut(s)
+	if custom, ok := s.(*desktop.CustomShortcut); ok && len(custom.KeyName) == 1 {
+		if c, ok := fyne.CurrentApp().Driver().CanvasForObject(e.self).(fyne.Shortcutable); ok {
+			c.TypedShortcut(s)
+			return
+		}
 	}
-}
-
-// PassShortcut gives a shortcut of a letter or a sign to the window that an object
-// is in, and reports whether it did. A widget that has an Entry in it calls it with
-// itself, since the window does not know the Entry.
-func PassShortcut(o fyne.CanvasObject, s fyne.Shortcut) bool {
-	custom, ok := s.(*desktop.CustomShortcut)
-	if !ok || len(custom.KeyName) != 1 {
-		return false
-	}
-	c, ok := fyne.CurrentApp().Driver().CanvasForObject(o).(fyne.Shortcutable)
-	if ok {
-		c.TypedShortcut(s)
-	}
-	return ok
+	e.Entry.TypedShortcut(s)
 }
 
 // Field is a labelled entry with an explanation below it, which gives way to

@@ -51,7 +51,5 @@ func (e *Entry) TypedShortcut(s fyne.Shortcut) {
 		e.OnStar()
 		return
 	}
-	if !form.PassShortcut(e, s) {
-		e.Entry.TypedShortcut(s)
-	}
+	e.Entry.TypedShortcut(s)
 }
