@@ -195,10 +195,11 @@ func (c *composer) setRunning(running bool) {
 func (c *composer) setAsking(asking bool) {
 	text := say.T("Write a message")
 	if asking {
-		text = say.T("A call waits for your answer. Shift+Tab goes to it")
+		text = say.T("Shift+Tab goes to what waits for you")
 	}
 	if c.input.PlaceHolder != text {
 		c.input.SetPlaceHolder(text)
+		c.fit()
 	}
 }
 
@@ -409,15 +410,20 @@ func (i *input) toEnd() {
 	i.Refresh()
 }
 
-// lines counts the lines that the text takes at the present width.
+// lines counts the lines that the text takes at the present width, or what stands
+// there while there is none.
 func (i *input) lines() int {
+	text := i.Text
+	if text == "" {
+		text = i.PlaceHolder
+	}
 	width := i.Size().Width - 2*i.Theme().Size(fynetheme.SizeNameInnerPadding)
 	if width <= 0 {
-		return 1 + strings.Count(i.Text, "\n")
+		return 1 + strings.Count(text, "\n")
 	}
 	size := i.Theme().Size(fynetheme.SizeNameText)
 	n := 0
-	for line := range strings.Lines(i.Text + "\n") {
+	for line := range strings.Lines(text + "\n") {
 		if len(line) > 4000 {
 			return mostLines
 		}

@@ -5,6 +5,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
@@ -40,13 +41,15 @@ type notice struct {
 	box     *fyne.Container
 	text    *form.Words
 	actions *fyne.Container
+	below   *fyne.Container // what they stand in
 }
 
 func newNotice() *notice {
-	n := &notice{text: form.Failure(""), actions: form.Row()}
+	n := &notice{text: form.Failure(""), actions: form.Wrap()}
 	shut := theme.NewSmallIconButton(say.T("Close what is said"), theme.Icon(theme.IconClose), func() { n.say("") })
-	n.box = container.New(form.Centered(threadWidth), container.NewBorder(nil, nil, nil,
-		container.NewHBox(container.NewCenter(n.actions), container.NewCenter(shut)), n.text))
+	n.below = form.Pad(0, 6, n.actions)
+	n.box = container.New(form.Centered(threadWidth), container.New(layout.NewCustomPaddedVBoxLayout(0),
+		container.NewBorder(nil, nil, nil, container.NewCenter(shut), n.text), n.below))
 	n.box.Hide()
 	return n
 }
@@ -61,6 +64,7 @@ func (n *notice) say(sentence string, actions ...transcript.Action) {
 		}
 		n.actions.Add(form.NewAction(a.Label, weight, func() { n.say(""); a.Do() }))
 	}
+	n.below.Hidden = len(actions) == 0
 	if sentence == "" {
 		n.box.Hide()
 	} else {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,7 +10,9 @@ import (
 
 	"fyne.io/fyne/v2"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
+	"github.com/drawbridge-app/drawbridge/bridge"
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/mcphost"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -82,6 +85,16 @@ func openOld(b *bench) {
 	b.settle()
 }
 
+// fails has a turn fail.
+func fails(b *bench, err error) {
+	b.p.setModel(store.ModelRef{Provider: "openai", Model: "gpt-5.2"})
+	b.settle()
+	b.e.turns = []turn{func(context.Context, func(chat.Event) bool, chat.Approver) error { return err }}
+	b.say("Hello?")
+	b.sees("(4")
+	b.settle()
+}
+
 // TestGallery renders the page in its states.
 func TestGallery(t *testing.T) {
 	scenes := map[string]func(b *bench){
@@ -92,7 +105,7 @@ func TestGallery(t *testing.T) {
 		},
 		"answer": func(b *bench) {
 			b.say("What time is it in Berlin?")
-			b.sees("May the model run")
+			b.until("the question", func() bool { return strings.Contains(uitest.Texts(b.w), "Allow once") })
 			b.tapText("Allow once")
 			b.settle()
 			b.type_("And how does one say that in German?")
@@ -103,9 +116,34 @@ func TestGallery(t *testing.T) {
 			b.stand(1)
 		},
 		"error": func(b *bench) {
-			b.e.turns = []turn{broken("OpenAI refused the key (401): it is wrong, or was withdrawn. Put a new key in the settings, then try again")}
-			b.say("Hello?")
-			b.sees("refused the key")
+			fails(b, &model.Error{Kind: model.ErrorAuth, Message: "OpenAI refused the key (401): it is wrong, or was withdrawn. Put a new key in the settings, then try again"})
+		},
+		"error-quota": func(b *bench) {
+			fails(b, &model.Error{Kind: model.ErrorRate, Message: "OpenAI takes no more requests (429): the credit of the account is used up. Add to it, or choose another model"})
+		},
+		"error-attach": func(b *bench) {
+			b.e.Views = append(b.e.Views, offering().Views[1])
+			b.p.SetServers(b.e.Views)
+			b.e.fail = errors.New("the server notes did not answer within 30 s. It may hang; restart it on the Servers page")
+			b.p.attach("notes", "note:///today", "Today")
+			b.settle()
+		},
+		"question": func(b *bench) {
+			b.e.turns = []turn{func(ctx context.Context, _ func(chat.Event) bool, by chat.Approver) error {
+				_, err := by.(bridge.Elicitor).Elicit(ctx, bridge.Elicitation{Server: "weather", ServerName: "Weather", Message: "Where do you want to know it?",
+					Fields: []mcphost.Field{
+						{Name: "city", Title: "City", Kind: mcphost.FieldText, Required: true},
+						{Name: "days", Title: "Days", Description: "From tomorrow on.", Kind: mcphost.FieldInteger},
+					}})
+				return err
+			}}
+			b.say("Will it rain?")
+			b.until("the question", func() bool { return strings.Contains(uitest.Texts(b.w), "Where do you want to know it?") })
+			b.stand(1)
+		},
+		"models-favourites": func(b *bench) {
+			b.e.Keep.Favourites = []store.ModelRef{{Provider: "openai", Model: "gpt-5.2-mini"}, {Provider: "rehearsal", Model: "rehearsal"}}
+			b.p.pickModel()
 			b.settle()
 		},
 		"branches": func(b *bench) {
@@ -143,6 +181,11 @@ func TestGallery(t *testing.T) {
 			b.p.measureTools()
 			b.settle()
 			b.p.chooseTools()
+			b.settle()
+		},
+		"no-sidebar": func(b *bench) {
+			openOld(b)
+			b.p.showSidebar(false)
 			b.settle()
 		},
 		"composer": func(b *bench) { b.type_(strings.Repeat("A long message that goes over several lines. ", 14)) },
@@ -279,6 +322,14 @@ func TestGallery(t *testing.T) {
 	scenes["right-to-left"] = mixed
 	scenes["right-to-left-tools"] = func(b *bench) { mixed(b); b.p.chooseTools(); b.settle() }
 	var pictures []uitest.Picture
+	answered := func(w fyne.Window) {
+		b := benchIn(t, furnished(call(nil)), w)
+		scenes["answer"](b)
+		b.lay()
+	}
+	pictures = append(pictures,
+		uitest.Picture{Name: "answer-largest", Size: size, Narrow: uitest.LeastPage, Text: theme.TextLargest, Build: answered},
+		uitest.Picture{Name: "answer-compact", Size: size, Narrow: uitest.LeastPage, Text: theme.TextSmall, Compact: true, Build: answered})
 	for name, scene := range scenes {
 		pictures = append(pictures, uitest.Picture{Name: name, Loose: machine[name], Size: size, Narrow: uitest.LeastPage, Build: func(w fyne.Window) {
 			b := benchIn(t, furnished(call(nil)), w)

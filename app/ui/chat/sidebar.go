@@ -61,6 +61,7 @@ type sidebar struct {
 	search   *pick.Entry
 	hits     *pick.List
 	said     *form.Note
+	none     *form.Note      // that nothing is found
 	plain    *fyne.Container // the list, while nothing is looked for
 	finding  *fyne.Container
 	empty    *form.Note
@@ -102,13 +103,16 @@ func newSidebar(now func() time.Time, r form.Runner, do sidebarActions) *sidebar
 	s.archived = newChip(say.T("Show the archived conversations"), say.T("Archived"), theme.IconArchive, "", s.turnArchive)
 	s.archived.wide = true
 	s.undo = form.NewUndo(r)
+	s.undo.Narrow()
 	button := form.NewAction(say.T("New chat"), widget.MediumImportance, do.newChat)
 	button.Icon = theme.Icon(theme.IconNewChat)
 	button.Alignment = widget.ButtonAlignLeading
 	head := container.New(layout.NewCustomPaddedLayout(12, 8, 10, 10),
 		container.New(layout.NewCustomPaddedVBoxLayout(6), button, s.search))
 	s.plain = container.NewStack(s.list, form.Pad(14, 4, container.NewVBox(s.empty)))
-	s.finding = container.NewBorder(nil, form.Pad(8, 0, s.said), nil, nil, s.hits)
+	s.none = form.Muted(say.T("Nothing is found."))
+	s.none.Hide()
+	s.finding = container.NewStack(container.NewBorder(nil, form.Pad(8, 0, s.said), nil, nil, s.hits), form.Pad(14, 4, container.NewVBox(s.none)))
 	s.finding.Hide()
 	foot := container.New(layout.NewCustomPaddedLayout(0, 8, 6, 6),
 		container.New(layout.NewCustomPaddedVBoxLayout(4), s.archived, s.undo.Box))
@@ -281,11 +285,9 @@ func (s *sidebar) showFound(fresh bool) {
 		}
 		items = append(items, pick.Item{Title: title, Note: h.Passage, NoteMarks: h.Marks, Pick: func() { s.do.openHit(h, s.answered) }})
 	}
+	s.none.Hidden = len(items) > 0 || s.answered != s.search.Text
 	words := ""
-	switch {
-	case len(items) == 0:
-		words = say.T("Nothing is found.")
-	case s.found.Newest > 0:
+	if s.found.Newest > 0 && len(items) > 0 {
 		words = say.N(s.found.Newest, "Only the newest %d message that matches was compared. Type more to narrow it down.", "Only the newest %d messages that match were compared. Type more to narrow it down.", s.found.Newest)
 	}
 	s.said.SetText(words)

@@ -74,6 +74,13 @@ func (u *Undo) Centre(width float32) {
 	u.Box.Hide()
 }
 
+// Narrow has the words stand above the buttons, where there is no room beside them.
+func (u *Undo) Narrow() {
+	buttons := container.NewBorder(nil, nil, u.undo, container.NewCenter(u.dismiss))
+	u.Box.Layout = layout.NewCustomPaddedVBoxLayout(-4)
+	u.Box.Objects = []fyne.CanvasObject{u.text, buttons}
+}
+
 // Offer shows what was removed.
 func (u *Undo) Offer(o Undoable) {
 	u.Finish()

@@ -68,7 +68,7 @@ func newAsked(w fyne.Window, f setup.Field) (fyne.CanvasObject, askedField) {
 			choice.SetSelected(f.Default[0])
 		}
 		part.read = func() []string { return []string{choice.Selected} }
-		return form.Column(form.Caption(title), choice, above, failure), part
+		return form.Column(form.Labelled(title, choice, ""), above, failure), part
 	}
 	var field *form.Field
 	switch {

@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
@@ -46,7 +47,7 @@ func newFolders(o Options) *folders {
 	add := form.Button(say.T("Grant"), func() { f.grant(f.path.Text()) })
 	f.Box = section(say.T("Workbench folders"),
 		say.T("The built-in server may list, read and search files in these folders, and nowhere else. What it reads can go to the model."),
-		form.Column(f.list, container.NewBorder(nil, nil, nil, container.NewVBox(form.NewWords(""), container.NewHBox(add, choose)), f.path.Box)))
+		form.Column(f.list, container.NewBorder(nil, nil, nil, container.New(layout.NewCustomPaddedVBoxLayout(0), form.NewWords(""), container.NewHBox(add, choose)), f.path.Box)))
 	return f
 }
 

@@ -446,21 +446,29 @@ func TestErrorWindow(t *testing.T) {
 func TestGallery(t *testing.T) {
 	size := fyne.NewSize(1100, 720)
 	uitest.Pictures(t,
-		uitest.Picture{Name: "welcome", Size: size, Narrow: leastSize, Build: func(w fyne.Window) { galleryWelcome(t, w, stepWhat) }},
-		uitest.Picture{Name: "models", Size: size, Narrow: leastSize, Build: func(w fyne.Window) { galleryWelcome(t, w, stepModels) }},
-		uitest.Picture{Name: "import", Size: size, Narrow: leastSize, Build: func(w fyne.Window) { galleryWelcome(t, w, stepServers) }},
+		uitest.Picture{Name: "welcome", Size: size, Narrow: leastSize, Build: func(w fyne.Window) { galleryWelcome(t, w, stepWhat, "") }},
+		uitest.Picture{Name: "models", Size: size, Narrow: leastSize, Build: func(w fyne.Window) { galleryWelcome(t, w, stepModels, "") }},
+		uitest.Picture{Name: "import", Size: size, Narrow: leastSize, Build: func(w fyne.Window) { galleryWelcome(t, w, stepServers, "") }},
+		uitest.Picture{Name: "import-paste", Size: size, Narrow: leastSize, Build: func(w fyne.Window) {
+			galleryWelcome(t, w, stepServers, "npx -y @modelcontextprotocol/server-everything")
+		}},
 		uitest.Picture{Name: "no-start", Size: fyne.NewSize(560, 260), Narrow: fyne.NewSize(400, 260), Build: func(w fyne.Window) {
 			w.SetContent(errorContent(errors.New("another Drawbridge owns this folder, and does not answer; end it, then start again"), nil, nil))
 		}})
 }
 
-func galleryWelcome(t *testing.T, w fyne.Window, step int) {
+// galleryWelcome shows a step of the first start. With something that is pasted
+// there are no servers of other apps.
+func galleryWelcome(t *testing.T, w fyne.Window, step int, pasted string) {
 	t.Helper()
 	e := uitest.NewEngine()
 	e.Local = []store.ProviderConfig{{ID: "ollama", Name: "Ollama", Kind: store.ProviderChat, BaseURL: "http://localhost:11434/v1", NoKey: true}}
 	e.Found = []bridge.Import{e.Offer("Claude Desktop", "/home/you/.config/Claude/claude_desktop_config.json",
 		setup.Draft{Config: store.ServerConfig{ID: "git", Name: "git", Transport: store.TransportStdio, Command: "uvx", Args: []string{"mcp-server-git"}}, Notes: []string{"GITHUB_TOKEN looks like a secret; its value goes into the keychain."}},
 	)}
+	if pasted != "" {
+		e.Found = nil
+	}
 	size := w.Canvas().Size()
 	w.SetContent(widget.NewLabel(""))
 	w.Resize(size)
@@ -468,4 +476,7 @@ func galleryWelcome(t *testing.T, w fyne.Window, step int) {
 	x.sheet = form.NewSheet(w, "", nil)
 	x.sheet.SetSize(620, 520)
 	x.start()
+	if pasted != "" {
+		uitest.Fill(t, w, "Or paste one", pasted)
+	}
 }

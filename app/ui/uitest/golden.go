@@ -20,6 +20,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/internal/bounds"
+	"github.com/drawbridge-app/drawbridge/store"
 )
 
 // What the environment says about pictures.
@@ -52,6 +53,9 @@ type Picture struct {
 	// Size is that of the wide picture, and Narrow that of the narrow one. Without
 	// Narrow it is as wide as LeastPage, and as high as Size.
 	Size, Narrow fyne.Size
+	// Text and Compact are how large a person has text, and that all stands closer.
+	Text    theme.TextSize
+	Compact bool
 	// Build fills a window, whose size is set. It shows what it would show on any
 	// machine at any time: no clock, no folder of the test, nothing by chance.
 	Build func(w fyne.Window)
@@ -163,7 +167,7 @@ func take(t *testing.T, p Picture, s shot) {
 			size = fyne.NewSize(LeastPage.Width, p.Size.Height)
 		}
 	}
-	w, got := render(t, p, size)
+	w, got := render(t, p, s, size)
 	problems := tooLarge(w, size)
 	if !p.Loose {
 		problems = append(problems, unbundled(w)...)
@@ -217,8 +221,13 @@ const kept = 45 * time.Second
 // render fills a window and takes the picture. Where that took so long that Fyne
 // may have forgotten half of what was drawn, as on a machine that stood still
 // meanwhile, it begins again.
-func render(t *testing.T, p Picture, size fyne.Size) (w fyne.Window, got *image.NRGBA) {
+func render(t *testing.T, p Picture, s shot, size fyne.Size) (w fyne.Window, got *image.NRGBA) {
 	t.Helper()
+	if p.Text != "" || p.Compact {
+		settings := fyne.CurrentApp().Settings()
+		settings.SetTheme(theme.Of(store.WindowSettings{Theme: string(s.choice), TextSize: string(p.Text), Compact: p.Compact}))
+		defer settings.SetTheme(theme.New(s.choice))
+	}
 	for range 5 {
 		refresh()
 		began := time.Now()
