@@ -324,6 +324,7 @@ func TestGallery(t *testing.T) {
 	var pictures []uitest.Picture
 	answered := func(w fyne.Window) {
 		b := benchIn(t, furnished(call(nil)), w)
+		b.p.undoTime = time.Hour // however slow the machine
 		scenes["answer"](b)
 		b.lay()
 	}
@@ -333,6 +334,7 @@ func TestGallery(t *testing.T) {
 	for name, scene := range scenes {
 		pictures = append(pictures, uitest.Picture{Name: name, Loose: machine[name], Size: size, Narrow: uitest.LeastPage, Build: func(w fyne.Window) {
 			b := benchIn(t, furnished(call(nil)), w)
+			b.p.undoTime = time.Hour // however slow the machine
 			scene(b)
 			b.lay()
 		}})
