@@ -43,17 +43,18 @@ func newRun(conversation string, t *thread, cancel context.CancelFunc) *run {
 // the list no longer.
 //
 // A run waits for the person from the event that says so: the window may show it
-// before Approve or Continue is called.
+// before Approve or Continue is called. It may come after that, too, and then what
+// waits already goes on waiting for the same answer.
 func (r *run) push(e chat.Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch e := e.(type) {
 	case chat.CallAsked:
-		r.asked[e.Approval.Call.ID] = make(chan tools.Answer, 1)
+		r.question(e.Approval.Call.ID)
 	case chat.CallDone:
 		delete(r.asked, e.Result.CallID) // where it ended before it was asked about
 	case chat.StepLimit, chat.Repeating:
-		r.limit = make(chan bool, 1)
+		r.pause()
 	}
 	if n := len(r.events); n > 0 {
 		if joined, ok := join(r.events[n-1], e); ok {
@@ -123,11 +124,7 @@ func (r *run) Approve(ctx context.Context, a chat.Approval) (tools.Answer, error
 // said waits for the answer to a question.
 func (r *run) said(ctx context.Context, a chat.Approval) (tools.Answer, error) {
 	r.mu.Lock()
-	answer := r.asked[a.Call.ID]
-	if answer == nil {
-		answer = make(chan tools.Answer, 1)
-		r.asked[a.Call.ID] = answer
-	}
+	answer := r.question(a.Call.ID)
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
@@ -140,6 +137,23 @@ func (r *run) said(ctx context.Context, a chat.Approval) (tools.Answer, error) {
 	case <-ctx.Done():
 		return tools.AnswerDeny, context.Cause(ctx)
 	}
+}
+
+// question is where the answer about a call comes, from whoever names it first on.
+// mu is held.
+func (r *run) question(call string) chan tools.Answer {
+	if r.asked[call] == nil {
+		r.asked[call] = make(chan tools.Answer, 1)
+	}
+	return r.asked[call]
+}
+
+// pause is the same for the question whether to go on.
+func (r *run) pause() chan bool {
+	if r.limit == nil {
+		r.limit = make(chan bool, 1)
+	}
+	return r.limit
 }
 
 // answer hands over what the person said; the first answer counts.
@@ -163,10 +177,7 @@ func (r *run) waiting() bool {
 // chat.Approver.
 func (r *run) Continue(ctx context.Context, _ chat.Pause) (bool, error) {
 	r.mu.Lock()
-	if r.limit == nil {
-		r.limit = make(chan bool, 1)
-	}
-	answer := r.limit
+	answer := r.pause()
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()

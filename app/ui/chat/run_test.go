@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/drawbridge-app/drawbridge/bridge/chat"
 	"github.com/drawbridge-app/drawbridge/bridge/model"
@@ -101,4 +103,37 @@ func TestEarlyAnswer(t *testing.T) {
 	if r.waiting() {
 		t.Error("it waits for a call that is over")
 	}
+}
+
+// TestLateAnnouncement proves that an answer gets to what waits for it also where
+// the event that asks for it is handled only then.
+func TestLateAnnouncement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		r := newRun("c", newThread(nil), func() {})
+		a := chat.Approval{Call: store.ToolCall{ID: "k"}}
+		asked := make(chan string, 1)
+		go func() {
+			got, err := r.Approve(ctx, a)
+			asked <- fmt.Sprint(got, err)
+		}()
+		synctest.Wait()
+		r.push(chat.CallAsked{Approval: a})
+		r.answer("k", tools.AnswerOnce)
+		if got, want := <-asked, fmt.Sprint(tools.AnswerOnce, nil); got != want {
+			t.Errorf("the call: %s, want %s", got, want)
+		}
+		paused := make(chan string, 1)
+		go func() {
+			on, err := r.Continue(ctx, chat.Pause{})
+			paused <- fmt.Sprint(on, err)
+		}()
+		synctest.Wait()
+		r.push(chat.StepLimit{})
+		r.goOn(true)
+		if got, want := <-paused, fmt.Sprint(true, nil); got != want {
+			t.Errorf("the limit: %s, want %s", got, want)
+		}
+	})
 }
