@@ -48,9 +48,9 @@ func (p *Page) searchFor(query string) {
 
 // sought is what a message was found by: its words are marked once it is in view.
 type sought struct {
-	conversation, message string
-	query                 string
-	words                 []string
+	message string
+	query   string
+	words   []string
 }
 
 // maxSought bounds how many words of a search are marked.
@@ -59,7 +59,7 @@ const maxSought = 12
 // openHit shows a conversation at a message that was found, with the words marked.
 // One that is on another branch brings that branch with it.
 func (p *Page) openHit(h store.Hit, query string) {
-	s := &sought{conversation: h.ConversationID, message: h.MessageID, query: query}
+	s := &sought{message: h.MessageID, query: query}
 	for _, m := range h.Marks {
 		if m[0] < 0 || m[1] > len(h.Passage) || m[0] >= m[1] {
 			continue
@@ -93,7 +93,7 @@ func (p *Page) bringIn(t *thread, message string) {
 // by.
 func (p *Page) scrollTo(message string, parts []*entry) {
 	p.view.script.ScrollTo(parts[0].id)
-	if s := p.sought; s != nil && s.message == message && s.conversation == p.current && len(s.words) > 0 {
+	if s := p.sought; s != nil && s.message == message && len(s.words) > 0 {
 		p.sought = nil
 		p.view.find.OpenAt(s.query, s.words)
 	}

@@ -184,6 +184,33 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// TestSearchAnswersWhatIsTyped leaves out an answer, or an error, that comes when
+// something else is typed already.
+func TestSearchAnswersWhatIsTyped(t *testing.T) {
+	b := newBench(t, newEngine(answer("Boats are small.")))
+	b.say("Tell me of boats")
+	b.settle()
+	b.p.sidebar.search.Text = "boats"
+	b.p.searchFor("boats")
+	b.p.sidebar.search.Text = "ships" // before the answer
+	b.settle()
+	if n := b.p.Found("boats"); n != -1 {
+		t.Errorf("%d messages are shown for what is typed no longer", n)
+	}
+	b.e.mu.Lock()
+	b.e.fail = errors.New("the disk is gone")
+	b.e.mu.Unlock()
+	b.p.searchFor("boats")
+	b.settle()
+	uitest.ShowsNot(t, b.w, "The disk is gone.")
+	b.p.sidebar.search.Text = "boats"
+	b.p.searchFor("boats")
+	b.settle()
+	if n := b.p.Found("boats"); n != 1 {
+		t.Errorf("%d messages are shown for what is typed", n)
+	}
+}
+
 // TestSearchOpensTheMessage scrolls to what was found, and shows the branch that
 // it is on.
 func TestSearchOpensTheMessage(t *testing.T) {

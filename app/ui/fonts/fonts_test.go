@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2"
 	"github.com/go-text/typesetting/di"
 	"github.com/go-text/typesetting/font"
+	"github.com/go-text/typesetting/fontscan"
 	"github.com/go-text/typesetting/shaping"
 	"golang.org/x/image/math/fixed"
 
@@ -154,5 +155,56 @@ func TestUse(t *testing.T) {
 	}
 	if _, ok := cachedFontFace(bold, nil, nil).Fonts.(*chooser); !ok {
 		t.Error("Fyne's own widgets do not take it")
+	}
+}
+
+// counting counts how often a font is looked for.
+type counting struct {
+	face  *font.Face
+	times int
+}
+
+func (c *counting) ResolveFace(rune) *font.Face { c.times++; return c.face }
+
+// TestLooksOnce has the font of each letter be looked for once, also where none has
+// it, and be looked for again after very many letters.
+func TestLooksOnce(t *testing.T) {
+	uitest.App(t)
+	next := &counting{face: of(fyne.TextStyle{}).ResolveFace('a')}
+	c := &chooser{next: next, known: map[letter]*font.Face{}, lacks: map[rune]bool{}}
+	for range 3 {
+		for _, r := range "ab\U0010FFF0" {
+			c.ResolveFace(r)
+		}
+	}
+	if next.times != 3 {
+		t.Errorf("three letters are looked for %d times", next.times)
+	}
+	for i := range rune(maxKnown + 10) {
+		c.ResolveFace(0xF0000 + i)
+		if len(c.known) > maxKnown || len(c.lacks) > maxKnown {
+			t.Fatalf("%d letters are remembered", len(c.known))
+		}
+	}
+}
+
+// TestBold has letters of the world be bold where a font of this computer has them
+// so.
+func TestBold(t *testing.T) {
+	uitest.App(t)
+	bold, tried := of(fyne.TextStyle{Bold: true}), 0
+	for script, text := range world {
+		r := []rune(text)[0]
+		heavy := lookupRuneFont(r, fontscan.SansSerif, font.Aspect{Weight: font.WeightBold})
+		if !foreign(r) || !has(heavy, r) || heavy.Describe().Aspect.Weight < font.WeightBold {
+			continue
+		}
+		tried++
+		if f := bold.ResolveFace(r); f.Describe().Aspect.Weight < font.WeightBold {
+			t.Errorf("%s: %c comes from %+v", script, r, f.Describe())
+		}
+	}
+	if tried == 0 {
+		t.Error("no script has a bold font; see .ci/deps")
 	}
 }

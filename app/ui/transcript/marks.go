@@ -36,10 +36,7 @@ func (r *viewRenderer) markBlock(b *block, top, left float32, under []fyne.Canva
 			}
 		}
 	}
-	for i := used; i < len(s.marks); i++ {
-		s.marks[i].Hide()
-	}
-	s.marks = s.marks[:max(used, 0)]
+	s.marks = s.marks[:used]
 	return under
 }
 
