@@ -184,6 +184,7 @@ func (s *Shell) show() {
 	s.window.RequestFocus()
 	if s.hidden {
 		s.hidden = false
+		s.content.Anew() // a window that was away may have lost its picture
 		if !s.awake {
 			s.awake = true // it began in the tray
 		}

@@ -141,13 +141,14 @@ type Options struct {
 
 // Shell is the window and what belongs to it.
 type Shell struct {
-	o      Options
-	app    fyne.App
-	window fyne.Window
-	tray   *tray
-	post   func(func())
-	spawn  func(func(context.Context))
-	doze   *doze
+	o       Options
+	app     fyne.App
+	window  fyne.Window
+	tray    *tray
+	post    func(func())
+	spawn   func(func(context.Context))
+	doze    *doze
+	content *damage.Content
 
 	ctx     context.Context // ends when the window does
 	cancel  context.CancelFunc
@@ -372,7 +373,8 @@ func (s *Shell) build(remembered store.WindowSettings) {
 		[]*railItem{s.raise.item, s.places[placeSettings].item})
 	s.body = container.NewStack()
 	s.current = -1
-	s.window.SetContent(damage.New(s.window, container.New(&frame{railWidth, func(size fyne.Size) { s.size = size }}, s.rail, s.raise.bar, s.body)))
+	s.content = damage.New(s.window, container.New(&frame{railWidth, func(size fyne.Size) { s.size = size }}, s.rail, s.raise.bar, s.body))
+	s.window.SetContent(s.content)
 	s.window.Resize(startSize(remembered))
 	s.open(placeChat)
 	s.window.SetCloseIntercept(s.closing)
