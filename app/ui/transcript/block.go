@@ -37,6 +37,7 @@ type block struct {
 	pre              bool                        // lines are broken anywhere, as in code
 	beginsCode       bool                        // it is the line above a piece of code
 	hug              bool                        // the group is as wide as the text, and stands at the right
+	with             *block                      // the other block of a group that hugs both
 	fixed            fyne.CanvasObject           // a widget, or nil
 	elastic          bool                        // fixed may change its height
 	make             func() fyne.CanvasObject    // makes fixed when it comes into view, and anew each time
@@ -184,11 +185,9 @@ func (b *block) text(m *measurer, y, inner float32) float32 {
 	o := orderOf(b.spans)
 	left := b.left
 	if b.hug {
-		widest := float32(0)
-		for _, l := range lines {
-			if n := len(l); n > 0 {
-				widest = max(widest, l[n-1].x+l[n-1].w)
-			}
+		widest := widestOf(lines)
+		if b.with != nil {
+			widest = max(widest, widestOf(m.wrap(b.with.spans, inner)))
 		}
 		left = b.width - b.right - widest
 		b.box = frame{left - b.right, widest + 2*b.right}
@@ -261,6 +260,17 @@ func (b *block) mark(m *measurer, left, right float32, turned bool) {
 		mark[i].x += right + gap
 	}
 	*first = append(*first, mark...)
+}
+
+// widestOf is the width of the widest line.
+func widestOf(lines [][]run) float32 {
+	widest := float32(0)
+	for _, l := range lines {
+		if n := len(l); n > 0 {
+			widest = max(widest, l[n-1].x+l[n-1].w)
+		}
+	}
+	return widest
 }
 
 // grounds puts a ground behind code within text.

@@ -144,7 +144,7 @@ func (e *entry) user(u User) {
 		b := &block{group: g, left: 100, right: pad}
 		if first {
 			b.gap = gapItemTop + over
-			b.hug = text == "" && len(u.Files) == 0
+			b.hug = text == ""
 			g.left = b.left - pad
 		}
 		if text == "" {
@@ -162,12 +162,17 @@ func (e *entry) user(u User) {
 		e.blocks = append(e.blocks, b)
 	}
 	if len(u.Files) > 0 {
-		e.blocks[len(e.blocks)-1].below = 2
+		last := e.blocks[len(e.blocks)-1]
+		last.below = 2
 		words := say.F("With %s", strings.Join(u.Files, ", "))
-		e.blocks = append(e.blocks, &block{
-			group: g, left: 100, right: pad, below: over,
+		files := &block{
+			group: g, left: 100, right: pad, below: over, hug: last.hug,
 			spans: []span{{text: visible(words[:cut(words, maxCode)]), face: face{size: e.view.size(theme.SizeNameCaptionText)}, ink: look.ColorMuted}},
-		})
+		}
+		if last.hug {
+			last.with, files.with = files, last
+		}
+		e.blocks = append(e.blocks, files)
 	}
 	e.blocks = append(e.blocks, e.footBlock(true))
 }

@@ -171,13 +171,7 @@ func fit(want, least []float32, room float32) []float32 {
 
 // natural is the width of spans on one line, as far as it matters.
 func natural(m *measurer, spans []span) float32 {
-	widest := float32(0)
-	for _, l := range m.wrap(spans, 4000) {
-		if n := len(l); n > 0 {
-			widest = max(widest, l[n-1].x+l[n-1].w)
-		}
-	}
-	return widest
+	return widestOf(m.wrap(spans, 4000))
 }
 
 // share divides the room: columns that want less than an even part get it, the

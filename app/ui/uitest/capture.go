@@ -6,6 +6,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
 )
 
 // layouts is how often lay places everything: what is as high as its lines are
@@ -28,6 +29,13 @@ func lay(w fyne.Window) {
 			}
 		})
 	}
+	// What shows that something goes on was begun before it had a size.
+	trees(w, func(o fyne.CanvasObject) {
+		if a, ok := o.(*widget.Activity); ok {
+			a.Stop()
+			a.Start()
+		}
+	})
 }
 
 // trees visits all that is visible in the window, parents first.
