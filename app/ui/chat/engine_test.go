@@ -176,7 +176,7 @@ func (e *engine) PinConversation(_ context.Context, id string, on bool) error {
 }
 
 func (e *engine) ArchiveConversation(_ context.Context, id string, on bool) error {
-	return e.change(id, func(c *store.Conversation) { c.Archived = on })
+	return e.change(id, func(c *store.Conversation) { c.Archived = on; c.Pinned = c.Pinned && !on })
 }
 
 // Search finds a text in what was said, in the last conversation first.
