@@ -76,7 +76,7 @@ var someForm = bridge.Elicitation{
 		{Name: "wind", Title: "With wind", Kind: mcphost.FieldSwitch, Default: true},
 		{Name: "rain", Title: "With rain", Kind: mcphost.FieldSwitch},
 		{Name: "unit", Title: "Unit", Kind: mcphost.FieldChoice, Default: "c", Choices: []mcphost.Choice{{Value: "f", Title: "Degrees"}, {Value: "c", Title: "Degrees"}}},
-		{Name: "more", Title: "More", Kind: mcphost.FieldChoices, Choices: []mcphost.Choice{{Value: "x", Title: "X!"}}},
+		{Name: "more", Title: "Extras", Kind: mcphost.FieldChoices, Choices: []mcphost.Choice{{Value: "x", Title: "X!"}}},
 	},
 }
 

@@ -75,3 +75,6 @@ func TestGallery(t *testing.T) {
 			Link: &mcphost.AskedLink{URL: "https://xn--pple-43d.com/in", Before: "https://", Host: "xn--pple-43d.com", After: "/in?from=drawbridge"}})),
 		picture("call", approve(editable)), edited, picture("call-after", approve(after)))
 }
+
+// TestPseudo looks through the gallery in a language of longer words.
+func TestPseudo(t *testing.T) { uitest.Pseudo(t) }

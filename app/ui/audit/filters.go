@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -118,7 +117,7 @@ func newFilters(p *Page) *filters {
 	for _, s := range []*form.Select{f.who, f.tool, f.what, f.when} {
 		s.OnChanged = changed
 	}
-	row := container.New(&flow{least: 150}, form.Framed(f.who), form.Framed(f.server), form.Framed(f.tool), form.Framed(f.what), form.Framed(f.when))
+	row := form.Columns(5, 150, form.Gap, form.Framed(f.who), form.Framed(f.server), form.Framed(f.tool), form.Framed(f.what), form.Framed(f.when))
 	f.box = form.Column(f.text, row)
 	return f
 }
@@ -261,31 +260,4 @@ func (f *filters) only(server, tool string) {
 	}
 	f.quiet = false
 	f.changed()
-}
-
-// flow lays objects out in as many columns of one width as there is room for.
-type flow struct{ least, width float32 }
-
-func (l *flow) count(n int) int {
-	return min(n, max(1, int((l.width+form.Gap)/(l.least+form.Gap))))
-}
-
-func (l *flow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	l.width = size.Width
-	n := l.count(len(objects))
-	w := (size.Width - float32(n-1)*form.Gap) / float32(n)
-	for i, o := range objects {
-		h := o.MinSize().Height
-		o.Move(fyne.NewPos(float32(i%n)*(w+form.Gap), float32(i/n)*(h+form.Gap)))
-		o.Resize(fyne.NewSize(w, h))
-	}
-}
-
-func (l *flow) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	if len(objects) == 0 {
-		return fyne.Size{}
-	}
-	n := l.count(len(objects))
-	rows := float32((len(objects) + n - 1) / n)
-	return fyne.NewSize(l.least, rows*objects[0].MinSize().Height+(rows-1)*form.Gap)
 }

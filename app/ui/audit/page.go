@@ -89,7 +89,7 @@ func New(o Options) *Page {
 	head := container.New(layout.NewCustomPaddedVBoxLayout(form.Gap*1.5),
 		form.Heading(say.T("Audit"), say.T("What was called, refused and answered, by whom, and why."), keep, export),
 		p.filters.box, p.fail, p.nothing, container.NewCenter(p.fresh))
-	p.box = container.New(form.Centered(1100), form.Pad(24, 20, container.NewBorder(head, nil, nil, nil, p.list.list)))
+	p.box = container.New(form.Centered(1100), form.Pad(24, 20, form.Above(head, p.list.list, 110)))
 	return p
 }
 

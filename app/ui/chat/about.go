@@ -60,7 +60,7 @@ func (p *Page) openAbout() {
 		container.NewBorder(nil, nil, nil, a.presets, form.Caption(say.T("System prompt"))),
 		a.system,
 		form.Muted(say.T("The model reads it before everything else, from the next message on.")),
-		container.NewBorder(nil, nil, nil, container.NewHBox(a.keep, a.remove), a.name),
+		form.Beside(a.name, form.Wrap(a.keep, a.remove), 220),
 		a.undo.Box,
 	}
 	if entry, ok := p.provider(); ok && entry.Portkey != nil {

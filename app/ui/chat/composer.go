@@ -79,7 +79,7 @@ func newComposer(do composerActions) *composer {
 	c.send = theme.NewIconButton(say.T("Send"), theme.Icon(theme.IconSend), c.press)
 	c.send.Primary = true
 
-	words := form.MutedLine(say.T("Editing a message. What you send begins a branch; what is there now stays."), fyne.TextStyle{})
+	words := form.Muted(say.T("Editing a message. What you send begins a branch; what is there now stays."))
 	cancel := form.Quiet(say.T("Cancel"), nil, do.leave)
 	cancel.Name = say.T("Leave the message as it is")
 	c.edit = container.NewBorder(nil, nil, nil, cancel, words)
@@ -109,6 +109,8 @@ type rowLayout struct{}
 const (
 	leastModel float32 = 96
 	leastTools float32 = 110
+	// giveWay is how much less both have together where the words of the rail are long.
+	giveWay float32 = 28
 )
 
 func (rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
@@ -116,6 +118,9 @@ func (rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	a, s, t := attach.MinSize(), send.MinSize(), tools.MinSize()
 	t.Width = min(t.Width, max(size.Width-a.Width-s.Width-leastModel-12, leastTools))
 	w := min(models.MinSize().Width, max(size.Width-a.Width-t.Width-s.Width-12, leastModel))
+	if over := a.Width + w + 4 + t.Width + 8 + s.Width - size.Width; over > 0 {
+		w, t.Width = w-over/2, t.Width-over/2
+	}
 	place := func(o fyne.CanvasObject, x, width, height float32) {
 		o.Resize(fyne.NewSize(width, height))
 		o.Move(fyne.NewPos(x, (size.Height-height)/2))
@@ -127,7 +132,7 @@ func (rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 }
 
 func (rowLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(leastModel+objects[0].MinSize().Width+leastTools+objects[3].MinSize().Width+12, chipHeight+2)
+	return fyne.NewSize(leastModel+objects[0].MinSize().Width+leastTools+objects[3].MinSize().Width+12-giveWay, chipHeight+2)
 }
 
 // fit makes the field as high as its text, within limits, and tells the button

@@ -10,6 +10,7 @@ import (
 
 	"fyne.io/fyne/v2"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge"
@@ -112,7 +113,7 @@ func TestGallery(t *testing.T) {
 		},
 		"asking": func(b *bench) {
 			b.say("What time is it in Berlin?")
-			b.sees("May the model run")
+			b.sees("exactly as the server would get them")
 			b.stand(1)
 		},
 		"error": func(b *bench) {
@@ -235,7 +236,7 @@ func TestGallery(t *testing.T) {
 			b.p.NewChat()
 			b.p.open("old")
 			b.settle()
-			b.p.attached["old"] = []*attachment{{title: "boats.txt", parts: store.Parts{store.File{Name: "boats.txt"}}}, {title: "Image", parts: store.Parts{store.File{Name: "x"}}}}
+			b.p.attached["old"] = []*attachment{{title: "boats.txt", parts: store.Parts{store.File{Name: "boats.txt"}}}, {title: say.T("Image"), parts: store.Parts{store.File{Name: "x"}}}}
 			b.p.detach(0)
 			b.settle()
 		},
@@ -247,7 +248,7 @@ func TestGallery(t *testing.T) {
 		},
 		"denied": func(b *bench) {
 			b.say("What time is it in Berlin?")
-			b.sees("May the model run")
+			b.sees("exactly as the server would get them")
 			b.tapText("Deny")
 			b.settle()
 			b.p.view.script.ScrollToEnd()
@@ -263,7 +264,7 @@ func TestGallery(t *testing.T) {
 			b.p.SetServers(b.e.Views)
 			b.e.turns = []turn{managedTurn(make(chan tools.Answer, 1))}
 			b.say("Which bridges are there, and can I order one?")
-			b.sees("May OpenAI run order of Docs?")
+			b.sees("as OpenAI says that it would send them")
 			b.stand(1)
 		},
 		"prompts": func(b *bench) {
@@ -295,15 +296,7 @@ func TestGallery(t *testing.T) {
 		"find": func(b *bench) {
 			openOld(b)
 			b.p.Find()
-			f, ok := b.w.Canvas().Focused().(interface{ SetText(string) })
-			if !ok {
-				b.t.Fatalf("%T has the keys", b.w.Canvas().Focused())
-			}
-			f.SetText("boats")
-			b.until("the end of the search", func() bool {
-				_, of, whole := b.p.view.script.Found()
-				return whole && of == 2
-			})
+			b.fill("boats")
 			b.settle()
 		},
 		"link": func(b *bench) { b.p.openLink("https://example.org/a/rather/long/path?with=a&query=string"); b.settle() },
@@ -340,7 +333,7 @@ func TestGallery(t *testing.T) {
 		uitest.Picture{Name: "answer-largest", Size: size, Narrow: uitest.LeastPage, Text: theme.TextLargest, Build: answered},
 		uitest.Picture{Name: "answer-compact", Size: size, Narrow: uitest.LeastPage, Text: theme.TextSmall, Compact: true, Build: answered})
 	for name, scene := range scenes {
-		pictures = append(pictures, uitest.Picture{Name: name, Loose: machine[name], Size: size, Narrow: uitest.LeastPage, Build: func(w fyne.Window) {
+		pictures = append(pictures, uitest.Picture{Name: name, Loose: machine[name], Size: size, Narrow: uitest.LeastPage, Data: []string{"Today"}, Build: func(w fyne.Window) {
 			b := benchIn(t, furnished(call(nil)), w)
 			b.p.undoTime = time.Hour // however slow the machine
 			scene(b)
@@ -349,3 +342,6 @@ func TestGallery(t *testing.T) {
 	}
 	uitest.Pictures(t, pictures...)
 }
+
+// TestPseudo looks through the gallery in a language of longer words.
+func TestPseudo(t *testing.T) { uitest.Pseudo(t) }

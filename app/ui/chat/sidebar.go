@@ -159,7 +159,7 @@ func (s *sidebar) arrange() {
 	text := say.F("Archived · %d", aside)
 	if s.aside {
 		s.empty.SetText(say.T("No conversation is archived. The menu of a conversation puts it here."))
-		text = say.T("Back to the conversations")
+		text = say.T("Back to the chats")
 	}
 	s.empty.Hidden = len(s.lines) > 0
 	s.archived.setText(text)

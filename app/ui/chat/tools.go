@@ -454,7 +454,9 @@ func (t *toolsSheet) toolRow(v bridge.ServerView, tool tools.Tool) fyne.CanvasOb
 
 func (r *toolRow) set(s store.Switches, refused bool) {
 	text := r.text
+	r.about.Truncation, r.about.Wrapping = fyne.TextTruncateEllipsis, fyne.TextWrapOff
 	if refused {
+		r.about.Truncation, r.about.Wrapping = fyne.TextTruncateOff, fyne.TextWrapWord
 		text = say.T("You never allow this tool; change that in the settings.")
 	}
 	if r.about.Text != text {

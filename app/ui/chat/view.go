@@ -301,6 +301,7 @@ func (v *view) welcome() fyne.CanvasObject {
 	title := form.Bold(say.T("What can I do for you?"))
 	title.SizeName = fynetheme.SizeNameHeadingText
 	title.Alignment = fyne.TextAlignCenter
+	title.Wrapping = fyne.TextWrapWord
 	words := say.T("Write a message below. The model may call the tools of your servers; they run on this machine, and each asks before its first call.")
 	if v.rehearsing() {
 		words = say.T("This is a rehearsal: no AI, no network, no key. Name a tool and its arguments, and it is called through the very same bridge.")

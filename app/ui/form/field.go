@@ -128,7 +128,9 @@ func NewFieldOf(e *Entry, help string) *Field {
 
 // Caption is the label above a field.
 func Caption(text string) *Words {
-	return Bold(text)
+	l := Bold(text)
+	l.Wrapping = fyne.TextWrapWord
+	return l
 }
 
 // Text returns what was typed.

@@ -116,12 +116,12 @@ func Heading(title, subtitle string, actions ...fyne.CanvasObject) fyne.CanvasOb
 	t := NewWords(title)
 	t.TextStyle.Bold = true
 	t.SizeName = theme.SizeNameHeadingText
-	end := container.NewVBox(layout.NewSpacer(), Row(actions...), layout.NewSpacer())
+	end := &fyne.Container{Layout: &wrap{gap: Gap}, Objects: actions}
 	left := container.New(layout.NewCustomPaddedVBoxLayout(-8), t)
 	if subtitle != "" {
 		left.Add(Muted(subtitle))
 	}
-	return container.NewBorder(nil, nil, nil, end, left)
+	return Beside(left, end, 240)
 }
 
 // Page lays a page out: its heading and content in one scrolled column of a

@@ -131,7 +131,7 @@ func (p *Pairs) add(pair Pair) *pairRow {
 		r.secret.Hide()
 	}
 	r.box = container.NewBorder(nil, nil, nil, container.NewHBox(r.secret, remove),
-		container.New(split(0.38), r.name, r.value))
+		container.New(&split{share: 0.38}, r.name, r.value))
 	p.rows = append(p.rows, r)
 	p.list.Add(r.box)
 	Relayout(p.Box)
@@ -150,17 +150,43 @@ func (p *Pairs) remove(r *pairRow) {
 	}
 }
 
-// split gives the first of two objects that share of the width.
-type split float32
+// split gives the first of two fields that share of the width, or a line of its own
+// where the second could not show what it says while it is empty. It knows the
+// width that it was given last, since how high it is depends on it.
+type split struct{ share, width float32 }
 
-func (s split) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	w := (size.Width - Gap) * float32(s)
+func (s *split) fits(second fyne.CanvasObject) bool {
+	e, ok := second.(*Entry)
+	if !ok || e.Text != "" || s.width <= 0 {
+		return true
+	}
+	need := fyne.MeasureText(e.PlaceHolder, e.Theme().Size(theme.SizeNameText), e.TextStyle).Width + 2*e.Theme().Size(theme.SizeNameInnerPadding)
+	if e.Password {
+		need += e.Theme().Size(theme.SizeNameInlineIcon) + e.Theme().Size(theme.SizeNameInnerPadding) // what reveals it
+	}
+	return need <= (s.width-Gap)*(1-s.share)
+}
+
+func (s *split) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	s.width = size.Width
+	objects[0].Move(fyne.Position{})
+	if !s.fits(objects[1]) {
+		h := objects[0].MinSize().Height
+		objects[0].Resize(fyne.NewSize(size.Width, h))
+		objects[1].Move(fyne.NewPos(0, h+Gap/2))
+		objects[1].Resize(fyne.NewSize(size.Width, size.Height-h-Gap/2))
+		return
+	}
+	w := (size.Width - Gap) * s.share
 	objects[0].Resize(fyne.NewSize(w, size.Height))
 	objects[1].Move(fyne.NewPos(w+Gap, 0))
 	objects[1].Resize(fyne.NewSize(size.Width-w-Gap, size.Height))
 }
 
-func (s split) MinSize(objects []fyne.CanvasObject) fyne.Size {
+func (s *split) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	a, b := objects[0].MinSize(), objects[1].MinSize()
+	if !s.fits(objects[1]) {
+		return fyne.NewSize(max(a.Width, b.Width), a.Height+b.Height+Gap/2)
+	}
 	return fyne.NewSize(a.Width+b.Width+Gap, max(a.Height, b.Height))
 }

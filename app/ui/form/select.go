@@ -31,6 +31,15 @@ func NewSelect(name string, options []string, changed func(string)) *Select {
 	return s
 }
 
+// Least is the width at which each of its options is whole.
+func (s *Select) Least() float32 {
+	w := float32(0)
+	for _, o := range s.Options {
+		w = max(w, fyne.MeasureText(o, theme.TextSize(), fyne.TextStyle{}).Width)
+	}
+	return w + theme.IconInlineSize() + 5*theme.InnerPadding()
+}
+
 // AccessibilityLabel names the choice, and says what is chosen.
 func (s *Select) AccessibilityLabel() string {
 	if s.Selected == "" {

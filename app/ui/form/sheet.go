@@ -43,7 +43,7 @@ func NewSheetOn(c fyne.Canvas, title string, content fyne.CanvasObject) *Sheet {
 	s.title.SizeName = theme.SizeNameSubHeadingText
 	s.title.Truncation = fyne.TextTruncateEllipsis
 	s.scroll = container.NewVScroll(gutter(content))
-	s.buttons = container.New(layout.NewCustomPaddedHBoxLayout(Gap))
+	s.buttons = &fyne.Container{Layout: &wrap{gap: Gap}}
 	s.cancel = s.Close
 	return s
 }

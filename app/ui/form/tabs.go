@@ -2,7 +2,6 @@ package form
 
 import (
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -16,7 +15,7 @@ type Tabs struct {
 // NewTabs returns tabs with the first chosen. chosen is called when a person
 // chose one.
 func NewTabs(chosen func(int), names ...string) *Tabs {
-	t := &Tabs{Box: container.NewHBox()}
+	t := &Tabs{Box: Wrap()}
 	for i, name := range names {
 		b := NewAction(name, widget.MediumImportance, func() {
 			t.Choose(i)

@@ -61,7 +61,7 @@ func NewUndo(r Runner) *Undo {
 	u.text.SetSize(theme.SizeNameCaptionText)
 	u.undo = Quiet(say.T("Undo"), uitheme.Icon(uitheme.IconUndo), u.Back)
 	u.dismiss = Quiet("", uitheme.Icon(uitheme.IconClose), u.Finish)
-	u.Box = container.NewBorder(nil, nil, nil, container.New(layout.NewCustomPaddedHBoxLayout(0), u.undo, container.NewCenter(u.dismiss)), u.text)
+	u.Box = Beside(u.text, container.New(layout.NewCustomPaddedHBoxLayout(0), u.undo, container.NewCenter(u.dismiss)), 112)
 	u.Box.Hide()
 	return u
 }

@@ -70,7 +70,7 @@ func newDoor(p *Page) *door {
 	d.frame = form.NewCard(container.New(layout.NewCustomPaddedVBoxLayout(4),
 		container.NewBorder(nil, nil, mark, container.NewCenter(d.toggle), d.words),
 		d.where, d.problem, d.open,
-		container.NewBorder(nil, nil, nil, container.NewCenter(settings), d.reach)))
+		form.Beside(d.reach, settings, 240)))
 	return d
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -126,7 +125,7 @@ func newLimitsForm(p *Page, key bool) *limitsForm {
 }
 
 // pair puts two fields side by side.
-func pair(a, b fyne.CanvasObject) fyne.CanvasObject { return container.NewGridWithColumns(2, a, b) }
+func pair(a, b fyne.CanvasObject) fyne.CanvasObject { return form.Grid(2, a, b) }
 
 func show(o fyne.CanvasObject, on bool) {
 	if on {

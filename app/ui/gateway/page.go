@@ -140,7 +140,7 @@ func (p *Page) serverNames() (names, groups []string) {
 func section(title, help string, content fyne.CanvasObject, actions ...fyne.CanvasObject) *fyne.Container {
 	head := form.Bold(title)
 	head.SizeName = theme.SizeNameSubHeadingText
-	top := container.New(tight(), container.NewBorder(nil, nil, nil, container.NewCenter(form.Row(actions...)), head))
+	top := container.New(tight(), form.Beside(head, form.Row(actions...), 0))
 	if help != "" {
 		top.Add(form.Muted(help))
 	}
@@ -159,7 +159,7 @@ type row struct {
 func newRow(actions ...fyne.CanvasObject) *row {
 	r := &row{title: form.Bold(""), state: form.MutedWord(""), words: form.Muted("")}
 	r.title.Truncation = fyne.TextTruncateEllipsis
-	head := container.NewBorder(nil, nil, nil, container.NewHBox(append([]fyne.CanvasObject{r.state}, actions...)...), r.title)
+	head := form.Beside(r.title, form.Wrap(append([]fyne.CanvasObject{r.state}, actions...)...), 120)
 	r.box = container.New(tight(), head, r.words)
 	return r
 }

@@ -33,3 +33,6 @@ func TestGallery(t *testing.T) {
 	}
 	uitest.Pictures(t, pictures...)
 }
+
+// TestPseudo looks through the gallery in a language of longer words.
+func TestPseudo(t *testing.T) { uitest.Pseudo(t) }

@@ -113,7 +113,7 @@ func Show(o Options) {
 	s.view = parts.New(o.Window, say.T("Choose something on the left. Nothing is read before."))
 	s.watch = newWatching(s)
 	left := container.NewBorder(s.filter, nil, nil, nil, s.list)
-	right := container.NewBorder(form.Column(s.above, s.busy.Box), nil, nil, nil, s.view.Box)
+	right := form.Above(form.Column(s.above, s.busy.Box), s.view.Box, 72)
 	split := container.NewHSplit(left, form.Pad(form.Gap, 0, right))
 	split.SetOffset(0.36)
 	s.sheet = form.NewSheet(o.Window, "", nil)

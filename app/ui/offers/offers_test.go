@@ -180,3 +180,6 @@ func TestGallery(t *testing.T) {
 			uitest.Fill(t, w, "book (required)", "Em")
 		}})
 }
+
+// TestPseudo looks through the gallery in a language of longer words.
+func TestPseudo(t *testing.T) { uitest.Pseudo(t) }

@@ -11,6 +11,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/keys"
 	"github.com/drawbridge-app/drawbridge/app/ui/pick"
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 )
@@ -28,13 +29,13 @@ func open(t *testing.T) (fyne.Window, *[]string) {
 func some(done *[]string) []Command {
 	do := func(what string) func() { return func() { *done = append(*done, what) } }
 	list := []Command{
-		{Group: "Conversations", Title: "Bridges of Lima", Icon: theme.IconChat, Do: do("bridges")},
-		{Group: "Commands", Title: "New chat", Icon: theme.IconNewChat, Key: keys.NewChat, Do: do("new")},
-		{Group: "Commands", Title: "Raise the bridge", Icon: theme.IconBridge, Key: keys.Raise, Words: "stop everything emergency", Do: do("raise")},
-		{Group: "Servers", Title: "Stop files", Note: "ready, 14 tools", Icon: theme.IconServer, Seldom: true, Do: do("stop")},
+		{Group: say.T("Conversations"), Title: "Bridges of Lima", Icon: theme.IconChat, Do: do("bridges")},
+		{Group: say.T("Commands"), Title: say.T("New chat"), Icon: theme.IconNewChat, Key: keys.NewChat, Do: do("new")},
+		{Group: say.T("Commands"), Title: say.T("Raise the bridge"), Icon: theme.IconBridge, Key: keys.Raise, Words: "stop everything emergency", Do: do("raise")},
+		{Group: say.T("Servers"), Title: say.F("Stop %s", "files"), Note: say.N(14, "ready, %d tool", "ready, %d tools", 14), Icon: theme.IconServer, Seldom: true, Do: do("stop")},
 	}
 	for i := range 100 {
-		list = append(list, Command{Group: "Models", Title: fmt.Sprintf("model-%d", i), Seldom: true, Do: do("model")})
+		list = append(list, Command{Group: say.T("Models"), Title: fmt.Sprintf("model-%d", i), Seldom: true, Do: do("model")})
 	}
 	return list
 }
@@ -155,3 +156,6 @@ func TestGallery(t *testing.T) {
 		}),
 		picture("shortcuts", func(w fyne.Window) { ShowShortcuts(w, false, nil, nil) }))
 }
+
+// TestPseudo looks through the gallery in a language of longer words.
+func TestPseudo(t *testing.T) { uitest.Pseudo(t) }

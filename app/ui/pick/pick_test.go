@@ -2,7 +2,6 @@ package pick
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +9,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 )
@@ -127,10 +127,10 @@ func TestGallery(t *testing.T) {
 		return func(w fyne.Window) {
 			l := NewList(two)
 			l.Set([]Item{
-				{Title: "Conversations", Heading: true},
-				{Title: "Bridges of Lima", Note: "…the old bridge of stone over the Rímac", NoteMarks: [][2]int{{10, 16}}, Marks: [][2]int{{0, 6}}, Icon: theme.IconChat, Trail: "Yesterday"},
+				{Title: say.T("Conversations"), Heading: true},
+				{Title: "Bridges of Lima", Note: "…the old bridge of stone over the Rímac", NoteMarks: [][2]int{{10, 16}}, Marks: [][2]int{{0, 6}}, Icon: theme.IconChat, Trail: say.T("Yesterday")},
 				{Title: strings.Repeat("A long name without end ", 9), Note: strings.Repeat("and a note without one ", 9), Icon: theme.IconChat, Trail: "12 March"},
-				{Title: "Models", Heading: true},
+				{Title: say.T("Models"), Heading: true},
 				{Title: "gpt-5.2", Checked: true, Star: StarOn},
 				{Title: "gpt-5-mini", Star: StarOff, Trail: "200k"},
 			})
@@ -142,25 +142,5 @@ func TestGallery(t *testing.T) {
 		uitest.Picture{Name: "two-lines", Size: fyne.NewSize(420, 330), Narrow: fyne.NewSize(240, 330), Build: build(true)})
 }
 
-// TestRowFromTheRight has the words of a row be seen in their order, with those that
-// were found in another colour, and the end cut off where there is no room.
-func TestRowFromTheRight(t *testing.T) {
-	const text = "מה יש בקובץ report.txt (וגם 12)"
-	mark := func(word string) [2]int {
-		i := strings.Index(text, word)
-		return [2]int{i, i + len(word)}
-	}
-	got := spans(text, [][2]int{mark("ש ב"), mark("report"), mark("12"), {900, 901}, {5, 2}})
-	var all []string
-	for _, s := range got {
-		word := s.text
-		if s.marked {
-			word = "*" + word + "*"
-		}
-		all = append(all, word)
-	}
-	want := []string{"(", "*12*", " ", "וגם", ")", " ", "*report*", ".txt", " ", "*בקובץ*", "* *", "*יש*", " ", "מה"}
-	if !slices.Equal(all, want) {
-		t.Errorf("seen are %q", all)
-	}
-}
+// TestPseudo looks through the gallery in a language of longer words.
+func TestPseudo(t *testing.T) { uitest.Pseudo(t) }

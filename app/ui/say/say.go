@@ -193,7 +193,7 @@ func longer(text string) string {
 		"a", "åå", "e", "éé", "i", "îî", "o", "öö", "u", "ûû", "A", "ÅÅ", "E", "ÉÉ", "I", "ÎÎ", "O", "ÖÖ", "U", "ÛÛ",
 		"c", "ç", "n", "ñ", "s", "š", "y", "ÿ", "z", "ž", "C", "Ç", "N", "Ñ", "S", "Š", "Y", "Ý", "Z", "Ž", "r", "ŕ", "l", "ļ", "t", "ţ")
 	var b strings.Builder
-	b.WriteString("⟦")
+	b.WriteString("⁅")
 	for text != "" {
 		before, hole, found := strings.Cut(text, "%")
 		b.WriteString(accents.Replace(before))
@@ -204,6 +204,6 @@ func longer(text string) string {
 		b.WriteString("%" + hole[:end])
 		text = hole[end:]
 	}
-	b.WriteString("⟧")
+	b.WriteString("⁆")
 	return b.String()
 }

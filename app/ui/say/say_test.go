@@ -35,9 +35,9 @@ var noon = time.Date(2027, time.March, 3, 12, 0, 0, 0, time.UTC)
 // TestLonger checks that the pseudo-language keeps the holes of a text.
 func TestLonger(t *testing.T) {
 	for text, want := range map[string]string{
-		"Save":                     "⟦Šååvéé⟧",
-		"%d tools of “%s”, 5 %%":   "⟦%d ţööööļš ööf “%s”, 5 %%⟧",
-		"%[2]s before %[1].2f MB.": "⟦%[2]s bééfööŕéé %[1].2f MB.⟧",
+		"Save":                     "⁅Šååvéé⁆",
+		"%d tools of “%s”, 5 %%":   "⁅%d ţööööļš ööf “%s”, 5 %%⁆",
+		"%[2]s before %[1].2f MB.": "⁅%[2]s bééfööŕéé %[1].2f MB.⁆",
 	} {
 		if is := longer(text); is != want {
 			t.Errorf("%q became %q, not %q", text, is, want)
@@ -57,7 +57,7 @@ func TestPseudo(t *testing.T) {
 		return
 	}
 	for locale, want := range map[string]string{
-		Pseudo:        "⟦Jååñ⟧|⟦1 ţööööļ⟧|⟦5 ţööööļš⟧|3 ⟦Mååŕ⟧ 2027|⟦Mååŕçh⟧|no such text",
+		Pseudo:        "⁅Jååñ⁆|⁅1 ţööööļ⁆|⁅5 ţööööļš⁆|3 ⁅Mååŕ⁆ 2027|⁅Mååŕçh⁆|no such text",
 		"fr_FR.UTF-8": "Jan|1 tool|5 tools|3 Mar 2027|March|no such text",
 		"C":           "Jan|1 tool|5 tools|3 Mar 2027|March|no such text",
 	} {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/theme"
@@ -101,7 +100,7 @@ func (a *adding) choose(way int) {
 		}
 		b.Refresh()
 	}
-	tabs := container.NewGridWithColumns(len(a.ways))
+	tabs := form.Grid(len(a.ways))
 	for _, b := range a.ways {
 		tabs.Add(b)
 	}

@@ -67,7 +67,7 @@ func newCard(p *Page) *card {
 	c.name = form.Bold("")
 	c.name.SizeName = theme.SizeNameSubHeadingText
 	c.name.Truncation = fyne.TextTruncateEllipsis
-	c.words = form.MutedLine("", fyne.TextStyle{})
+	c.words = form.Muted("")
 	c.brief = form.MutedLine("", fyne.TextStyle{Monospace: true})
 	c.rules = form.Muted("")
 	c.rules.Hide()
@@ -101,29 +101,51 @@ func newCard(p *Page) *card {
 	c.sandbox = newSandboxRow(p)
 	mark := container.NewCenter(container.NewStack(form.Sized(20, 20, c.dot), c.spin))
 	head := container.NewBorder(nil, nil, mark, container.NewCenter(c.toggle),
-		container.NewBorder(nil, nil, c.icon, nil, container.New(headLine{}, c.name, c.words)))
+		container.NewBorder(nil, nil, c.icon, nil, container.New(&headLine{}, c.name, c.words)))
 	c.frame = form.NewCard(container.New(layout.NewCustomPaddedVBoxLayout(2),
 		head, c.brief, c.rules, c.sandbox.box, c.notice, c.signIn.box, c.because, c.log, c.failure, c.buttons))
 	return c
 }
 
-// headLine has the name of a server at the left and how it stands at the right.
-// Where there is no room for both, neither has less than half.
-type headLine struct{}
+// headLine has the name of a server at the left and how it stands at the right, or
+// below it where there is no room for both. It knows the width that it was given
+// last, since how high it is depends on it.
+type headLine struct{ width float32 }
 
-func (headLine) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	name, words := objects[0].(*form.Words), objects[1].(*form.Note)
+// fits reports whether both are in one line, where the name has no more than half.
+func (l *headLine) fits(name *form.Words, words *form.Note) bool {
 	wanted := fyne.MeasureText(name.Text, name.Theme().Size(name.SizeName), name.TextStyle).Width + 2*theme.InnerPadding()
-	w := min(words.Wants(), size.Width-min(wanted, size.Width/2))
+	return l.width <= 0 || words.Wants()+min(wanted, l.width/2) <= l.width
+}
+
+func (l *headLine) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	l.width = size.Width
+	name, words := objects[0].(*form.Words), objects[1].(*form.Note)
+	name.Move(fyne.Position{})
+	if !l.fits(name, words) {
+		h := name.MinSize().Height
+		name.Resize(fyne.NewSize(size.Width, h))
+		words.Move(fyne.NewPos(0, h+headTight))
+		words.Resize(fyne.NewSize(size.Width, max(0, size.Height-h-headTight)))
+		return
+	}
+	w := words.Wants()
+	words.Resize(fyne.NewSize(w, words.MinSize().Height))
 	h := words.MinSize().Height
 	words.Resize(fyne.NewSize(w, h))
 	words.Move(fyne.NewPos(size.Width-w, (size.Height-h)/2))
 	name.Resize(fyne.NewSize(size.Width-w, size.Height))
-	name.Move(fyne.Position{})
 }
 
-func (headLine) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return objects[0].MinSize().Max(objects[1].MinSize())
+// headTight has the two lines stand close together.
+const headTight float32 = -8
+
+func (l *headLine) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	n, w := objects[0].MinSize(), objects[1].MinSize()
+	if l.fits(objects[0].(*form.Words), objects[1].(*form.Note)) {
+		return fyne.NewSize(max(n.Width, w.Width), n.Height)
+	}
+	return fyne.NewSize(max(n.Width, w.Width), n.Height+headTight+w.Height)
 }
 
 func (c *card) id() string { return c.view.Server.ID }
@@ -152,6 +174,7 @@ func (c *card) set(v bridge.ServerView) {
 	if first {
 		c.label(name)
 		if builtin {
+			c.brief.Truncation, c.brief.Wrapping = fyne.TextTruncateOff, fyne.TextWrapWord
 			c.brief.SetStyle(fyne.TextStyle{})
 			c.buttons.Objects = []fyne.CanvasObject{c.defs, c.buttons.Objects[1], c.restart}
 			if c.page.o.OpenSettings != nil {

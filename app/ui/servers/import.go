@@ -116,7 +116,7 @@ func (p *Picker) card(i *pickItem) fyne.CanvasObject {
 		i.picked = on
 		p.changed()
 	}
-	end := container.NewHBox(form.MutedWord(stateWords(i.entry)))
+	end := form.Wrap(form.MutedWord(stateWords(i.entry)))
 	switch {
 	case i.entry.State == setup.Same:
 		check.Disable()
@@ -125,7 +125,7 @@ func (p *Picker) card(i *pickItem) fyne.CanvasObject {
 		b.Name = say.F("Edit %s", name)
 		end.Add(b)
 	}
-	box := form.Column(container.NewBorder(nil, nil, nil, end, check), form.MutedLine(brief(d.Shown()), fyne.TextStyle{Monospace: true}))
+	box := form.Column(form.Beside(check, end, 0), form.MutedLine(brief(d.Shown()), fyne.TextStyle{Monospace: true}))
 	if len(i.entry.Changes) > 0 {
 		box.Add(form.Muted(say.T("Checked, it replaces the server that is here:")))
 		box.Add(form.NewCode(changeLines(i.entry.Changes), min(float32(len(i.entry.Changes))*60, 180)))

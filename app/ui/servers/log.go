@@ -55,7 +55,7 @@ func (p *Page) showLog(v bridge.ServerView) {
 	l.code = form.NewCode(nil, 200)
 	l.level = form.NewSelect(say.T("Levels"), titles, nil)
 	l.level.SetSelectedIndex(0)
-	l.framed = form.Framed(l.level)
+	l.framed = form.Sized(200, 0, form.Framed(l.level))
 	l.filter = form.NewEntry(say.T("Filter"), say.T("Filter"))
 	l.follow = form.NewCheck(say.T("Follow"), func(on bool) {
 		if on {
@@ -76,8 +76,8 @@ func (p *Page) showLog(v bridge.ServerView) {
 	l.undo = form.NewUndo(p.o.Runner)
 	body := container.NewStack(l.log, l.messages.box)
 	l.tabs = form.NewTabs(l.choose, say.T("Log"), say.T("Messages"))
-	end := container.NewHBox(l.follow, form.Sized(200, 0, l.framed), form.Sized(200, 0, l.filter), l.messages.record)
-	head := container.NewBorder(nil, nil, l.tabs.Box, end)
+	end := form.Wrap(l.follow, l.framed, form.Sized(200, 0, l.filter), l.messages.record)
+	head := form.Beside(l.tabs.Box, end, 0)
 	l.sheet = form.NewSheet(p.o.Window, "", nil)
 	l.sheet.SetSize(1040, 700)
 	l.sheet.SetFill(say.F("%s: log", form.Visible(v.Server.Name, false)), container.NewBorder(form.Pad(0, form.Gap/2, head), l.undo.Box, nil, nil, body))

@@ -205,10 +205,10 @@ func (p *Page) lookForImports() {
 		if len(apps) == 1 {
 			has = say.N(n, "%s has %d server that you can use here", "%s has %d servers that you can use here", list(apps), n)
 		}
-		p.offer.Add(form.NewCard(container.NewBorder(nil, nil, nil,
-			container.NewCenter(form.Button(say.T("Import…"), func() { p.found(found) })),
-			form.Column(form.Bold(has),
-				form.Muted(say.T("Their files are only read, and nothing starts before you have seen the exact command."))))))
+		p.offer.Add(form.NewCard(form.Beside(
+			form.Column(form.Caption(has),
+				form.Muted(say.T("Their files are only read, and nothing starts before you have seen the exact command."))),
+			form.Button(say.T("Import…"), func() { p.found(found) }), 240)))
 		p.offer.Show()
 		p.scroll.Refresh()
 	})

@@ -115,7 +115,7 @@ func (r *rulesSheet) choose(tab int) {
 }
 
 func (r *rulesSheet) makeGeneral() {
-	grid := container.New(&twoColumns{least: 260})
+	grid := form.Columns(2, 260, form.Gap)
 	for _, a := range []struct {
 		caption, help string
 		value         *store.Approval
@@ -153,7 +153,7 @@ func (r *rulesSheet) makeGeneral() {
 			form.Muted(say.T("Of those that apply to a tool the strictest counts. Where nothing is said, you are asked.")), grid),
 		form.SwitchRow(r.trusted, say.T("Trust this server"), say.T("What it claims of its tools may allow calls, and its results are no reason to ask about the calls that follow.")),
 		r.groups.Box,
-		container.NewGridWithColumns(2, r.minute.Box, r.day.Box),
+		form.Grid(2, r.minute.Box, r.day.Box),
 		r.headers.Box)
 }
 
@@ -284,47 +284,6 @@ func ruleWords(v bridge.ServerView) string {
 		return ""
 	}
 	return say.F("Rules: %s", form.Visible(strings.Join(parts, " · "), false))
-}
-
-// twoColumns lays objects out in two columns of even rows, or in one where they
-// would be narrower than that.
-type twoColumns struct{ least, width float32 }
-
-func (c *twoColumns) columns() int {
-	if c.width > 0 && c.width < 2*c.least+form.Gap {
-		return 1
-	}
-	return 2
-}
-
-func (c *twoColumns) each(objects []fyne.CanvasObject, row func(of []fyne.CanvasObject, y, height float32)) float32 {
-	y, n := float32(0), c.columns()
-	for of := range slices.Chunk(objects, n) {
-		h := float32(0)
-		for _, o := range of {
-			h = max(h, o.MinSize().Height)
-		}
-		row(of, y, h)
-		y += h + form.Gap
-	}
-	return max(0, y-form.Gap)
-}
-
-func (c *twoColumns) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	c.width = size.Width
-	n := float32(c.columns())
-	w := (size.Width - (n-1)*form.Gap) / n
-	c.each(objects, func(of []fyne.CanvasObject, y, height float32) {
-		for i, o := range of {
-			o.Move(fyne.NewPos(float32(i)*(w+form.Gap), y))
-			o.Resize(fyne.NewSize(w, height))
-		}
-	})
-}
-
-func (c *twoColumns) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	h := c.each(objects, func([]fyne.CanvasObject, float32, float32) {})
-	return fyne.NewSize(c.least, h)
 }
 
 // tightLayout stacks lines that belong together.

@@ -135,9 +135,9 @@ func (r *rulesSheet) newToolRow(name string, t *tools.Tool) *toolRow {
 	if t != nil {
 		words = claimsShort(t.Claims)
 	}
-	text := container.New(tightLayout(), title, form.MutedLine(words, fyne.TextStyle{}))
-	end := container.NewHBox(container.NewCenter(row.params), container.NewCenter(form.Sized(180, 0, form.Framed(row.answer))))
-	row.box = container.NewBorder(nil, nil, container.NewCenter(row.ticked), end, text)
+	text := container.New(tightLayout(), title, form.Muted(words))
+	end := form.Wrap(container.NewCenter(row.params), container.NewCenter(form.Sized(max(180, row.answer.Least()), 0, form.Framed(row.answer))))
+	row.box = container.NewBorder(nil, nil, container.NewCenter(row.ticked), nil, form.Beside(text, end, 180))
 	r.showParams(row)
 	return row
 }
@@ -333,7 +333,7 @@ func (r *rulesSheet) parameters(row *toolRow) {
 			l.value.SetText(valueText(v, p.kind))
 		}
 		lines[i] = l
-		list.Add(container.NewGridWithColumns(2, l.check, l.value))
+		list.Add(form.Grid(2, l.check, l.value))
 	}
 	if len(all) == 0 {
 		list.Add(form.Muted(say.T("It takes no parameters.")))

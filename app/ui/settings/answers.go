@@ -153,7 +153,7 @@ func (a *answers) row(t store.ToolAnswer) fyne.CanvasObject {
 	reset.Name = say.F("Ask again for %s", t.Tool)
 	name := form.NewWords(tool)
 	name.Truncation = fyne.TextTruncateEllipsis
-	return line(name, form.Sized(170, 0, form.Framed(choice)), reset)
+	return line(name, form.Sized(max(170, choice.Least()), 0, form.Framed(choice)), reset)
 }
 
 // approvalWords says what the rules of a server say of calls.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/theme"
@@ -76,7 +77,7 @@ func TestGalleryAnswers(t *testing.T) {
 		e, views := answered()
 		p := put(e, w, nil)
 		p.SetServers(views)
-		w.SetContent(form.Pad(20, 20, p.answers.Box))
+		w.SetContent(container.NewVScroll(form.Pad(20, 20, p.answers.Box)))
 	}
 	uitest.Pictures(t, uitest.Picture{Name: "answers", Size: fyne.NewSize(820, 600), Narrow: fyne.NewSize(540, 600), Build: build})
 }

@@ -40,7 +40,7 @@ func newLimitRows() *limitRows {
 	l := &limitRows{list: form.Column(), fail: form.Failure("")}
 	names := []fyne.CanvasObject{form.MutedLine(say.T("Model"), fyne.TextStyle{})}
 	for _, n := range limitNumbers {
-		names = append(names, form.MutedLine(n, fyne.TextStyle{}))
+		names = append(names, form.Muted(n))
 	}
 	l.head = l.columns(names, form.Quiet("", theme.ContentRemoveIcon(), nil))
 	l.head.Hide()
@@ -62,7 +62,7 @@ func (l *limitRows) columns(cells []fyne.CanvasObject, end *form.Action) *fyne.C
 	if end.OnTapped == nil {
 		right = form.Sized(end.MinSize().Width, 0, layout.NewSpacer())
 	}
-	return container.NewBorder(nil, nil, nil, right, container.New(limitLayout{}, cells...))
+	return container.NewBorder(nil, nil, nil, right, container.New(&limitLayout{}, cells...))
 }
 
 func (l *limitRows) set(models map[string]store.ModelLimits) {
@@ -206,26 +206,62 @@ func amount(v float64) string {
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
-// limitLayout gives numbers a fixed width, and the model's name the rest.
-type limitLayout struct{}
+// limitLayout gives numbers one width, and the model's name the rest of the line, or
+// a line of its own where there is no room for both. It knows the width that it was
+// given last, since how high it is depends on it.
+type limitLayout struct{ width float32 }
 
-const limitCell float32 = 82
+// leastModel is how much of a line a model's name has.
+const leastModel float32 = 120
 
-func (limitLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	n := float32(len(objects) - 1)
-	x := size.Width - n*(limitCell+form.Gap)
-	objects[0].Resize(fyne.NewSize(x, size.Height))
-	for _, o := range objects[1:] {
-		o.Move(fyne.NewPos(x+form.Gap, 0))
-		o.Resize(fyne.NewSize(limitCell, size.Height))
-		x += limitCell + form.Gap
+// leastCell is how narrow a column of numbers may be; its heading is wrapped then.
+const leastCell float32 = 82
+
+// limitCell is how wide a column of numbers is: as its heading has it.
+func limitCell() float32 {
+	w := leastCell
+	for _, n := range limitNumbers {
+		w = max(w, fyne.MeasureText(n, theme.TextSize(), fyne.TextStyle{}).Width+2*theme.InnerPadding()+2)
+	}
+	return w
+}
+
+func (l *limitLayout) fits(numbers int) bool {
+	return l.width <= 0 || leastModel+float32(numbers)*(limitCell()+form.Gap) <= l.width
+}
+
+func (l *limitLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	l.width = size.Width
+	name, numbers := objects[0], objects[1:]
+	n := float32(len(numbers))
+	cell := limitCell()
+	x, y := size.Width-n*(cell+form.Gap)+form.Gap, float32(0)
+	if l.fits(len(numbers)) {
+		name.Resize(fyne.NewSize(x-form.Gap, size.Height))
+	} else {
+		y = name.MinSize().Height
+		name.Resize(fyne.NewSize(size.Width, y))
+		y += form.Gap / 2
+		x, cell = 0, (size.Width-(n-1)*form.Gap)/n
+	}
+	name.Move(fyne.Position{})
+	for _, o := range numbers {
+		o.Move(fyne.NewPos(x, y))
+		o.Resize(fyne.NewSize(cell, size.Height-y))
+		x += cell + form.Gap
 	}
 }
 
-func (limitLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+func (l *limitLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	name, numbers := objects[0], objects[1:]
 	height := float32(0)
-	for _, o := range objects {
+	for _, o := range numbers {
 		height = max(height, o.MinSize().Height)
 	}
-	return fyne.NewSize(float32(len(objects))*(limitCell+form.Gap), height)
+	if l.fits(len(numbers)) {
+		height = max(height, name.MinSize().Height)
+	} else {
+		height += name.MinSize().Height + form.Gap/2
+	}
+	return fyne.NewSize(float32(len(numbers))*(leastCell+form.Gap)-form.Gap, height)
 }

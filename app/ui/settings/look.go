@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -63,7 +62,7 @@ func newLook(o Options) *look {
 	l.density = newChoices(say.T("Spacing"), []option{{say.T("Roomy"), ""}, {say.T("Compact"), compact}},
 		func(v string) { l.keep(func(w *store.WindowSettings) { w.Compact = v == compact }) })
 	row := func(c *choices) fyne.CanvasObject {
-		return container.NewBorder(nil, nil, form.Sized(150, 0, form.Label(c.group.Name)), nil, c.group)
+		return form.Wrap(form.Sized(150, 0, form.Label(c.group.Name)), c.group)
 	}
 	l.Box = section(say.T("Appearance"), "", form.Column(row(l.theme), row(l.text), row(l.density), l.fail))
 	return l

@@ -64,7 +64,7 @@ func (p *providers) pickModel(cfg store.ProviderConfig, now string, chosen func(
 	}
 	m.list = newModelList(m)
 	m.head = container.New(modelColumns{}, form.MutedLine(say.T("Model"), fyne.TextStyle{}),
-		form.MutedLine(say.T("Tokens"), fyne.TextStyle{}), form.MutedLine(say.T("In / out, for 1M tokens"), fyne.TextStyle{}))
+		form.MutedLine(tokensTitle, fyne.TextStyle{}), form.MutedLine(priceTitle, fyne.TextStyle{}))
 	top := container.NewVBox(form.Sized(0, 2, layout.NewSpacer()), m.search, m.busy.Box, m.said, m.fail, m.help, m.typed, m.empty, m.head)
 	m.sheet = form.NewSheet(p.o.Window, "", nil)
 	m.sheet.SetFill(say.F("Models of %s", form.Visible(cfg.Title(), false)), container.NewBorder(top, nil, nil, nil, m.list))
@@ -243,13 +243,24 @@ func (l *modelList) TypedKey(e *fyne.KeyEvent) {
 // modelColumns gives the numbers a fixed width, and the name the rest.
 type modelColumns struct{}
 
-const (
-	modelTokens float32 = 84
-	modelPrice  float32 = 176
+// The headings of these columns.
+var (
+	tokensTitle = say.T("Tokens")
+	priceTitle  = say.T("In / out, for 1M tokens")
 )
 
+// modelWidths are how wide the columns of tokens and of prices are: as their
+// headings have it.
+func modelWidths() (tokens, price float32) {
+	wide := func(text string) float32 {
+		return fyne.MeasureText(text, theme.TextSize(), fyne.TextStyle{}).Width + 2*theme.InnerPadding() + 2
+	}
+	return max(84, wide(tokensTitle)), max(176, wide(priceTitle))
+}
+
 func (modelColumns) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	widths := []float32{size.Width - modelTokens - modelPrice, modelTokens, modelPrice}
+	tokens, price := modelWidths()
+	widths := []float32{size.Width - tokens - price, tokens, price}
 	x := float32(0)
 	for i, o := range objects {
 		o.Move(fyne.NewPos(x, 0))
@@ -259,9 +270,10 @@ func (modelColumns) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 }
 
 func (modelColumns) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	tokens, price := modelWidths()
 	height := float32(0)
 	for _, o := range objects {
 		height = max(height, o.MinSize().Height)
 	}
-	return fyne.NewSize(modelTokens+modelPrice+120, height)
+	return fyne.NewSize(tokens+price+120, height)
 }

@@ -35,7 +35,6 @@ type Engine interface {
 	Providers() []store.ProviderConfig
 	SetProvider(ctx context.Context, p store.ProviderConfig, key *store.Secret) error
 	TakeProvider(ctx context.Context, id string) (bridge.Removal, error)
-	RememberProvider(ctx context.Context, id string) (back func(ctx context.Context) error, err error)
 	Models(ctx context.Context, providerID string) ([]model.Info, error)
 	DetectLocal(ctx context.Context) []store.ProviderConfig
 	Limits(ref store.ModelRef) store.ModelLimits
@@ -192,7 +191,7 @@ func (p *Page) showProblems() {
 
 // line is a row of a list: words at the left, actions at the right.
 func line(left fyne.CanvasObject, actions ...fyne.CanvasObject) fyne.CanvasObject {
-	return container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(actions...)), left)
+	return form.Beside(left, form.Wrap(actions...), 160)
 }
 
 // caption is a small explanation in one line.

@@ -136,7 +136,7 @@ func (e *providerEditor) build() {
 	if e.service.Note != "" {
 		e.fields.Add(form.NewToned(form.Label(e.service.Note), theme.ColorNamePrimary))
 	}
-	e.fields.Add(container.NewGridWithColumns(2, e.name.Box, e.id.Box))
+	e.fields.Add(form.Grid(2, e.name.Box, e.id.Box))
 	switch {
 	case gateway(e.service.ID):
 		e.fields.Add(form.Labelled(say.T("Format"), e.kind, say.T("What the models behind it are asked in. Anthropic Messages keeps what is particular to Claude.")))
@@ -282,13 +282,7 @@ func (e *providerEditor) keep() {
 	}
 	e.sheet.Fail("")
 	e.save.Disable()
-	var back func(context.Context) error
-	e.cancel = e.p.o.Runner.RunBusy(e.busy, say.T("Saving…"), func(ctx context.Context) (err error) {
-		if !e.isNew {
-			if back, err = e.p.o.Engine.RememberProvider(ctx, e.cfg.ID); err != nil {
-				return err
-			}
-		}
+	e.cancel = e.p.o.Runner.RunBusy(e.busy, say.T("Saving…"), func(ctx context.Context) error {
 		return plan.carryOut(ctx, e.p.o.Engine)
 	}, func(err error) {
 		e.save.Enable()
@@ -299,22 +293,6 @@ func (e *providerEditor) keep() {
 		e.key.SetText("")
 		e.sheet.Close()
 		e.p.saved(plan.cfg)
-		if back != nil && plan.secrets() {
-			e.p.offerBack(plan.cfg, back)
-		}
-	})
-}
-
-// offerBack offers to have an entry be as it was: a key that was replaced or
-// forgotten cannot be typed again by heart.
-func (p *providers) offerBack(cfg store.ProviderConfig, back func(context.Context) error) {
-	p.o.undo.Offer(form.Undoable{
-		Words: say.F("Changed %s and its keys", form.Visible(cut(cfg.Title(), 40), false)), Change: true, Back: back,
-		Done: func(_ bool, err error) {
-			p.load()
-			p.changed()
-			p.fail(err)
-		},
 	})
 }
 

@@ -89,7 +89,7 @@ func newMorePart(e *providerEditor) *morePart {
 		say.T("Then only what is new is sent (previous_response_id). Otherwise nothing is kept there, and each request carries the conversation."))
 	m.connector = form.NewSelect(say.T("MCP connector"), connectors(), nil)
 	m.connRow = form.Labelled(say.T("MCP connector"), m.connector, say.T("The version with which Anthropic itself connects to servers that you hand over."))
-	m.box.Add(container.NewGridWithColumns(2,
+	m.box.Add(form.Grid(2,
 		form.Labelled(say.T("Fallback"), m.provider, say.T("What answers when this one cannot.")), pick))
 	m.box.Add(m.keepRow)
 	m.box.Add(m.connRow)

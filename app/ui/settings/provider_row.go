@@ -38,7 +38,7 @@ type providerRow struct {
 const modelLetters = 34
 
 func newProviderRow(p *providers, cfg store.ProviderConfig) *providerRow {
-	r := &providerRow{p: p, name: form.Bold(""), what: caption(""), costs: caption(""), mark: form.NewWords(""), said: form.Muted(""), fail: form.Failure(""), busy: form.NewBusy()}
+	r := &providerRow{p: p, name: form.Bold(""), what: caption(""), costs: form.Muted(""), mark: form.NewWords(""), said: form.Muted(""), fail: form.Failure(""), busy: form.NewBusy()}
 	r.name.Truncation = fyne.TextTruncateEllipsis
 	r.mark.Importance = widget.SuccessImportance
 	r.said.Hide()
@@ -60,6 +60,7 @@ func newProviderRow(p *providers, cfg store.ProviderConfig) *providerRow {
 	}
 	words := []fyne.CanvasObject{container.NewBorder(nil, nil, nil, r.mark, r.name), r.what, r.costs}
 	if cfg.Kind == store.ProviderRehearsal {
+		r.what.Truncation, r.what.Wrapping = fyne.TextTruncateOff, fyne.TextWrapWord
 		actions.Objects = []fyne.CanvasObject{r.use}
 		words = words[:2]
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -102,7 +101,7 @@ func (p *providers) chooseService(sheet *form.Sheet) {
 	box := form.Groups(form.Muted(say.T("Choose where answers come from. The tools run on this computer whichever you choose.")))
 	var first *form.Action
 	group := func(title string, buttons []fyne.CanvasObject) {
-		box.Add(form.Column(form.Bold(title), container.NewGridWithColumns(4, buttons...)))
+		box.Add(form.Column(form.Bold(title), form.Grid(4, buttons...)))
 	}
 	button := func(title, name string, tapped func()) *form.Action {
 		a := form.Button(title, tapped)

@@ -14,8 +14,11 @@ import (
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
 )
 
-// railWidth is the width of the strip at the left.
+// railWidth is the width of the strip at the left, where its words need no more.
 const railWidth float32 = 72
+
+// railSide is how much of it is left free at each side.
+const railSide float32 = 6
 
 // rail is the strip at the left that switches between the pages; some entries
 // stand at the bottom.
@@ -60,7 +63,7 @@ func (r *railRenderer) Layout(size fyne.Size) {
 	r.back.Resize(size)
 	r.edge.Move(fyne.NewPos(size.Width-1, 0))
 	r.edge.Resize(fyne.NewSize(1, size.Height))
-	const side, gap float32 = 6, 4
+	const side, gap float32 = railSide, 4
 	y := float32(10)
 	below := float32(10) - gap // how high those at the bottom are
 	for _, item := range r.rail.items[len(r.rail.items)-r.rail.low:] {
@@ -78,11 +81,12 @@ func (r *railRenderer) Layout(size fyne.Size) {
 }
 
 func (r *railRenderer) MinSize() fyne.Size {
-	h := float32(20)
+	w, h := railWidth, float32(20)
 	for _, item := range r.rail.items {
-		h += item.MinSize().Height + 4
+		least := item.MinSize()
+		w, h = max(w, least.Width+2*railSide+1), h+least.Height+4
 	}
-	return fyne.NewSize(railWidth, h)
+	return fyne.NewSize(w, h)
 }
 
 func (r *railRenderer) Refresh() {
@@ -261,7 +265,8 @@ func (r *railItemRenderer) Layout(size fyne.Size) {
 }
 
 func (r *railItemRenderer) MinSize() fyne.Size {
-	return fyne.NewSize(railWidth-13, railIcon+r.text.MinSize().Height+18)
+	text := r.text.MinSize()
+	return fyne.NewSize(max(railWidth-2*railSide-1, text.Width), railIcon+text.Height+18)
 }
 
 func (r *railItemRenderer) Refresh() {

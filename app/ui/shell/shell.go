@@ -373,7 +373,7 @@ func (s *Shell) build(remembered store.WindowSettings) {
 		[]*railItem{s.raise.item, s.places[placeSettings].item})
 	s.body = container.NewStack()
 	s.current = -1
-	s.content = damage.New(s.window, container.New(&frame{railWidth, func(size fyne.Size) { s.size = size }}, s.rail, s.raise.bar, s.body))
+	s.content = damage.New(s.window, container.New(&frame{func(size fyne.Size) { s.size = size }}, s.rail, s.raise.bar, s.body))
 	s.window.SetContent(s.content)
 	s.window.Resize(startSize(remembered))
 	s.open(placeChat)
@@ -404,25 +404,25 @@ func startSize(w store.WindowSettings) fyne.Size {
 
 // frame lays out the rail, the bar above the page and the page, and tells the size of the whole.
 type frame struct {
-	rail    float32
 	resized func(fyne.Size)
 }
 
 func (f *frame) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	f.resized(size)
+	left := objects[0].MinSize().Width
 	objects[0].Move(fyne.Position{})
-	objects[0].Resize(fyne.NewSize(f.rail, size.Height))
+	objects[0].Resize(fyne.NewSize(left, size.Height))
 	top := float32(0)
 	bar, page := objects[1], objects[2]
 	if bar.Visible() {
 		// What is wrapped is as high as its width has it.
-		bar.Move(fyne.NewPos(f.rail, 0))
-		bar.Resize(fyne.NewSize(size.Width-f.rail, bar.MinSize().Height))
+		bar.Move(fyne.NewPos(left, 0))
+		bar.Resize(fyne.NewSize(size.Width-left, bar.MinSize().Height))
 		top = bar.MinSize().Height
-		bar.Resize(fyne.NewSize(size.Width-f.rail, top))
+		bar.Resize(fyne.NewSize(size.Width-left, top))
 	}
-	page.Move(fyne.NewPos(f.rail, top))
-	page.Resize(fyne.NewSize(size.Width-f.rail, size.Height-top))
+	page.Move(fyne.NewPos(left, top))
+	page.Resize(fyne.NewSize(size.Width-left, size.Height-top))
 }
 
 func (f *frame) MinSize(objects []fyne.CanvasObject) fyne.Size {
@@ -430,7 +430,7 @@ func (f *frame) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	if bar := objects[1]; bar.Visible() {
 		page = fyne.NewSize(max(page.Width, bar.MinSize().Width), page.Height+bar.MinSize().Height)
 	}
-	return fyne.NewSize(f.rail+page.Width, max(rail.Height, page.Height))
+	return fyne.NewSize(rail.Width+page.Width, max(rail.Height, page.Height))
 }
 
 // open brings a page into view.

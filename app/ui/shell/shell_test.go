@@ -480,3 +480,6 @@ func galleryWelcome(t *testing.T, w fyne.Window, step int, pasted string) {
 		uitest.Fill(t, w, "Or paste one", pasted)
 	}
 }
+
+// TestPseudo looks through the gallery in a language of longer words.
+func TestPseudo(t *testing.T) { uitest.Pseudo(t) }

@@ -228,7 +228,7 @@ func (w *welcome) models() fyne.CanvasObject {
 			box.Add(form.NewCard(check))
 		}
 	}
-	box.Add(form.Label(say.T("OpenAI, Anthropic, Gemini and other services are added in the settings, with a key.")))
+	box.Add(form.Label(say.T("OpenAI, or any service that speaks its format, is added in the settings with its key.")))
 	box.Add(container.NewHBox(form.Button(say.T("Open the settings"), func() {
 		w.sheet.Close()
 		w.openSettings()
@@ -242,7 +242,7 @@ func (w *welcome) servers() fyne.CanvasObject {
 	case !w.looked:
 		box.Add(form.Muted(say.T("Looking for servers of other apps…")))
 	case w.list != nil && w.list.Len() > 0:
-		box.Add(form.Bold(say.T("Other apps on this computer have servers that you can use here")))
+		box.Add(form.Caption(say.T("Other apps on this computer have servers that you can use here")))
 		box.Add(form.Muted(say.T("Their files are only read. Nothing starts before you have reviewed it.")))
 		for _, o := range w.list.Objects() {
 			box.Add(o)

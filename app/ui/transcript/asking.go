@@ -64,13 +64,9 @@ func (e *entry) asking(c Call) {
 		e.change(c.Ask.Change, g)
 	}
 	text := pretty(c.Arguments)
-	e.blocks = append(e.blocks, &block{
-		gap: 4, left: cardPad, right: cardPad - 6, group: g,
-		tall: func(float32) float32 { return 26 },
-		make: func() fyne.CanvasObject {
-			return newCaption(caption, say.T("Copy arguments"), func() { e.view.copy(text) })
-		},
-	})
+	e.blocks = append(e.blocks, e.captionBlock(g, caption, 1, func() *strip {
+		return newCaption(caption, say.T("Copy arguments"), func() { e.view.copy(text) })
+	}))
 	edit := e.editor(c, text)
 	if edit.open {
 		edit.block(e, g)
@@ -115,13 +111,10 @@ func (e *entry) change(c *tools.Change, g *group) {
 	lines := form.Difference(c.Old, c.New)
 	now := form.Definition(c.New)
 	height := float32(min(max(len(lines), 1), changeRows))*codeRow + 16
-	e.blocks = append(e.blocks, &block{
-		gap: 4, left: cardPad, right: cardPad - 6, group: g,
-		tall: func(float32) float32 { return 26 },
-		make: func() fyne.CanvasObject {
-			return newCaption(say.T("What the server changed of the tool's definition"), say.T("Copy the new definition"), func() { e.view.copy(now) })
-		},
-	}, &block{left: cardPad, right: cardPad, group: g, fixed: form.NewCode(lines, height), tall: func(float32) float32 { return height }})
+	title := say.T("What the server changed of the tool's definition")
+	e.blocks = append(e.blocks, e.captionBlock(g, title, 1, func() *strip {
+		return newCaption(title, say.T("Copy the new definition"), func() { e.view.copy(now) })
+	}), &block{left: cardPad, right: cardPad, group: g, fixed: form.NewCode(lines, height), tall: func(float32) float32 { return height }})
 	e.remark(say.T("Allowing the call accepts the new definition. Text in it that gives the model orders is a reason to deny."), g)
 }
 

@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/form"
+	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
 )
@@ -17,7 +18,7 @@ import (
 func pressBar(t *testing.T, v *View, label string) {
 	t.Helper()
 	for _, p := range barIn(t, v).buttons {
-		if p.Text == label {
+		if uitest.English(p.Text) == label {
 			p.Tapped(nil)
 			return
 		}

@@ -35,7 +35,7 @@ func newBar(v *View, list []barButton, keys map[rune]int) *bar {
 	b := &bar{view: v, keys: keys}
 	for _, l := range list {
 		p := &pressable{bar: b}
-		p.Text, p.OnTapped = l.label, l.do
+		p.label, p.Text, p.OnTapped = l.label, l.label, l.do
 		if l.primary {
 			p.Importance = widget.HighImportance
 		}
@@ -53,7 +53,7 @@ func (b *bar) take(list []barButton) bool {
 		return false
 	}
 	for i, l := range list {
-		if p := b.buttons[i]; p.Text != l.label || (p.Importance == widget.HighImportance) != l.primary {
+		if p := b.buttons[i]; p.label != l.label || (p.Importance == widget.HighImportance) != l.primary {
 			return false
 		}
 	}
@@ -70,6 +70,12 @@ func (b *bar) rows(width float32, place func(i int, at fyne.Position, size fyne.
 	x, y, h := float32(0), float32(0), float32(0)
 	for i, p := range b.buttons {
 		s := p.MinSize()
+		if p.Text != p.label { // shortened, for a narrower bar perhaps
+			s.Width += p.wide(p.label) - p.wide(p.Text)
+		}
+		if s.Width > width && width > 0 {
+			s.Width = width
+		}
 		h = s.Height
 		if x > 0 && x+s.Width > width {
 			x = 0
@@ -122,6 +128,7 @@ func (r *barRenderer) paint() {
 func (r *barRenderer) Layout(size fyne.Size) {
 	right := float32(0)
 	r.b.rows(size.Width, func(i int, at fyne.Position, s fyne.Size) {
+		r.b.buttons[i].fit(s.Width)
 		r.b.buttons[i].Move(at)
 		r.b.buttons[i].Resize(s)
 		right = at.X + s.Width
@@ -160,6 +167,7 @@ func (r *barRenderer) Destroy() {}
 // pressable is a button that Return presses too.
 type pressable struct {
 	widget.Button
+	label   string // what it says in full
 	bar     *bar
 	focused bool
 }
@@ -202,4 +210,22 @@ func (p *pressable) TypedKey(e *fyne.KeyEvent) {
 }
 
 // AccessibilityLabel says what the button does.
-func (p *pressable) AccessibilityLabel() string { return p.Text }
+func (p *pressable) AccessibilityLabel() string { return p.label }
+
+// wide is how wide a text in the button is.
+func (p *pressable) wide(text string) float32 {
+	return fyne.MeasureText(text, p.Theme().Size(theme.SizeNameText), fyne.TextStyle{Bold: true}).Width
+}
+
+// fit shortens what the button says where it is wider than a row of the bar.
+func (p *pressable) fit(width float32) {
+	th := p.Theme()
+	room := width - 2*th.Size(theme.SizeNameInnerPadding) - 2
+	text := p.label
+	if p.wide(text) > room+4 {
+		text = form.Shorten(text, room, th.Size(theme.SizeNameText), fyne.TextStyle{Bold: true})
+	}
+	if p.Text != text {
+		p.SetText(text)
+	}
+}

@@ -173,21 +173,21 @@ const shownAtFirst = 16 << 10
 // section adds a titled text with a copy button to a card.
 func (e *entry) section(title, copies, text string, ink fyne.ThemeColorName, g *group) {
 	tree := parseTree(text)
-	e.blocks = append(e.blocks, &block{
-		gap: 4, left: cardPad, right: cardPad - 6, group: g,
-		tall: func(float32) float32 { return 26 },
-		make: func() fyne.CanvasObject {
-			var more []*look.IconButton
-			if tree != nil {
-				label := say.T("Show the JSON as it is")
-				if e.raw {
-					label = say.T("Show the JSON as a tree")
-				}
-				more = append(more, look.NewSmallIconButton(label, look.Icon("list"), func() { e.raw = !e.raw; e.rebuild() }))
+	buttons := 1
+	if tree != nil {
+		buttons = 2
+	}
+	e.blocks = append(e.blocks, e.captionBlock(g, title, buttons, func() *strip {
+		var more []*look.IconButton
+		if tree != nil {
+			label := say.T("Show the JSON as it is")
+			if e.raw {
+				label = say.T("Show the JSON as a tree")
 			}
-			return newCaption(title, copies, func() { e.view.copy(text) }, more...)
-		},
-	})
+			more = append(more, look.NewSmallIconButton(label, look.Icon("list"), func() { e.raw = !e.raw; e.rebuild() }))
+		}
+		return newCaption(title, copies, func() { e.view.copy(text) }, more...)
+	}))
 	if tree != nil && !e.raw {
 		e.tree(tree, title, 0, g)
 		return

@@ -5,6 +5,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -85,6 +86,7 @@ type foot struct {
 	id      string
 	right   bool // it stands at the right
 	reveal  func()
+	short   bool // its words were shortened
 	now     Foot
 	before  *look.IconButton
 	after   *look.IconButton
@@ -177,6 +179,29 @@ func (f *foot) DumpText() string {
 	return f.place() + f.now.Info
 }
 
+// AccessibilityLabel says the words of the row in full.
+func (f *foot) AccessibilityLabel() string { return f.DumpText() }
+
+// AccessibilityRole says that it is read.
+func (f *foot) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
+// MouseIn shows the words in full where they were shortened.
+func (f *foot) MouseIn(*desktop.MouseEvent) {
+	if f.short {
+		f.view.showTip(f.DumpText())
+	}
+}
+
+// MouseMoved is part of desktop.Hoverable.
+func (f *foot) MouseMoved(*desktop.MouseEvent) {}
+
+// MouseOut ends what MouseIn began.
+func (f *foot) MouseOut() {
+	if f.short {
+		f.view.showTip("")
+	}
+}
+
 // CreateRenderer links the row to what is drawn.
 func (f *foot) CreateRenderer() fyne.WidgetRenderer {
 	r := &footRenderer{f: f, place: canvas.NewText("", color.Transparent), info: canvas.NewText("", color.Transparent)}
@@ -232,9 +257,10 @@ func (r *footRenderer) Layout(size fyne.Size) {
 	if f.right {
 		room = size.Width - width - 8
 	}
-	r.info.Text = ""
+	r.info.Text, f.short = "", false
 	if f.now.Info != "" {
 		r.info.Text = form.Shorten(f.now.Info, max(room, 0), r.info.TextSize, r.info.TextStyle)
+		f.short = r.info.Text != f.now.Info
 	}
 	if f.right {
 		x = room - r.info.MinSize().Width

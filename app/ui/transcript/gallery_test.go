@@ -15,6 +15,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
 
+	"github.com/drawbridge-app/drawbridge/app/ui/say"
 	look "github.com/drawbridge-app/drawbridge/app/ui/theme"
 	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
@@ -54,7 +55,8 @@ type scene struct {
 	// so that it looks different on each. What it shows is held by the tests of the
 	// fonts and of the order of letters, which compare no pixels.
 	machine bool
-	edit    bool // the arguments are being changed
+	edit    bool     // the arguments are being changed
+	data    []string // texts of it that are data, though the window says the same elsewhere
 }
 
 func scenes() map[string]scene {
@@ -83,15 +85,15 @@ func scenes() map[string]scene {
 		f := Foot{Copy: func() string { return id }, At: 2, Of: 3, Turn: func(int) {}, Info: "12:40 · 12k in, 310 out · $0.027",
 			Actions: []FootAction{{Label: "Again", Icon: look.IconRestart, Do: func() {}}, {Label: "New conversation from here", Icon: look.IconBranch, Do: func() {}}}}
 		if id == "u" {
-			f = Foot{Copy: f.Copy, At: 1, Of: 2, Turn: f.Turn, Info: "12:39", Actions: []FootAction{{Label: "Edit", Icon: look.IconEdit, Do: func() {}}}}
+			f = Foot{Copy: f.Copy, At: 1, Of: 2, Turn: f.Turn, Info: "12:39", Actions: []FootAction{{Label: say.T("Edit"), Icon: look.IconEdit, Do: func() {}}}}
 		}
 		return f
 	}
 	plain := []Item{user, Assistant{ID: "a", Text: "It is **half past twelve** in Berlin. Your notes are about boats: how long they are, what they weigh, and where they lie in winter."}}
 	return map[string]scene{
-		"markdown":    {height: 1240, items: []Item{user, Assistant{ID: "a", Text: sampleMarkdown}}},
+		"markdown":    {height: 1240, data: []string{"Open it"}, items: []Item{user, Assistant{ID: "a", Text: sampleMarkdown}}},
 		"code":        {height: 640, items: []Item{Assistant{ID: "a", Text: sampleCode}}},
-		"table":       {height: 480, items: []Item{Assistant{ID: "a", Text: sampleTable}}},
+		"table":       {height: 480, data: []string{"Server", "Tools"}, items: []Item{Assistant{ID: "a", Text: sampleTable}}},
 		"calls":       {height: 480, items: calls},
 		"calls-open":  {height: 960, items: calls, open: []string{"1", "2", "3", "6", "7"}},
 		"call-raw":    {height: 260, items: calls[1:2], open: []string{"1"}, then: func(_ fyne.Window, v *View) { v.byID["1"].raw = true; v.byID["1"].rebuild() }},
@@ -104,10 +106,10 @@ func scenes() map[string]scene {
 		}},
 		"listing": {height: 420, open: []string{"l1"}, items: []Item{
 			Listing{ID: "l1", Server: "docs", By: "OpenAI", Tools: []string{"read_wiki_structure", "read_wiki_contents", "ask_question"}},
-			Listing{ID: "l2", Server: "notes", By: "OpenAI", Error: "OpenAI could not reach https://notes.example.com/mcp (424).", Actions: []Action{{Label: "Run notes client-side instead", Primary: true, Do: func() {}}}},
+			Listing{ID: "l2", Server: "notes", By: "OpenAI", Error: "OpenAI could not reach https://notes.example.com/mcp (424).", Actions: []Action{{Label: say.F("Run %s client-side instead", "notes"), Primary: true, Do: func() {}}}},
 		}},
 		"reasoning": {height: 560, open: []string{"r2"}, items: []Item{
-			Reasoning{ID: "s", Title: "Summarised here", Text: "They spoke of boats."},
+			Reasoning{ID: "s", Title: say.T("Summarised here"), Text: "They spoke of boats."},
 			user,
 			Reasoning{ID: "r1", Text: "The person wants the time.", Took: 3200 * time.Millisecond},
 			Assistant{ID: "a", Text: "I will look at the clock.", More: true},
@@ -118,9 +120,9 @@ func scenes() map[string]scene {
 		"notices": {height: 620, items: []Item{
 			user,
 			Notice{ID: "n1", Text: "You stopped this answer.", Foot: true},
-			Notice{ID: "n2", Kind: NoticeError, Text: "The provider refused the key (401). Check the key of openai in the settings, then try again.", Actions: []Action{{Label: "Try again", Primary: true, Do: func() {}}, {Label: "Open settings", Do: func() {}}}},
-			Notice{ID: "n3", Kind: NoticeWarning, Text: "The model has made 25 steps. Should it go on?", Actions: []Action{{Label: "Go on", Primary: true, Do: func() {}}, {Label: "Stop here", Do: func() {}}}},
-			Notice{ID: "n4", Kind: NoticeWarning, Text: "Trying again in 12 s · OpenAI wants fewer requests (429): the limit of the organisation is reached.", Actions: []Action{{Label: "Stop", Do: func() {}}}},
+			Notice{ID: "n2", Kind: NoticeError, Text: "The provider refused the key (401). Check the key of openai in the settings, then try again.", Actions: []Action{{Label: say.T("Try again"), Primary: true, Do: func() {}}, {Label: "Open settings", Do: func() {}}}},
+			Notice{ID: "n3", Kind: NoticeWarning, Text: "The model has made 25 steps. Should it go on?", Actions: []Action{{Label: say.T("Go on"), Primary: true, Do: func() {}}, {Label: say.T("Stop here"), Do: func() {}}}},
+			Notice{ID: "n4", Kind: NoticeWarning, Text: say.F("Trying again in %d s", 12) + " · OpenAI wants fewer requests (429): the limit of the organisation is reached.", Actions: []Action{{Label: say.T("Stop"), Do: func() {}}}},
 			Assistant{ID: "a", Growing: true},
 		}},
 		"changed": {height: 760, items: []Item{
@@ -177,7 +179,7 @@ func samplePicture() []byte {
 func TestGallery(t *testing.T) {
 	var pictures []uitest.Picture
 	for name, s := range scenes() {
-		pictures = append(pictures, uitest.Picture{Name: name, Loose: s.machine, Size: fyne.NewSize(860, s.height), Narrow: fyne.NewSize(420, s.height+160), Build: func(w fyne.Window) {
+		pictures = append(pictures, uitest.Picture{Name: name, Loose: s.machine, Data: s.data, Size: fyne.NewSize(860, s.height), Narrow: fyne.NewSize(420, s.height+160), Build: func(w fyne.Window) {
 			size := w.Canvas().Size()
 			v := New(Options{
 				Work: func(work, done func()) { work(); done() }, Save: func(string, []byte) {}, Foot: s.foot,
@@ -203,3 +205,6 @@ func TestGallery(t *testing.T) {
 	}
 	uitest.Pictures(t, pictures...)
 }
+
+// TestPseudo looks through the gallery in a language of longer words.
+func TestPseudo(t *testing.T) { uitest.Pseudo(t) }

@@ -74,6 +74,11 @@ func (v *View) hoverOver(s *span) {
 	if s != nil {
 		text = visible(s.link)
 	}
+	v.showTip(text)
+}
+
+// showTip shows a line at the lower edge; empty hides it.
+func (v *View) showTip(text string) {
 	v.tip.set(text)
 	v.placeTip()
 }

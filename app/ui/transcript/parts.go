@@ -162,6 +162,7 @@ func (h *head) CreateRenderer() fyne.WidgetRenderer {
 		h: h, back: canvas.NewRectangle(color.Transparent), icon: canvas.NewImageFromResource(nil),
 		chevron: canvas.NewImageFromResource(nil), server: canvas.NewText("", color.Transparent),
 		title: canvas.NewText("", color.Transparent), end: canvas.NewText("", color.Transparent),
+		more:  canvas.NewText("", color.Transparent),
 		track: canvas.NewRectangle(color.Transparent), fill: canvas.NewRectangle(color.Transparent),
 	}
 	r.icon.FillMode, r.chevron.FillMode = canvas.ImageFillContain, canvas.ImageFillContain
@@ -174,6 +175,7 @@ type headRenderer struct {
 	back               *canvas.Rectangle
 	icon, chevron      *canvas.Image
 	server, title, end *canvas.Text
+	more               *canvas.Text // of the end, where it takes two lines
 	spin               *widget.Activity
 	track, fill        *canvas.Rectangle // how much of the work is done
 }
@@ -191,9 +193,10 @@ func (r *headRenderer) paint() {
 		r.back.StrokeWidth, r.back.StrokeColor = 2, th.Color(theme.ColorNameFocus, v)
 	}
 	muted, ink := th.Color(look.ColorMuted, v), th.Color(theme.ColorNameForeground, v)
-	r.server.Color, r.end.Color, r.title.Color = muted, muted, ink
+	r.server.Color, r.end.Color, r.more.Color, r.title.Color = muted, muted, muted, ink
 	r.server.TextSize, r.title.TextSize = th.Size(theme.SizeNameText), th.Size(theme.SizeNameText)
 	r.end.TextSize = th.Size(theme.SizeNameCaptionText)
+	r.more.TextSize = r.end.TextSize
 	r.title.TextStyle.Bold = !h.state.quiet
 	if h.state.quiet {
 		r.title.Color = muted
@@ -266,15 +269,23 @@ func (r *headRenderer) Layout(size fyne.Size) {
 		t.Resize(s)
 		return s.Width
 	}
-	w := fit(r.end, r.h.state.end, "", (right-x)/2)
-	r.end.Move(fyne.NewPos(right-w, middle(r.end.MinSize().Height)))
-	right -= w + 16
+	room := max((right-x)/2, right-x-16-r.wants())
+	first, second := r.parts(room)
+	high := r.end.MinSize().Height
+	top := middle(high)
+	r.more.Hidden = second == ""
+	if !r.more.Hidden {
+		top = middle(2 * high)
+	}
+	w, under := fit(r.end, first, "", room), fit(r.more, second, "", room)
+	r.end.Move(fyne.NewPos(right-w, top))
+	r.more.Move(fyne.NewPos(right-under, top+high))
+	right -= max(w, under) + 16
 	w = 0
 	r.server.Text = ""
 	if server := r.h.state.server; server != "" {
-		const sign = "  ›  "
-		room := (right-x)*0.45 - fyne.MeasureText(sign, r.server.TextSize, r.server.TextStyle).Width
-		w = fit(r.server, server, sign, room)
+		room := (right-x)*0.45 - fyne.MeasureText(headSign, r.server.TextSize, r.server.TextStyle).Width
+		w = fit(r.server, server, headSign, room)
 	}
 	r.server.Move(fyne.NewPos(x, middle(r.server.MinSize().Height)))
 	x += w
@@ -284,6 +295,42 @@ func (r *headRenderer) Layout(size fyne.Size) {
 		r.chevron.Resize(fyne.NewSquareSize(13))
 		r.chevron.Move(fyne.NewPos(x+w+6, middle(13)+1))
 	}
+}
+
+// parts parts what stands at the end into two lines, where it does not fit into one.
+func (r *headRenderer) parts(room float32) (first, second string) {
+	const most = 200 // bytes
+	text := r.h.state.end
+	fits := func(s string) bool { return fyne.MeasureText(s, r.end.TextSize, r.end.TextStyle).Width <= room }
+	if len(text) > most || fits(text) {
+		return text, ""
+	}
+	at := 0
+	for i, c := range text {
+		if c == ' ' && fits(text[:i]) {
+			at = i
+		}
+	}
+	if at == 0 {
+		return text, ""
+	}
+	return text[:at], text[at+1:]
+}
+
+// headSign stands between the server and the title.
+const headSign = "  ›  "
+
+// wants is how wide the server and the title are where nothing is cut. What is
+// longer than a line is not measured.
+func (r *headRenderer) wants() (w float32) {
+	const most = 100 // bytes
+	if len(r.h.state.title)+len(r.h.state.server) > most {
+		return 1e6
+	}
+	if r.h.state.server != "" {
+		w = fyne.MeasureText(r.h.state.server+headSign, r.server.TextSize, r.server.TextStyle).Width
+	}
+	return w + fyne.MeasureText(r.h.state.title, r.title.TextSize, r.title.TextStyle).Width + 2
 }
 
 func (r *headRenderer) MinSize() fyne.Size { return fyne.NewSize(120, headHeight) }
@@ -301,95 +348,13 @@ func (r *headRenderer) Objects() []fyne.CanvasObject {
 	if r.spin != nil {
 		mark = r.spin
 	}
-	return []fyne.CanvasObject{r.back, mark, r.server, r.title, r.end, r.chevron, r.track, r.fill}
+	return []fyne.CanvasObject{r.back, mark, r.server, r.title, r.end, r.more, r.chevron, r.track, r.fill}
 }
 
 func (r *headRenderer) Destroy() {
 	if r.spin != nil {
 		r.spin.Stop()
 	}
-}
-
-// strip is a row with a muted text at the left and small buttons at the right.
-type strip struct {
-	widget.BaseWidget
-	text    string
-	icon    look.IconName // before the text; empty for none
-	bold    bool
-	pad     float32
-	buttons []*look.IconButton
-}
-
-func newStrip(text string, buttons ...*look.IconButton) *strip {
-	s := &strip{text: text, buttons: buttons}
-	s.ExtendBaseWidget(s)
-	return s
-}
-
-func newCaption(title, label string, copyText func(), more ...*look.IconButton) fyne.CanvasObject {
-	s := newStrip(title, append(more, look.NewSmallIconButton(label, look.Icon(look.IconCopy), copyText))...)
-	s.bold = true
-	return s
-}
-
-// DumpText returns the text.
-func (s *strip) DumpText() string { return s.text }
-
-// CreateRenderer links the row to what is drawn.
-func (s *strip) CreateRenderer() fyne.WidgetRenderer {
-	r := &stripRenderer{s: s, text: canvas.NewText(s.text, color.Transparent)}
-	if s.icon != "" {
-		r.icon = canvas.NewImageFromResource(look.Tinted(s.icon, look.ColorMuted))
-		r.icon.FillMode = canvas.ImageFillContain
-	}
-	r.paint()
-	return r
-}
-
-type stripRenderer struct {
-	s    *strip
-	text *canvas.Text
-	icon *canvas.Image // or nil
-}
-
-func (r *stripRenderer) paint() {
-	th, v := r.s.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
-	r.text.Color = th.Color(look.ColorMuted, v)
-	r.text.TextSize = th.Size(theme.SizeNameCaptionText)
-	r.text.TextStyle.Bold = r.s.bold
-}
-
-func (r *stripRenderer) Layout(size fyne.Size) {
-	left := r.s.pad
-	if r.icon != nil {
-		r.icon.Resize(fyne.NewSquareSize(16))
-		r.icon.Move(fyne.NewPos(left, (size.Height-16)/2))
-		left += 22
-	}
-	r.text.Text = bidi.Visual(form.Shorten(r.s.text, size.Width-float32(len(r.s.buttons))*26-6-left, r.text.TextSize, r.text.TextStyle))
-	h := r.text.MinSize().Height
-	r.text.Move(fyne.NewPos(left, (size.Height-h)/2))
-	r.text.Resize(r.text.MinSize())
-	x := size.Width - float32(len(r.s.buttons))*26 - r.s.pad/2
-	for _, b := range r.s.buttons {
-		b.Resize(fyne.NewSquareSize(24))
-		b.Move(fyne.NewPos(x, (size.Height-24)/2))
-		x += 26
-	}
-}
-
-func (r *stripRenderer) MinSize() fyne.Size { return fyne.NewSize(60, 24) }
-func (r *stripRenderer) Refresh()           { r.paint(); canvas.Refresh(r.s) }
-func (r *stripRenderer) Destroy()           {}
-func (r *stripRenderer) Objects() []fyne.CanvasObject {
-	out := []fyne.CanvasObject{r.text}
-	if r.icon != nil {
-		out = append(out, r.icon)
-	}
-	for _, b := range r.s.buttons {
-		out = append(out, b)
-	}
-	return out
 }
 
 // waiting moves while nothing of an answer has come.

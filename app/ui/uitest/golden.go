@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/lang"
 
 	"github.com/drawbridge-app/drawbridge/app/ui/say"
@@ -59,6 +60,9 @@ type Picture struct {
 	// Build fills a window, whose size is set. It shows what it would show on any
 	// machine at any time: no clock, no folder of the test, nothing by chance.
 	Build func(w fyne.Window)
+	// Data are texts of it that are data, such as the title of a column that a model
+	// wrote, though the window says the same elsewhere, in its own language.
+	Data []string
 	// Loose says that it shows letters of the fonts of the machine, or something that
 	// goes on meanwhile, so that it is rendered for people alone, and compared with
 	// nothing.
@@ -229,15 +233,11 @@ func render(t *testing.T, p Picture, s shot, size fyne.Size) (w fyne.Window, got
 		defer settings.SetTheme(theme.New(s.choice))
 	}
 	for range 5 {
-		refresh()
 		began := time.Now()
-		w = window(t, size)
-		p.Build(w)
-		w.Resize(size)
+		w = furnish(t, p, size)
 		if strings.HasSuffix(fmt.Sprintf("%T", w.Canvas().Overlays().Top()), ".sheetOverlay") {
 			w.Content().Hide() // it has pictures of its own
 		}
-		lay(w)
 		got = capture(w)
 		w.Canvas().Unfocus()
 		if time.Since(began) < kept {
@@ -246,6 +246,17 @@ func render(t *testing.T, p Picture, s shot, size fyne.Size) (w fyne.Window, got
 		t.Logf("%s took %v, and is taken again", p.Name, time.Since(began))
 	}
 	return w, got
+}
+
+// furnish returns a window with what a picture shows, laid out.
+func furnish(t *testing.T, p Picture, size fyne.Size) fyne.Window {
+	t.Helper()
+	refresh()
+	w := window(t, size)
+	p.Build(w)
+	w.Resize(size)
+	lay(w)
+	return w
 }
 
 // room is the name of the package that is tested.
@@ -312,10 +323,24 @@ func write(t *testing.T, path string, img image.Image) {
 	}
 }
 
-// tooLarge says what needs more room than there is.
+// tooLarge says what needs more room than there is, and what part of it is the
+// smallest that does.
 func tooLarge(w fyne.Window, size fyne.Size) (words []string) {
-	if least := w.Content().MinSize(); least.Width > size.Width || least.Height > size.Height {
-		words = append(words, "the page needs "+sizeWords(least)+", and has "+sizeWords(size))
+	least := w.Content().MinSize()
+	if least.Width <= size.Width && least.Height <= size.Height {
+		return nil
 	}
-	return words
+	part := w.Content()
+	descend(part, func(o fyne.CanvasObject) {
+		if m := o.MinSize(); m.Width > size.Width || m.Height > size.Height {
+			part = o
+		}
+	})
+	var texts []string
+	descend(part, func(o fyne.CanvasObject) {
+		if t, ok := o.(*canvas.Text); ok && strings.TrimSpace(t.Text) != "" {
+			texts = append(texts, t.Text)
+		}
+	})
+	return []string{fmt.Sprintf("the page needs %s, and has %s. What is too large shows %q", sizeWords(least), sizeWords(size), texts)}
 }

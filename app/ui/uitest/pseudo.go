@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,26 +61,44 @@ func English(text string) string {
 	return back.Replace(text)
 }
 
-var back = strings.NewReplacer("⟦", "", "⟧", "",
+var back = strings.NewReplacer("⁅", "", "⁆", "",
 	"åå", "a", "éé", "e", "îî", "i", "öö", "o", "ûû", "u", "ÅÅ", "A", "ÉÉ", "E", "ÎÎ", "I", "ÖÖ", "O", "ÛÛ", "U",
 	"ç", "c", "ñ", "n", "š", "s", "ÿ", "y", "ž", "z", "Ç", "C", "Ñ", "N", "Š", "S", "Ý", "Y", "Ž", "Z", "ŕ", "r", "ļ", "l", "ţ", "t")
 
-// lookThrough builds the pictures in the pseudo-language and looks for texts of
-// the window's own in them that are not in it.
+// widerRail is how much wider the rail beside the pages is in the pseudo-language,
+// which leaves a page less of the least window.
+const widerRail = 26
+
+// lookThrough builds the pictures in the pseudo-language, looks for texts of the
+// window's own in them that are not in it, and for what has no room (see
+// cramped): in both sizes of the picture, a page in the least window.
 func lookThrough(t *testing.T, pictures []Picture) {
 	t.Helper()
 	own, ours := texts(t), 0
+	said := map[string]bool{} // what one size says is not said again of the next
 	App(t).Settings().SetTheme(theme.New(theme.Light))
 	for _, p := range pictures {
-		narrow := p.Narrow
-		if narrow.IsZero() {
-			narrow = fyne.NewSize(LeastPage.Width, p.Size.Height)
+		sizes := []fyne.Size{p.Size, p.Narrow}
+		if p.Narrow.IsZero() || p.Narrow == LeastPage {
+			sizes[1] = LeastPage.SubtractWidthHeight(widerRail, 0)
 		}
-		for _, size := range []fyne.Size{p.Size, narrow} {
-			w := window(t, size)
-			p.Build(w)
-			w.Resize(size)
-			ours += look(t, p.Name, w, own)
+		for _, size := range sizes {
+			name := p.Name + " in " + sizeWords(size)
+			w := furnish(t, p, size)
+			ours += look(t, name, w, own, p.Data)
+			if p.Loose {
+				continue // its letters are as wide as those of the machine
+			}
+			problems := append(tooLarge(w, size), unbundled(w)...)
+			if len(problems) == 0 { // else all that is at the right goes over the edge
+				problems = cramped(w)
+			}
+			for _, words := range problems {
+				if !said[words] {
+					said[words] = true
+					t.Errorf("%s: %s", name, words)
+				}
+			}
 		}
 	}
 	if ours == 0 {
@@ -89,14 +108,14 @@ func lookThrough(t *testing.T, pictures []Picture) {
 
 // look looks through what lies on top of a window, and counts what is in the
 // pseudo-language.
-func look(t *testing.T, name string, w fyne.Window, own ownTexts) (ours int) {
+func look(t *testing.T, name string, w fyne.Window, own ownTexts, data []string) (ours int) {
 	t.Helper()
 	seen := map[string]bool{}
 	check := func(what, text string) {
-		ours += strings.Count(text, "⟦")
+		ours += strings.Count(text, "⁅")
 		for rest := range strings.SplitSeq(outside.ReplaceAllString(text, ""), " · ") {
 			rest = strings.TrimSpace(rest)
-			if as := own.match(rest); as != "" && !seen[rest] {
+			if as := own.match(rest); as != "" && !seen[rest] && !slices.Contains(data, rest) {
 				seen[rest] = true
 				t.Errorf("%s: the %s %q did not go through package say (%s)", name, what, text, as)
 			}
@@ -109,6 +128,11 @@ func look(t *testing.T, name string, w fyne.Window, own ownTexts) (ours int) {
 		}
 		if l, ok := o.(interface{ AccessibilityLabel() string }); ok {
 			check("label", l.AccessibilityLabel())
+		}
+		if l, ok := o.(interface{ DumpText() string }); ok {
+			for line := range strings.SplitSeq(l.DumpText(), "\n") {
+				check("text", line)
+			}
 		}
 		switch o := o.(type) {
 		case *widget.Label:
@@ -158,7 +182,7 @@ func look(t *testing.T, name string, w fyne.Window, own ownTexts) (ours int) {
 }
 
 // outside finds what is in brackets, also where a line ends within them.
-var outside = regexp.MustCompile(`(?s)⟦[^⟦⟧]*(⟦[^⟦⟧]*⟧[^⟦⟧]*)*(⟧|$)|^[^⟦⟧]*⟧`)
+var outside = regexp.MustCompile(`(?s)⁅[^⁅⁆]*(⁅[^⁅⁆]*⁆[^⁅⁆]*)*(⁆|$)|^[^⁅⁆]*⁆`)
 
 // ownTexts are the texts that the window has of its own.
 type ownTexts struct {
