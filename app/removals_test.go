@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"io"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"github.com/drawbridge-app/drawbridge/bridge/setup"
 	"github.com/drawbridge-app/drawbridge/bridge/tools"
 	"github.com/drawbridge-app/drawbridge/store"
+	"github.com/drawbridge-app/drawbridge/store/secret"
 )
 
 // TestRemovalsAreTakenBack removes a server and a provider and takes them back with
@@ -165,5 +169,141 @@ func TestRevocationsAreTakenBack(t *testing.T) {
 	}
 	if err := b.RestoreKey(ctx, "none"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("no key: %v", err)
+	}
+}
+
+// TestRemovalsReturnToTheirPlace takes each provider and each server of a list away
+// and back: the lists, and all secrets, are the same as before.
+func TestRemovalsReturnToTheirPlace(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	b, _ := openEngineAside(t)
+	for i, id := range []string{"zeta", "alpha", "middle"} {
+		key := store.NewSecret("sk-" + id)
+		cfg := store.ProviderConfig{
+			ID: id, Name: "The " + id, Kind: store.ProviderChat, BaseURL: "http://127.0.0.1:1/v1", Model: "m" + id,
+			Headers: map[string]store.Value{"X-Team": store.Value(id)}, NoKey: i == 2,
+		}
+		if err := b.SetProvider(ctx, cfg, &key); err != nil {
+			t.Fatal(err)
+		}
+		draft := setup.Draft{Config: store.ServerConfig{
+			ID: id, Name: "The " + id, Transport: store.TransportStdio, Command: program(t, "echo-mcp"), Args: []string{id}, Disabled: true,
+			Env: map[string]store.Value{"TOKEN": "canary " + store.Value(id)}, Rules: store.Rules{DisallowedTools: []string{id}},
+		}}
+		draft.MakeSecret("env", "TOKEN")
+		if _, err := b.AddServer(ctx, draft, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	servers := func() (out []store.ServerConfig) {
+		for _, v := range b.Servers() {
+			out = append(out, v.Server)
+		}
+		return out
+	}
+	secrets := func() []store.SecretRef {
+		refs, err := b.Secrets(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return refs
+	}
+	until(t, time.Minute, "all servers are listed", func() bool { return len(servers()) == 4 })
+	wantProviders, wantServers, wantSecrets := b.Providers(), servers(), secrets()
+	for _, id := range []string{"zeta", "alpha", "middle"} {
+		provider, err := b.TakeProvider(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := b.TakeServer(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, time.Minute, "one is missing", func() bool { return len(servers()) == 3 })
+		if err := errors.Join(provider.Back(ctx), server.Back(ctx)); err != nil {
+			t.Fatal(err)
+		}
+		until(t, time.Minute, "it is back", func() bool { return len(servers()) == 4 })
+		if got := b.Providers(); !reflect.DeepEqual(got, wantProviders) {
+			t.Errorf("after %s the providers are\n%+v, want\n%+v", id, got, wantProviders)
+		}
+		if got := servers(); !reflect.DeepEqual(got, wantServers) {
+			t.Errorf("after %s the servers are\n%+v, want\n%+v", id, got, wantServers)
+		}
+		if got := secrets(); !slices.Equal(got, wantSecrets) {
+			t.Errorf("after %s the secrets are %v, want %v", id, got, wantSecrets)
+		}
+	}
+}
+
+// TestAProviderIsAsItWas has an entry be as it was before it was changed, with the
+// key that was replaced and the secrets that were forgotten or came new.
+func TestAProviderIsAsItWas(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	keychain := secret.Open(t.TempDir())
+	keychain.UseMemory()
+	h, err := openHomeAt(filepath.Join(t.TempDir(), "drawbridge"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEngine(h, startAll)
+	e.environ, e.secrets = func() []string { return nil }, keychain
+	t.Cleanup(func() { e.close(io.Discard) })
+	b, err := e.open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := func(name string) string {
+		t.Helper()
+		v, err := keychain.Get(ctx, store.ProviderSecret("work", name))
+		if errors.Is(err, store.ErrNotFound) {
+			return ""
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		return v.Reveal()
+	}
+	set := func(name, text string) {
+		t.Helper()
+		if err := b.SetSecret(ctx, store.ProviderSecret("work", name), store.NewSecret(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was := store.ProviderConfig{ID: "work", Name: "Work", Kind: store.ProviderChat, BaseURL: "http://127.0.0.1:1/v1", Model: "m"}
+	old, other := store.NewSecret("sk-old"), store.NewSecret("sk-new")
+	if err := b.SetProvider(ctx, was, &old); err != nil {
+		t.Fatal(err)
+	}
+	set("header/X-Token", "old token")
+	back, err := b.RememberProvider(ctx, "work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := was
+	changed.Name, changed.BaseURL = "Other", "http://127.0.0.1:2/v1"
+	if err := b.SetProvider(ctx, changed, &other); err != nil {
+		t.Fatal(err)
+	}
+	set("header/X-Token", "")
+	set("header/X-New", "new token")
+	if err := back(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.Provider("work"); err != nil || !reflect.DeepEqual(got, was) {
+		t.Errorf("the entry is %+v (%v)", got, err)
+	}
+	if key, token, fresh := value("key"), value("header/X-Token"), value("header/X-New"); key != "sk-old" || token != "old token" || fresh != "" {
+		t.Errorf("the key is %q, the token %q, and what came new %q", key, token, fresh)
+	}
+	if err := b.RemoveProvider(ctx, "work"); err != nil {
+		t.Fatal(err)
+	}
+	if err := back(ctx); !errors.Is(err, store.ErrNotFound) || value("key") != "" {
+		t.Errorf("of one that was removed: %v, and the key is %q", err, value("key"))
+	}
+	if _, err := b.RememberProvider(ctx, "nobody"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("of one that is not there: %v", err)
 	}
 }

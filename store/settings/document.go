@@ -416,7 +416,8 @@ func (d *document) at(path []string, key string) *hujson.Value {
 }
 
 // mergeList is merge for a list of objects that have an id; old or now may be
-// nil. Elements that could not be used stay. It reports false if this is no
+// nil. Elements keep their place, and new ones stand before those that follow them
+// in now. Elements that could not be used stay. It reports false if this is no
 // such list.
 func (d *document) mergeList(path []string, key string, old, now *hujson.Value) (bool, error) {
 	there := d.at(path, key)
@@ -448,11 +449,25 @@ func (d *document) mergeList(path []string, key string, old, now *hujson.Value) 
 	if now == nil {
 		return true, nil
 	}
-	for _, e := range now.Value.(*hujson.Array).Elements {
-		if id, _ := elementID(&e); before[id] != nil {
+	all := now.Value.(*hujson.Array).Elements
+	for i := range all {
+		if id, _ := elementID(&all[i]); before[id] != nil {
 			continue
 		}
-		if err := d.push(inner, list, standard(&e)); err != nil {
+		at := successor(all[i+1:], func(next hujson.Value) int {
+			id, _ := elementID(&next)
+			return slices.IndexFunc(list.Elements, func(there hujson.Value) bool {
+				known, ok := elementID(&there)
+				return ok && known == id && !d.unusable[there.StartOffset]
+			})
+		})
+		var err error
+		if at < 0 {
+			err = d.push(inner, list, standard(&all[i]))
+		} else {
+			err = d.insert(inner, list, at, standard(&all[i]))
+		}
+		if err != nil {
 			return false, err
 		}
 	}

@@ -427,7 +427,8 @@ func checkServers(servers []store.ServerConfig, broken map[string]bool) error {
 }
 
 // applyServers carries the difference between two lists over to the file:
-// servers are matched by id, keep their place, and new ones go to the end.
+// servers are matched by id and keep their place, and new ones stand before those
+// that follow them in the list.
 func applyServers(d *document, old, now []store.ServerConfig) error {
 	root := object(&d.root)
 	if v := member(root, serversKey); v == nil || null(v) {
@@ -460,7 +461,7 @@ func applyServers(d *document, old, now []store.ServerConfig) error {
 	for m, name := range renames {
 		m.Name.Value = hujson.String(name)
 	}
-	for _, is := range now {
+	for n, is := range now {
 		after, err := plain(entryOf(is))
 		if err != nil {
 			return err
@@ -468,7 +469,16 @@ func applyServers(d *document, old, now []store.ServerConfig) error {
 		i := slices.IndexFunc(old, func(c store.ServerConfig) bool { return c.ID == is.ID })
 		if i < 0 {
 			v := hujson.Value{Value: after}
-			if err := d.set([]string{serversKey}, is.Name, standard(&v)); err != nil {
+			next := successor(now[n+1:], func(c store.ServerConfig) int {
+				return slices.IndexFunc(old, func(o store.ServerConfig) bool { return o.ID == c.ID })
+			})
+			if next < 0 {
+				err = d.set([]string{serversKey}, is.Name, standard(&v))
+			} else {
+				at := slices.IndexFunc(now, func(c store.ServerConfig) bool { return c.ID == old[next].ID })
+				err = d.setBefore([]string{serversKey}, is.Name, standard(&v), now[at].Name) // as it is called now
+			}
+			if err != nil {
 				return err
 			}
 			continue

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -228,7 +229,7 @@ func TestHandsWorkSurvives(t *testing.T) {
 		{"added", func(l []store.ServerConfig) []store.ServerConfig {
 			c := stdio("new", "-y", "p")
 			c.Env = map[string]store.Value{"K": "v"}
-			return append([]store.ServerConfig{c}, l...)
+			return append(l, c)
 		}, []string{`"last"} // at the end`, `"last"}, // at the end
         "new": {
             "command": "npx",
@@ -237,6 +238,12 @@ func TestHandsWorkSurvives(t *testing.T) {
                 "K": "v"
             }
         }`}},
+		{"added in front", func(l []store.ServerConfig) []store.ServerConfig {
+			return slices.Insert(l, 0, stdio("new"))
+		}, []string{"        // for notes", "        \"new\": {\n            \"command\": \"npx\"\n        },\n        // for notes"}},
+		{"added in between", func(l []store.ServerConfig) []store.ServerConfig {
+			return slices.Insert(l, 2, stdio("new"))
+		}, []string{"}, // after web\n", "}, // after web\n        \"new\": {\n            \"command\": \"npx\"\n        },\n"}},
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "mcp.json")

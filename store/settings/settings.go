@@ -298,8 +298,8 @@ func checkSettings(s store.Settings) error {
 // UpdateServers changes the servers and writes mcp.json before it returns, if
 // anything changed. change gets a copy of the list, with what was edited by
 // hand until now, and returns the new one; it must not call f. A server keeps
-// its place in the file, whatever the order of the new list; a new one goes to
-// the end. Servers are told apart by id, so a name can be changed. The
+// its place in the file, whatever the order of the new list; a new one stands before
+// those that follow it there. Servers are told apart by id, so a name can be changed. The
 // errors are those of Update, and store.ErrExists if a name or id is taken.
 func (f *Files) UpdateServers(change func([]store.ServerConfig) ([]store.ServerConfig, error)) error {
 	f.mu.Lock()

@@ -211,6 +211,19 @@ func TestWhatIsKept(t *testing.T) {
 	if got := uitest.Entry(t, w, "At most, in megabytes", 0).Text; got != "128" {
 		t.Errorf("the form has %q", got)
 	}
+	// Less room deletes records, which is asked about.
+	uitest.Fill(t, w, "At most, in megabytes", "")
+	uitest.Tap(t, w, "Save")
+	uitest.Shows(t, w, "Keep less of the audit?", "This cannot be undone")
+	uitest.Tap(t, w, "Cancel")
+	if e.Keep.AuditMB != 128 {
+		t.Errorf("before the person agreed, %d MB are kept", e.Keep.AuditMB)
+	}
+	uitest.Tap(t, w, "Save")
+	uitest.Tap(t, w, "Keep less")
+	if e.Keep.AuditMB != 0 {
+		t.Errorf("%d MB are kept", e.Keep.AuditMB)
+	}
 }
 
 func TestTheAuditIsExported(t *testing.T) {

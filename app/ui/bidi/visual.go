@@ -25,6 +25,36 @@ func Part(paragraph string, levels []uint8, rtl bool, from, to int) string {
 	if levels == nil {
 		return paragraph[from:to]
 	}
+	var b strings.Builder
+	b.WriteString(mark)
+	for _, p := range pieces(paragraph, levels, rtl, from, to) {
+		if p.Word {
+			b.WriteString(mark + p.Text + mark)
+		} else {
+			b.WriteString(p.Text)
+		}
+	}
+	return b.String()
+}
+
+// Piece is a part of a line that is drawn by itself.
+type Piece struct {
+	Text     string // as it is drawn
+	From, To int    // which bytes of the line it shows
+	Word     bool   // it is a word from right to left, which is drawn as a whole
+}
+
+// Pieces returns the parts of a line in the order in which they are seen, from left
+// to right, for what draws each by itself.
+func Pieces(line string) []Piece {
+	levels, rtl := Levels(line)
+	if levels == nil {
+		return []Piece{{line, 0, len(line), false}}
+	}
+	return pieces(line, levels, rtl, 0, len(line))
+}
+
+func pieces(paragraph string, levels []uint8, rtl bool, from, to int) []Piece {
 	base := uint8(0)
 	if rtl {
 		base = 1
@@ -48,22 +78,18 @@ func Part(paragraph string, levels []uint8, rtl bool, from, to int) string {
 		at = next
 	}
 	Reorder(parts, func(p part) uint8 { return p.level })
-	var b strings.Builder
-	b.WriteString(mark)
-	for _, p := range parts {
+	out := make([]Piece, len(parts))
+	for i, p := range parts {
 		text := paragraph[p.from:p.to]
-		r, n := utf8.DecodeRuneInString(text)
-		other, _ := Mirrored(r)
-		switch {
-		case p.level%2 == 0:
-			b.WriteString(text)
-		case other != 0 && n == len(text):
-			b.WriteRune(other)
-		case inWord(r):
-			b.WriteString(mark + text + mark)
-		default:
-			b.WriteString(text)
+		out[i] = Piece{Text: text, From: p.from, To: p.to}
+		if p.level%2 == 0 {
+			continue
 		}
+		r, n := utf8.DecodeRuneInString(text)
+		if other, _ := Mirrored(r); other != 0 && n == len(text) {
+			out[i].Text = string(other)
+		}
+		out[i].Word = inWord(r)
 	}
-	return b.String()
+	return out
 }

@@ -296,7 +296,15 @@ func TestGallery(t *testing.T) {
 		"find": func(b *bench) {
 			openOld(b)
 			b.p.Find()
-			b.fill("boats")
+			f, ok := b.w.Canvas().Focused().(interface{ SetText(string) })
+			if !ok {
+				b.t.Fatalf("%T has the keys", b.w.Canvas().Focused())
+			}
+			f.SetText("boats")
+			b.until("the end of the search", func() bool {
+				_, of, whole := b.p.view.script.Found()
+				return whole && of == 2
+			})
 			b.settle()
 		},
 		"link": func(b *bench) { b.p.openLink("https://example.org/a/rather/long/path?with=a&query=string"); b.settle() },

@@ -2,6 +2,7 @@ package pick
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -140,6 +141,29 @@ func TestGallery(t *testing.T) {
 	uitest.Pictures(t,
 		uitest.Picture{Name: "one-line", Size: fyne.NewSize(420, 240), Narrow: fyne.NewSize(240, 240), Build: build(false)},
 		uitest.Picture{Name: "two-lines", Size: fyne.NewSize(420, 330), Narrow: fyne.NewSize(240, 330), Build: build(true)})
+}
+
+// TestRowFromTheRight has the words of a row be seen in their order, with those that
+// were found in another colour, and the end cut off where there is no room.
+func TestRowFromTheRight(t *testing.T) {
+	const text = "מה יש בקובץ report.txt (וגם 12)"
+	mark := func(word string) [2]int {
+		i := strings.Index(text, word)
+		return [2]int{i, i + len(word)}
+	}
+	got := spans(text, [][2]int{mark("ש ב"), mark("report"), mark("12"), {900, 901}, {5, 2}})
+	var all []string
+	for _, s := range got {
+		word := s.text
+		if s.marked {
+			word = "*" + word + "*"
+		}
+		all = append(all, word)
+	}
+	want := []string{"(", "*12*", " ", "וגם", ")", " ", "*report*", ".txt", " ", "*בקובץ*", "* *", "*יש*", " ", "מה"}
+	if !slices.Equal(all, want) {
+		t.Errorf("seen are %q", all)
+	}
 }
 
 // TestPseudo looks through the gallery in a language of longer words.

@@ -129,22 +129,45 @@ type span struct {
 	marked bool
 }
 
-// spans cuts a text at its marks and shows what could deceive as what it is.
+// spans cuts a text at its marks, in the order in which it is seen, and shows what
+// could deceive as what it is. A word from right to left is marked as a whole.
 func spans(text string, marks [][2]int) []span {
-	var out []span
+	var clean [][2]int
 	at := 0
 	for _, m := range marks {
-		if m[0] < at || m[1] > len(text) || m[0] >= m[1] {
-			continue
+		if m[0] >= at && m[1] <= len(text) && m[0] < m[1] {
+			clean = append(clean, m)
+			at = m[1]
 		}
-		if m[0] > at {
-			out = append(out, span{form.Visible(text[at:m[0]], false), false})
-		}
-		out = append(out, span{form.Visible(text[m[0]:m[1]], false), true})
-		at = m[1]
 	}
-	if at < len(text) {
-		out = append(out, span{form.Visible(text[at:], false), false})
+	var out []span
+	add := func(text string, marked bool) {
+		if text != "" {
+			out = append(out, span{form.Visible(text, false), marked})
+		}
+	}
+	for _, p := range bidi.Pieces(text) {
+		at := p.From
+		for _, m := range clean {
+			from, to := max(m[0], p.From), min(m[1], p.To)
+			if from >= to {
+				continue
+			}
+			if p.Word || p.Text != text[p.From:p.To] {
+				add(p.Text, true)
+				at = p.To
+				break
+			}
+			add(text[at:from], false)
+			add(text[from:to], true)
+			at = to
+		}
+		switch {
+		case at == p.From:
+			add(p.Text, false)
+		case at < p.To:
+			add(text[at:p.To], false)
+		}
 	}
 	return out
 }
@@ -154,7 +177,7 @@ func (rr *rowRenderer) line(text string, marks [][2]int, x, y, width, size float
 	th, v := rr.r.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
 	end := x + width
 	if bidi.RightToLeft(text) {
-		marks = nil // its words are in another order
+		text = form.Shorten(text, width*0.97, size, fyne.TextStyle{Bold: bold}) // it ends at the left
 	}
 	for _, s := range spans(text, marks) {
 		if x >= end {
@@ -170,7 +193,7 @@ func (rr *rowRenderer) line(text string, marks [][2]int, x, y, width, size float
 			t.Color = th.Color(fynetheme.ColorNamePrimary, v)
 		}
 		shown := form.Shorten(s.text, end-x, size, t.TextStyle)
-		t.Text = bidi.Visual(shown)
+		t.Text = shown
 		m := t.MinSize()
 		t.Move(fyne.NewPos(x, y))
 		t.Resize(m)

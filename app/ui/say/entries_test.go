@@ -279,46 +279,90 @@ func TestForms(t *testing.T) {
 	}
 	for _, path := range paths {
 		name := strings.TrimSuffix(filepath.Base(path), ".json")
-		file := read(t, path)
-		if file["the language of this file"].text != name {
-			t.Errorf("%s does not say that it is of the language %q", path, name)
+		for _, words := range wrongForms(name, read(t, path), english) {
+			t.Errorf("%s: %s", path, words)
 		}
-		for key, want := range english {
-			is, ok := file[key]
-			if !ok {
-				t.Errorf("%s lacks %q", path, key)
-				continue
-			}
-			if (is.forms == nil) != (want.forms == nil) {
-				t.Errorf("%s: %q has to be %v", path, key, want)
-				continue
-			}
-			texts, source := []string{is.text}, want.text
-			if want.forms != nil {
-				texts, source = nil, want.forms["other"]
-				for form, text := range is.forms {
-					if !slices.Contains([]string{"zero", "one", "two", "few", "many", "other"}, form) {
-						t.Errorf("%s: %q has a form %q, which there is not", path, key, form)
-					}
-					texts = append(texts, text)
+	}
+}
+
+// wrongForms says what is wrong with the translation into a language.
+func wrongForms(name string, file, english map[string]message) (wrong []string) {
+	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	if file["the language of this file"].text != name {
+		add("it does not say that it is of the language %q", name)
+	}
+	for key, want := range english {
+		is, ok := file[key]
+		if !ok {
+			add("it lacks %q", key)
+			continue
+		}
+		if (is.forms == nil) != (want.forms == nil) {
+			add("%q has to be %v", key, want)
+			continue
+		}
+		texts, source := []string{is.text}, want.text
+		if want.forms != nil {
+			texts, source = nil, want.forms["other"]
+			for form, text := range is.forms {
+				if !slices.Contains([]string{"zero", "one", "two", "few", "many", "other"}, form) {
+					add("%q has a form %q, which there is not", key, form)
 				}
-				if is.forms["other"] == "" || name == "en" && is.forms["one"] == "" {
-					t.Errorf("%s: %q lacks a form: %v", path, key, is)
-				}
+				texts = append(texts, text)
 			}
-			if strings.HasPrefix(key, "date: ") && !sameDate(is.text, want.text) {
-				t.Errorf("%s: the layout %q does not say what %q says", path, is.text, want.text)
-			}
-			for _, text := range texts {
-				if !slices.Equal(verbs(text), verbs(source)) {
-					t.Errorf("%s: %q has the holes %q, not %q", path, text, verbs(text), verbs(source))
-				}
+			if is.forms["other"] == "" || name == "en" && is.forms["one"] == "" {
+				add("%q lacks a form: %v", key, is)
 			}
 		}
-		for key := range file {
-			if _, ok := english[key]; !ok {
-				t.Errorf("%s: nothing uses %q", path, key)
+		if strings.HasPrefix(key, "date: ") && !sameDate(is.text, want.text) {
+			add("the layout %q does not say what %q says", is.text, want.text)
+		}
+		for _, text := range texts {
+			if !slices.Equal(verbs(text), verbs(source)) {
+				add("%q has the holes %q, not %q", text, verbs(text), verbs(source))
 			}
+		}
+	}
+	for key := range file {
+		if _, ok := english[key]; !ok {
+			add("nothing uses %q", key)
+		}
+	}
+	return wrong
+}
+
+// TestFormsFind has each fault of a translation be found.
+func TestFormsFind(t *testing.T) {
+	english := map[string]message{
+		"the language of this file": {text: "en"}, "Save": {text: "Save"}, "%s of %d": {text: "%s of %d"},
+		"%d tools": {forms: map[string]string{"one": "%d tool", "other": "%d tools"}}, "date: 2 Jan": {text: "2 Jan"},
+	}
+	for _, c := range []struct {
+		change func(map[string]message)
+		says   string // empty for nothing
+	}{
+		{func(map[string]message) {}, ""},
+		{func(m map[string]message) { m["%s of %d"] = message{text: "%[2]d von %[1]s"} }, ""},
+		{func(m map[string]message) { m["date: 2 Jan"] = message{text: "Jan 2."} }, ""},
+		{func(m map[string]message) { m["the language of this file"] = message{text: "fr"} }, `of the language "de"`},
+		{func(m map[string]message) { delete(m, "Save") }, `lacks "Save"`},
+		{func(m map[string]message) { m["Load"] = message{text: "Laden"} }, `nothing uses "Load"`},
+		{func(m map[string]message) { m["%s of %d"] = message{text: "%s"} }, "the holes"},
+		{func(m map[string]message) { m["%s of %d"] = message{text: "%d von %s"} }, "the holes"},
+		{func(m map[string]message) { m["%d tools"] = message{text: "%d Werkzeuge"} }, "has to be"},
+		{func(m map[string]message) { m["%d tools"].forms["some"] = "%d" }, "which there is not"},
+		{func(m map[string]message) { delete(m["%d tools"].forms, "other") }, "lacks a form"},
+		{func(m map[string]message) { m["%d tools"].forms["one"] = "ein Werkzeug" }, "the holes"},
+		{func(m map[string]message) { m["date: 2 Jan"] = message{text: "2 Jan 2006"} }, "does not say"},
+	} {
+		german := map[string]message{
+			"the language of this file": {text: "de"}, "Save": {text: "Sichern"}, "%s of %d": {text: "%s von %d"},
+			"%d tools": {forms: map[string]string{"one": "%d Werkzeug", "other": "%d Werkzeuge"}}, "date: 2 Jan": {text: "2. Jan"},
+		}
+		c.change(german)
+		all := strings.Join(wrongForms("de", german, english), "\n")
+		if c.says == "" && all != "" || !strings.Contains(all, c.says) {
+			t.Errorf("it says %q, not %q", all, c.says)
 		}
 	}
 }

@@ -125,3 +125,15 @@ func isText(s string) bool {
 	first := []rune(s)[0]
 	return len(s) > 1 && unicode.IsUpper(first) && strings.ToUpper(s) != s && !strings.ContainsAny(s, "_=/<>{}") || strings.HasSuffix(s, "…") && s != "…"
 }
+
+// TestIsText checks what is taken for words that a person reads.
+func TestIsText(t *testing.T) {
+	for s, want := range map[string]bool{
+		"a few words": true, "Save": true, "save": false, "loading…": true, "…": false, "%s of %d": false, "%d of the tools": true, "%d": false, "": false,
+		"JSON": false, "https://example.org/Some Thing": false, "--header X": false, "Content-Type_X": false, "a\x00b c": false, "X": false,
+	} {
+		if isText(s) != want {
+			t.Errorf("%q is a text: %v", s, !want)
+		}
+	}
+}

@@ -35,6 +35,7 @@ type Engine interface {
 	Providers() []store.ProviderConfig
 	SetProvider(ctx context.Context, p store.ProviderConfig, key *store.Secret) error
 	TakeProvider(ctx context.Context, id string) (bridge.Removal, error)
+	RememberProvider(ctx context.Context, id string) (back func(ctx context.Context) error, err error)
 	Models(ctx context.Context, providerID string) ([]model.Info, error)
 	DetectLocal(ctx context.Context) []store.ProviderConfig
 	Limits(ref store.ModelRef) store.ModelLimits

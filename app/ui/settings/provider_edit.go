@@ -282,7 +282,13 @@ func (e *providerEditor) keep() {
 	}
 	e.sheet.Fail("")
 	e.save.Disable()
-	e.cancel = e.p.o.Runner.RunBusy(e.busy, say.T("Saving…"), func(ctx context.Context) error {
+	var back func(context.Context) error
+	e.cancel = e.p.o.Runner.RunBusy(e.busy, say.T("Saving…"), func(ctx context.Context) (err error) {
+		if !e.isNew {
+			if back, err = e.p.o.Engine.RememberProvider(ctx, e.cfg.ID); err != nil {
+				return err
+			}
+		}
 		return plan.carryOut(ctx, e.p.o.Engine)
 	}, func(err error) {
 		e.save.Enable()
@@ -293,6 +299,22 @@ func (e *providerEditor) keep() {
 		e.key.SetText("")
 		e.sheet.Close()
 		e.p.saved(plan.cfg)
+		if back != nil && plan.secrets() {
+			e.p.offerBack(plan.cfg, back)
+		}
+	})
+}
+
+// offerBack offers to have an entry be as it was: a key that was replaced or
+// forgotten cannot be typed again by heart.
+func (p *providers) offerBack(cfg store.ProviderConfig, back func(context.Context) error) {
+	p.o.undo.Offer(form.Undoable{
+		Words: say.F("Changed %s and its keys", form.Visible(cut(cfg.Title(), 40), false)), Change: true, Back: back,
+		Done: func(_ bool, err error) {
+			p.load()
+			p.changed()
+			p.fail(err)
+		},
 	})
 }
 

@@ -25,6 +25,9 @@ type savePlan struct {
 	drop []store.SecretRef // those that nothing refers to any more
 }
 
+// secrets reports whether a secret is replaced or forgotten.
+func (s savePlan) secrets() bool { return s.key != nil || len(s.set)+len(s.drop) > 0 }
+
 // carryOut keeps the secrets, then the entry that refers to them, and then
 // forgets the secrets that it referred to before.
 func (s savePlan) carryOut(ctx context.Context, engine Engine) error {

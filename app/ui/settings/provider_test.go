@@ -283,7 +283,14 @@ func TestHeadersThatWereKept(t *testing.T) {
 	if _, ok := e.Keys[store.ProviderSecret("openai", "key")]; ok {
 		t.Error("the key is still there")
 	}
-	uitest.Shows(t, w, "no key stored")
+	uitest.Shows(t, w, "no key stored", "Changed OpenAI and its keys")
+	e.Calls = nil
+	uitest.Tap(t, w, "Undo the change")
+	did(t, e, "bring provider openai back as it was")
+	if _, ok := e.Keys[store.ProviderSecret("openai", "key")]; !ok {
+		t.Error("the key does not come back")
+	}
+	uitest.ShowsNot(t, w, "Changed OpenAI and its keys")
 }
 
 func TestMore(t *testing.T) {

@@ -228,7 +228,7 @@ func (w *welcome) models() fyne.CanvasObject {
 			box.Add(form.NewCard(check))
 		}
 	}
-	box.Add(form.Label(say.T("OpenAI, or any service that speaks its format, is added in the settings with its key.")))
+	box.Add(form.Label(say.T("OpenAI, Anthropic, Gemini and other services are added in the settings, with a key.")))
 	box.Add(container.NewHBox(form.Button(say.T("Open the settings"), func() {
 		w.sheet.Close()
 		w.openSettings()

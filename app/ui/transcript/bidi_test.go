@@ -3,6 +3,8 @@ package transcript
 import (
 	"strings"
 	"testing"
+
+	"github.com/drawbridge-app/drawbridge/app/ui/uitest"
 )
 
 // seen returns the words of the lines of a text as they stand from left to right,
@@ -89,6 +91,17 @@ func TestOrderSelects(t *testing.T) {
 	}
 	if right := end(b.lines[0].runs); right < b.width-b.right-1 {
 		t.Errorf("a paragraph from right to left ends at %v of %v", right, b.width)
+	}
+}
+
+// TestCardsFromTheRight has the line of a call be seen in its order, with the name of
+// the server before the sign whatever it is written in.
+func TestCardsFromTheRight(t *testing.T) {
+	v, w := show(t, 500, 200, Options{})
+	v.SetItems([]Item{Call{ID: "c", Server: "קבצים files", Tool: "קרא report", State: CallDone}})
+	all := strings.Join(uitest.SeenLines(w), "\n")
+	if !strings.Contains(all, "files םיצבק  ›  ") || !strings.Contains(all, "report ארק") || strings.Index(all, "files") > strings.Index(all, "report") {
+		t.Errorf("seen is %q", all)
 	}
 }
 

@@ -234,7 +234,7 @@ func TestLinks(t *testing.T) {
 		"https://example.org/a?b": "https://example.org/a?b", "HTTP://example.org": "http://example.org",
 		"mailto:ada@example.org": "mailto:ada@example.org", "javascript:alert(1)": "", "file:///etc/passwd": "",
 		"data:text/html,x": "", "//example.org": "", "example.org": "", "https://user:pw@example.org": "",
-		"https:///x": "", "vbscript:x": "", "file://host/share": "", "javascript://example.org/%0Aalert(1)": "", "mailto:": "",
+		"https:///x": "", "vbscript:x": "", "file://host/share": "", "javascript://example.org/%0Aalert(1)": "", "http://[": "", "https://example.org/" + strings.Repeat("x", 9000): "", "mailto:": "",
 	} {
 		if got, ok := safeLink(target); got != want || ok != (want != "") {
 			t.Errorf("%s: %q %v", target, got, ok)

@@ -3,6 +3,7 @@ package uitest
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -56,6 +57,20 @@ func (e *Engine) SetProvider(_ context.Context, p store.ProviderConfig, key *sto
 	}
 	e.Keep.Providers = append(e.Keep.Providers, p)
 	return nil
+}
+
+// RememberProvider returns what has all entries and keys be as they are now.
+func (e *Engine) RememberProvider(_ context.Context, id string) (func(context.Context) error, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	providers, keys := slices.Clone(e.Keep.Providers), maps.Clone(e.Keys)
+	return func(context.Context) error {
+		err := e.did("bring provider %s back as it was", id)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.Keep.Providers, e.Keys = providers, keys
+		return err
+	}, nil
 }
 
 // TakeProvider takes an entry away.
