@@ -53,8 +53,6 @@ func (b box) and(o box) box {
 	return box{max(b.x0, o.x0), max(b.y0, o.y0), min(b.x1, o.x1), min(b.y1, o.y1)}
 }
 
-func (b box) empty() bool { return b.x1 <= b.x0 || b.y1 <= b.y0 }
-
 // beyond says by how much the box goes over the edges of another; empty for not
 // at all.
 func (b box) beyond(o box) string {
