@@ -248,7 +248,12 @@ func TestModelsRunTheTools(t *testing.T) {
 		t.Error("the server was not called")
 	}
 	// Credentials of the program go to their server.
-	a.respond(key, m{"tools": []m{mcpTool(m{"headers": m{"x-mcp-files-x-token": "mine"}, "allowed_tools": []string{"read"}})}})
+	s := a.respond(key, m{"tools": []m{mcpTool(m{"headers": m{"x-mcp-files-x-token": "mine"}, "allowed_tools": []string{"read"}})}})
+	for _, c := range s.items("mcp_call") {
+		if !strings.Contains(fmt.Sprint(c["output"]), "call") {
+			t.Errorf("with a credential the call is %v", c)
+		}
+	}
 	if got := a.up.headers("one").Get("X-Token"); got != "mine" {
 		t.Errorf("the program's credential came as %q", got)
 	}

@@ -305,7 +305,7 @@ func (k *link) call(ctx context.Context, o Options, t *tools.Tool, args json.Raw
 		return fail()
 	}
 	read := newResult
-	if tools.ExchangeFrom(ctx) != nil {
+	if x := tools.ExchangeFrom(ctx); x != nil && !x.Read {
 		read = newWireResult
 	}
 	result, err := read(raw, k.redactor)

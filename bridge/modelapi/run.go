@@ -213,7 +213,7 @@ func (r *run) with(ctx context.Context, e *entry, server string) context.Context
 	if len(headers) == 0 {
 		return ctx
 	}
-	return tools.WithExchange(ctx, &tools.Exchange{Scope: r.q.caller.Key + "/" + r.q.caller.Session, Headers: headers})
+	return tools.WithExchange(ctx, &tools.Exchange{Scope: r.q.caller.Key + "/" + r.q.caller.Session, Headers: headers, Read: true})
 }
 
 // runApproved runs a call that the program has approved.

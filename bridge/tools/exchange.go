@@ -22,6 +22,9 @@ type Exchange struct {
 	// Headers go with the requests to a server over HTTP, over those that are
 	// configured. Connections made with them serve nobody else.
 	Headers map[string]string
+	// Read says that the result is read here and not passed on as it is: then it
+	// has Content, and no Wire.
+	Read bool
 	// Rounds says that the program answers what a server wants to know by
 	// sending the request again (2026-07-28): such a result is returned as it is.
 	// InputResponses and RequestState are those of the request.

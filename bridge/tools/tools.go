@@ -170,7 +170,7 @@ type Result struct {
 	Edited json.RawMessage
 	// Wire is the whole result as the server sent it, with secrets redacted and
 	// what cannot be seen written out. It is there only if the request carried an
-	// Exchange; then Content is empty. It is nil for results that are ours.
+	// Exchange whose result is not read here; then Content is empty. It is nil for results that are ours.
 	Wire json.RawMessage `json:"-"`
 	// Refusal is the error of the protocol with which the server answered a
 	// request that carried an Exchange; nil for all else.
