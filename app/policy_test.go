@@ -42,7 +42,7 @@ func TestAuditOfCalls(t *testing.T) {
 	}
 	typed := tools.Invocation{Client: tools.ClientCommand}
 
-	if r := call(typed, nil); r.IsError || r.Denied != nil {
+	if r := call(typed, nil); r.IsError || r.Denied != nil || r.Part("1").Denied {
 		t.Fatalf("%+v", r)
 	}
 	until(t, time.Minute, "the call is in the audit", func() bool { return len(records(store.AuditQuery{Kind: store.AuditCall})) == 1 })
@@ -60,7 +60,7 @@ func TestAuditOfCalls(t *testing.T) {
 		return tools.AnswerDeny, nil
 	})
 	list := records(store.AuditQuery{})
-	if !errors.Is(result.Denied, store.ErrDenied) || len(list) != before+2 {
+	if !errors.Is(result.Denied, store.ErrDenied) || !result.Part("1").Denied || len(list) != before+2 {
 		t.Fatalf("%d records, %+v", len(list), result)
 	}
 	if list[1].Kind != store.AuditApproval || list[1].Decision != "deny" || list[0].Kind != store.AuditDecision || list[0].Decision != "deny" ||

@@ -237,6 +237,8 @@ type ToolResult struct {
 	// Edited are the arguments that the tool ran with, where a person changed those
 	// of the call; nil where nobody did.
 	Edited json.RawMessage `json:"edited,omitempty"`
+	// Denied says that the call did not run, since the person or a rule forbade it.
+	Denied bool `json:"denied,omitempty"`
 }
 
 // Image is a picture.

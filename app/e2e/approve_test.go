@@ -60,6 +60,7 @@ func TestApproveByKeys(t *testing.T) {
 	}
 	k.answer(q, "Two is not written.")
 	k.see(driver.Contains("Two is not written."))
+	k.see(driver.Text("denied").Kind("Text"))
 	k.idle()
 	k.wrote("note:one")
 

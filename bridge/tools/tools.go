@@ -17,6 +17,7 @@ package tools
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/drawbridge-app/drawbridge/store"
@@ -170,13 +171,14 @@ type Result struct {
 	Edited json.RawMessage
 	// Wire is the whole result as the server sent it, with secrets redacted and
 	// what cannot be seen written out. It is there only if the request carried an
-	// Exchange whose result is not read here; then Content is empty. It is nil for results that are ours.
+	// Exchange whose result is not read here; then Content is empty. It is nil for
+	// results that are ours.
 	Wire json.RawMessage `json:"-"`
 	// Refusal is the error of the protocol with which the server answered a
 	// request that carried an Exchange; nil for all else.
 	Refusal *Refusal `json:"-"`
 	// Denied is what a refusal wraps (see Verdict.Err); nil for what ran, or
-	// failed. It is for the caller at hand and is not kept.
+	// failed. It is for the caller at hand; that there was one is kept.
 	Denied error `json:"-"`
 }
 
@@ -189,7 +191,7 @@ func ErrorResult(sentence string) Result {
 func (r Result) Part(callID string) store.ToolResult {
 	return store.ToolResult{
 		CallID: callID, Content: r.Content, Structured: r.Structured,
-		IsError: r.IsError, Started: r.Started, Elapsed: r.Elapsed, Edited: r.Edited,
+		IsError: r.IsError, Started: r.Started, Elapsed: r.Elapsed, Edited: r.Edited, Denied: errors.Is(r.Denied, store.ErrDenied),
 	}
 }
 

@@ -131,6 +131,9 @@ func callProgress(c Call) string {
 	case CallClosed:
 		return say.T("stopped")
 	}
+	if c.Result != nil && c.Result.Denied {
+		return say.T("denied")
+	}
 	if c.Result != nil && c.Result.Elapsed > 0 {
 		return duration(c.Result.Elapsed)
 	}

@@ -63,7 +63,7 @@ func scenes() map[string]scene {
 	args := []byte(`{"zone":"Europe/Berlin","format":"RFC 3339"}`)
 	result := &store.ToolResult{CallID: "c", Elapsed: 232 * time.Millisecond, Content: store.Parts{store.Text{Text: `{"time":"2026-11-21T11:24:07+01:00","zone":"CET","offset":3600}`}}}
 	failed := &store.ToolResult{CallID: "c", Elapsed: 30 * time.Second, IsError: true, Content: store.Parts{store.Text{Text: "The server files did not answer within 30 s. It may hang; restart it on the Servers page."}}}
-	denied := &store.ToolResult{CallID: "c", IsError: true, Content: store.Parts{store.Text{Text: "The person did not allow the call."}}}
+	denied := &store.ToolResult{CallID: "c", IsError: true, Denied: true, Content: store.Parts{store.Text{Text: "The person did not allow the call."}}}
 	user := User{ID: "u", Text: "What time is it in Berlin, and can you read my notes?"}
 	answer := func(tools.Answer) {}
 	write := Call{ID: "1", Server: "files", Tool: "write_file", State: CallAsking, Arguments: []byte(`{"path":"/home/ada/notes.md","content":"# Notes\n\nBuy bread."}`),
@@ -78,7 +78,7 @@ func scenes() map[string]scene {
 		Call{ID: "3", Server: "a server with quite a long name that somebody chose", Tool: "and_a_tool_whose_name_is_as_long_as_the_specification_of_the_protocol_allows_it_to_be_which_is_a_lot_of_letters", State: CallRunning, Arguments: args, Progress: tools.Progress{Done: 3, Total: 7, Message: "indexing"}},
 		Call{ID: "4", Server: "files", Tool: "search", State: CallWaiting, Arguments: args},
 		Call{ID: "5", Server: "files", Tool: "search", State: CallClosed, Arguments: args},
-		Call{ID: "6", Server: "files", Tool: "write_file", State: CallFailed, End: "denied", Arguments: args, Result: denied},
+		Call{ID: "6", Server: "files", Tool: "write_file", State: CallFailed, Arguments: args, Result: denied},
 		Call{ID: "7", Server: "docs", Tool: "ask_question", By: "OpenAI", State: CallDone, Arguments: args, Result: result},
 	}
 	branches := func(id string) Foot {
