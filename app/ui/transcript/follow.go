@@ -25,9 +25,12 @@ const (
 func (v *View) along(height float32, lay func(int) float32) {
 	f := &v.following
 	v.anchor = min(v.anchor, len(v.blocks)-1)
+	// Where so much came at once that the end is far away, it is not walked to: all
+	// that lies between would have to be laid out.
+	far := 2 * height
 	end := func() (y float32) {
 		y = -v.above
-		for i := v.anchor; i < len(v.blocks); i++ {
+		for i := v.anchor; i < len(v.blocks) && y < far; i++ {
 			y += lay(i)
 		}
 		return y

@@ -60,3 +60,23 @@ func TestFollowsInSteps(t *testing.T) {
 		t.Errorf("with 4 lines a second it moved %d times in two seconds", slow)
 	}
 }
+
+// TestFollowsFar has very much come at once: what lies between where one was and
+// the end is not laid out.
+func TestFollowsFar(t *testing.T) {
+	v, _ := show(t, 600, 400, Options{})
+	v.SetItems([]Item{Assistant{ID: "a", Growing: true}})
+	v.AppendText("a", strings.Repeat("A line that stands by itself.\n\n", 5000))
+	laid := 0
+	for _, b := range v.blocks {
+		if b.width == v.column {
+			laid++
+		}
+	}
+	if len(v.blocks) < 50 || laid > 20 {
+		t.Errorf("of %d blocks %d are laid out", len(v.blocks), laid)
+	}
+	if !v.AtEnd() {
+		t.Error("the end is not followed")
+	}
+}
